@@ -1,0 +1,41 @@
+"""The errors a person can meet: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class OnbookError(Exception):
+    """Something that onbook could not do or could not check (exit code 3).
+
+    Args:
+        message: what is wrong, in one sentence.
+        place: where: ``path``, ``path:line`` or ``path:line:column``, or a URL.
+        hint: what to do about it.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, place: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.message}" if self.place else self.message
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+
+class UsageError(OnbookError):
+    """What was asked cannot be meant: a wrong argument, an unknown id, a bad configuration (exit code 2)."""
+
+    exit_code = 2
+
+
+class InputError(UsageError):
+    """Inputs that the prompt's contract does not accept, or a template that cannot be rendered with them."""
+
+
+class IntegrityError(OnbookError):
+    """Something was found to be other than it must be: a moved tag, a wrong digest (exit code 1)."""
+
+    exit_code = 1

@@ -1,0 +1,140 @@
+"""Prompt: one prompt as data, whatever file, index, commit or tag it came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SUFFIXES = (".prompt.yml", ".prompt.yaml")
+HISTORY = "history"
+
+# A segment that begins v<digit> would read as the version of a tag.
+_SEGMENT = re.compile(r"(?!v[0-9])[a-z0-9][a-z0-9_-]*")
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: a role (system, user, assistant) and the template of its content."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place where the caller's earlier messages go, as data."""
+
+    name: str = HISTORY
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One few-shot example: values for the last user message, and the answer. Data, never templates."""
+
+    inputs: Json
+    output: object
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt and all that its rendering and its contract read.
+
+    Attributes:
+        id: the path below the prompts folder without its suffix: ``support/triage``.
+        path: the file's path from the repository's root.
+        parameters: ``modelParameters``, with the names the file uses.
+        output_schema: the JSON Schema of the answer, references bundled; None where the answer is text.
+        inputs: the JSON Schema of the variables as an object, references bundled; None if none is declared.
+        template_format: ``simple`` or ``jinja2``.
+        partials: included texts by their path below the prompts folder.
+    """
+
+    id: str
+    path: str
+    messages: tuple[Message | Slot, ...]
+    name: str | None = None
+    description: str | None = None
+    model: str | None = None
+    parameters: Json = field(default_factory=dict)
+    response_format: str | None = None
+    output_name: str | None = None
+    output_strict: bool | None = None
+    output_schema: Json | bool | None = None
+    template_format: str = "simple"
+    inputs: Json | None = None
+    examples: tuple[Example, ...] = ()
+    tools: tuple[Json, ...] = ()
+    version: str | None = None
+    metadata: Json = field(default_factory=dict)
+    test_data: tuple[Json, ...] = ()
+    evaluators: tuple[Json, ...] = ()
+    partials: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def input_properties(self) -> Mapping[str, Json]:
+        """The declared inputs by name; a property declared as ``true`` counts as an empty schema."""
+        declared = (self.inputs or {}).get("properties")
+        if not isinstance(declared, Mapping):
+            return {}
+        return {name: schema if isinstance(schema, Mapping) else {} for name, schema in declared.items()}
+
+    @property
+    def is_draft(self) -> bool:
+        """Drafts are linted and tested, and passed over by release."""
+        return self.metadata.get("status") == "draft"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of a gold set: inputs, and what must hold of the answer.
+
+    Attributes:
+        id: unique within the prompt.
+        assertions: mappings of one assertion's name to its argument.
+        xfail: the reason why this case is known to fail, or None. Strict: passing is then a failure.
+        path, line: where the row stands.
+    """
+
+    id: str
+    inputs: Json
+    expected: object = None
+    assertions: tuple[Json, ...] = ()
+    tags: tuple[str, ...] = ()
+    cluster: str | None = None
+    xfail: str | None = None
+    path: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """How a prompt's cases are run. ``models`` empty means the prompt's own model."""
+
+    models: tuple[str, ...] = ()
+    repeats: int = 1
+    assertions: tuple[Json, ...] = ()
+    threshold: float = 1.0
+    margin: float = 0.05
+    primary: str | None = None
+    gate: str = "own"
+
+
+def is_prompt_path(path: str) -> bool:
+    """Whether a path below the prompts folder names a prompt: the suffix, and no part that begins with ``_``."""
+    return path.endswith(SUFFIXES) and not any(part.startswith("_") for part in path.split("/"))
+
+
+def id_of(path: str) -> str:
+    """The id that a path below the prompts folder stands for, legal or not."""
+    for suffix in SUFFIXES:
+        if path.endswith(suffix):
+            return path.removesuffix(suffix)
+    return path
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is a legal id: segments ``[a-z0-9][a-z0-9_-]*`` joined by ``/``, none beginning ``v<digit>``."""
+    return all(_SEGMENT.fullmatch(part) for part in text.split("/"))

@@ -1,0 +1,140 @@
+"""Report: what every verb returns and the only thing that a reporter reads.
+
+A verb looks at things (one *check* each), and each check has *findings*. Readers of files and templates do not
+know the linter's rules: they return *problems*, which lint turns into findings by giving them a rule's id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: an unwaived ``error`` fails the check."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Status(StrEnum):
+    """What came of a check. ``unchecked`` is never fine: it says that nobody looked."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in one file, as its reader saw it.
+
+    Attributes:
+        code: a slug such as ``duplicate-key``; the lint rule of that slug reports it.
+        line: 1-based, or None where the whole file is meant.
+        column: 1-based, in characters.
+    """
+
+    code: str
+    message: str
+    path: str
+    line: int | None = None
+    column: int | None = None
+    hint: str | None = None
+
+    @property
+    def place(self) -> str:
+        """``path:line:column``, as far as it is known."""
+        return ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found, with the rule that found it and its place.
+
+    Attributes:
+        rule: the rule's id (``ON203``); slug: its name (``undeclared-variable``).
+        line, column: 1-based; None where a whole file or no file is meant.
+        fingerprint: stable while lines move; see :func:`fingerprint`.
+        waived: found, told, and not counted.
+    """
+
+    rule: str
+    slug: str
+    severity: Severity
+    message: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    hint: str | None = None
+    fingerprint: str = ""
+    waived: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", fingerprint(self.rule, self.path or "", self.message))
+
+
+def fingerprint(rule: str, path: str, message: str) -> str:
+    """16 hex digits that name a finding: its rule, file and message, never its line."""
+    return hashlib.sha256("\0".join((rule, path, message)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: most often one prompt."""
+
+    id: str
+    status: Status
+    prompt: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @staticmethod
+    def of(id: str, findings: Iterable[Finding], *, prompt: str | None = None) -> Check:
+        """A check that failed if any finding is an unwaived error, and passed otherwise."""
+        kept = tuple(findings)
+        failed = any(f.severity is Severity.ERROR and not f.waived for f in kept)
+        return Check(id, Status.FAILED if failed else Status.PASSED, prompt, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a verb found.
+
+    Attributes:
+        verb: ``lint``, ``diff``, ``test``, ``release``, ``fetch`` ...
+        base, head: the revisions that were looked at, or None.
+        data: the verb's own result, in the shape that schemas/report.schema.json publishes.
+    """
+
+    verb: str
+    checks: tuple[Check, ...] = ()
+    base: str | None = None
+    head: str | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def status(self) -> Status:
+        """``failed`` if any check failed, else ``unchecked`` if any could not be made, else ``passed``."""
+        found = {check.status for check in self.checks}
+        for status in (Status.FAILED, Status.UNCHECKED):
+            if status in found:
+                return status
+        return Status.PASSED
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings of all checks, in order."""
+        return [finding for check in self.checks for finding in check.findings]
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """0 fine, 1 an unwaived error (``strict``: or warning), 3 something could not be checked."""
+        if self.status is Status.FAILED:
+            return 1
+        if strict and any(f.severity is Severity.WARNING and not f.waived for f in self.findings):
+            return 1
+        return 3 if self.status is Status.UNCHECKED else 0

@@ -1,0 +1,180 @@
+"""Versions, the ranges that consumers pin, and the grammar of release tags.
+
+Semantic Versioning 2.0.0 without build metadata: a tag is the identity of a release, so two tags may not differ in
+something that has no precedence.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+from onbook.errors import UsageError
+from onbook.prompt import is_id
+
+YANKED = ".yanked"
+
+_NUMBER = r"(?:0|[1-9][0-9]{0,8})"
+_PRE = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_PRE}(?:\.{_PRE})*))?")
+_RANGE = re.compile(rf"([\^~])({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER}))?)?(?:-({_PRE}(?:\.{_PRE})*))?")
+
+
+class Bump(IntEnum):
+    """What a change asks of the next version; ordered, so ``max`` of several is what a set of changes asks."""
+
+    NONE = 0
+    PATCH = 1
+    MINOR = 2
+    MAJOR = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@functools.total_ordering
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A semantic version. ``pre`` is the pre-release part as dot-separated identifiers, empty for a release."""
+
+    major: int
+    minor: int
+    patch: int
+    pre: tuple[str, ...] = ()
+
+    @staticmethod
+    def parse(text: str) -> Version:
+        """Read ``1.4.0`` or ``1.4.0-rc.1``.
+
+        Raises:
+            UsageError: anything else: a leading ``v``, missing parts, leading zeros, build metadata.
+        """
+        match = _VERSION.fullmatch(text)
+        if not match:
+            raise UsageError(f"{text!r} is not a version", hint="write all three numbers, as in 1.4.0 or 1.4.0-rc.1")
+        major, minor, patch, pre = match.groups()
+        return Version(int(major), int(minor), int(patch), tuple(pre.split(".")) if pre else ())
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}" + (f"-{'.'.join(self.pre)}" if self.pre else "")
+
+    def __lt__(self, other: Version) -> bool:
+        return self._precedence() < other._precedence()
+
+    def _precedence(self) -> tuple[object, ...]:
+        # SemVer 2.0.0 section 11: numbers below words, fewer identifiers below more, a pre-release below its release.
+        pre = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.pre)
+        return self.core, not self.pre, pre
+
+    @property
+    def core(self) -> tuple[int, int, int]:
+        """Major, minor and patch."""
+        return self.major, self.minor, self.patch
+
+    def bump(self, by: Bump) -> Version:
+        """The next version. Below 1.0.0 major asks for a minor, minor for a patch (SemVer section 4)."""
+        if by is Bump.NONE:
+            return self
+        if self.major == 0:
+            by = {Bump.MAJOR: Bump.MINOR, Bump.MINOR: Bump.PATCH}.get(by, by)
+        if self.pre:
+            # 1.4.0-rc.1 is on its way to 1.4.0, which is large enough unless more is asked than it promised.
+            release = Version(*self.core)
+            promised = Bump.PATCH if self.patch else Bump.MINOR if self.minor else Bump.MAJOR
+            if by <= promised:
+                return release
+            return release.bump(by) if release.major else Version(0, release.minor + 1, 0)
+        if by is Bump.MAJOR:
+            return Version(self.major + 1, 0, 0)
+        if by is Bump.MINOR:
+            return Version(self.major, self.minor + 1, 0)
+        return Version(self.major, self.minor, self.patch + 1)
+
+
+FIRST = Version(0, 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a consumer asks for: from ``low`` up to, but without, ``high``; ``exact`` asks for ``low`` alone."""
+
+    text: str
+    low: Version
+    high: tuple[int, int, int] | None
+    exact: bool = False
+
+    @staticmethod
+    def parse(text: str) -> Range:
+        """Read ``1.4.0`` (exact), ``^1.4`` (same contract), ``~1.4`` (same behaviour) or ``*`` (any release).
+
+        Below 1.0.0 a caret holds the first number that is not zero, as npm's does: ``^0.3`` is below 0.4.0.
+
+        Raises:
+            UsageError: anything else.
+        """
+        if text == "*":
+            return Range(text, Version(0, 0, 0), None)
+        match = _RANGE.fullmatch(text)
+        if not match:
+            if _VERSION.fullmatch(text):
+                return Range(text, Version.parse(text), None, exact=True)
+            raise UsageError(
+                f"{text!r} is not a version or a range",
+                hint="ask for 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release)",
+            )
+        sign, major, minor, patch, pre = match.groups()
+        low = Version(int(major), int(minor or 0), int(patch or 0), tuple(pre.split(".")) if pre else ())
+        if sign == "~":
+            high = (low.major + 1, 0, 0) if minor is None else (low.major, low.minor + 1, 0)
+        elif low.major or minor is None:
+            high = (low.major + 1, 0, 0)
+        elif low.minor or patch is None:
+            high = (0, low.minor + 1, 0)
+        else:
+            high = (0, 0, low.patch + 1)
+        return Range(text, low, high)
+
+    def __contains__(self, version: Version) -> bool:
+        if self.exact:
+            return version == self.low
+        if version.pre and version.core != self.low.core:
+            return False
+        if version.pre and not self.low.pre:
+            return False
+        return version >= self.low and (self.high is None or version.core < self.high)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A release tag taken apart: ``[prefix]<id>/v<version>``, or the tag that withdraws that release."""
+
+    id: str
+    version: Version
+    prefix: str = ""
+    yanked: bool = False
+
+    @staticmethod
+    def parse(name: str, prefix: str = "") -> Tag | None:
+        """The release that a tag's name (without ``refs/tags/``) stands for, or None if it is no release tag."""
+        if not name.startswith(prefix):
+            return None
+        id, slash, version = name.removeprefix(prefix).rpartition("/v")
+        match = _VERSION.fullmatch(version.removesuffix(YANKED))
+        if not slash or not match or not is_id(id):
+            return None
+        return Tag(id, Version.parse(match.group()), prefix, version.endswith(YANKED))
+
+    @property
+    def name(self) -> str:
+        """The tag's name: ``support/triage/v1.4.0``."""
+        return f"{self.prefix}{self.id}/v{self.version}{YANKED if self.yanked else ''}"
+
+    @property
+    def ref(self) -> str:
+        """The full ref: ``refs/tags/support/triage/v1.4.0``."""
+        return f"refs/tags/{self.name}"
