@@ -1,0 +1,20 @@
+"""Text <-> data: YAML, JSON lines and CSV, with the place of everything. Knows nothing of prompts or of git."""
+
+from __future__ import annotations
+
+from onbook.formats.compose import Pointer
+from onbook.formats.document import MAX_FILE_BYTES, Document, Mark, read_yaml
+from onbook.formats.edit import set_key
+from onbook.formats.rows import Row, read_rows, write_json_line
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "Document",
+    "Mark",
+    "Pointer",
+    "Row",
+    "read_rows",
+    "read_yaml",
+    "set_key",
+    "write_json_line",
+]

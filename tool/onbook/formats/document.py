@@ -1,0 +1,151 @@
+"""Document: a YAML file as plain data, which can tell where each of its values stands."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from onbook.formats.compose import Place, Pointer, compose, places
+from onbook.formats.spans import Spans, spans
+from onbook.report import Problem
+
+MAX_FILE_BYTES = 1024 * 1024
+_MAX_CONTROL = 10
+
+# What YAML lets stand in a file (YAML 1.2, section 5.1), turned round.
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Mark(NamedTuple):
+    """A place in a file as an editor shows it: 1-based, in characters. Only ``\\n`` and ``\\r\\n`` end a line."""
+
+    line: int
+    column: int
+
+
+class Lines:
+    """Characters of a text -> marks."""
+
+    __slots__ = ("_ends", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._ends: list[int] | None = None
+
+    def mark(self, index: int) -> Mark:
+        if self._ends is None:
+            self._ends = [found.start() for found in re.finditer("\n", self._text)]
+        before = bisect_left(self._ends, index)
+        return Mark(before + 1, index - (self._ends[before - 1] if before else -1))
+
+
+@dataclass(slots=True)
+class _Index:
+    """What a document works out when it is first asked for a place: most files never are."""
+
+    lines: Lines
+    places: dict[Pointer, Place] | None = None
+    spans: dict[Pointer, Spans] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML file.
+
+    Attributes:
+        data: dicts with string keys, lists, str, int, finite float, bool, None.
+        text: the file's text without a byte order mark.
+    """
+
+    path: str
+    data: object
+    text: str = field(repr=False)
+    _index: _Index = field(repr=False, compare=False)
+
+    def place(self, pointer: Pointer, *, key: bool = False) -> Mark:
+        """Where a value stands, or its key. Of a pointer that leads nowhere: its nearest ancestor."""
+        _, place = self._place(pointer)
+        return self._index.lines.mark(place.key if key else place.start)
+
+    def locate(self, pointer: Pointer, offset: int) -> Mark:
+        """Where character ``offset`` of a string value stands.
+
+        Exact in literal blocks, and in plain and quoted scalars up to where YAML folds a line (escapes counted).
+        Everywhere else: where the value starts.
+        """
+        found, place = self._place(pointer)
+        known = self._index.spans.get(found)
+        if known is None:
+            known = spans(self.text, place.start, place.value)
+            self._index.spans[found] = known
+        return self._index.lines.mark(known.index(offset))
+
+    def _place(self, pointer: Pointer) -> tuple[Pointer, Place]:
+        if self._index.places is None:
+            # Reading again costs less than keeping every place of every file, and nobody can have changed the text.
+            self._index.places = places(compose(self.text))
+        while pointer not in self._index.places:
+            pointer = pointer[:-1]
+        return pointer, self._index.places[pointer]
+
+
+def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
+    """Reads one YAML document: YAML 1.2 core schema, JSON's data, no aliases, no tags of one's own.
+
+    Args:
+        raw: the file's bytes: UTF-8, with or without a byte order mark.
+
+    Returns:
+        The document, and the problems in the order of the text: ``file-size``, ``not-utf8``,
+        ``control-character``, ``empty-file``, ``yaml-syntax``, ``yaml-depth``, ``yaml-documents``,
+        ``yaml-alias``, ``yaml-tag``, ``yaml-key``, ``yaml-number``, ``duplicate-key``.
+        The document is None where reading had to stop. Otherwise it has what could be read: the first of
+        duplicate keys, the first of several documents, None for an alias or a refused number.
+    """
+    text, problems = read_text(raw, path)
+    if text is None or problems:
+        return None, problems
+    composed = compose(text)
+    lines = Lines(text)
+    for flaw in sorted(composed.flaws, key=lambda flaw: flaw.at):
+        line, column = lines.mark(flaw.at)
+        message = flaw.message if flaw.first is None else f"{flaw.message} line {lines.mark(flaw.first).line}"
+        problems.append(Problem(flaw.code, message, path, line, column, flaw.hint))
+    if not composed.sound:
+        return None, problems
+    return Document(path, composed.data, text, _Index(lines)), problems
+
+
+def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> tuple[str | None, list[Problem]]:
+    """The text of a file without its byte order mark, and what keeps it from being one.
+
+    Problems: ``file-size`` (more than ``limit`` bytes), ``not-utf8``, ``control-character``.
+    """
+    if limit is not None and len(raw) > limit:
+        message = f"the file has {len(raw):,} bytes; at most {limit:,} are read"
+        return None, [Problem("file-size", message, path, hint="split it, or move the data to a .jsonl file")]
+    try:
+        text = raw.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        return None, [not_utf8(raw, path, error.start)]
+    lines = Lines(text)
+    problems = []
+    for found in _CONTROL.finditer(text):
+        line, column = lines.mark(found.start())
+        message = f"the control character U+{ord(found.group()):04X}"
+        hint = r'delete it, or write it as an escape in a quoted string: "\uXXXX"'
+        problems.append(Problem("control-character", message, path, line, column, hint))
+        if len(problems) == _MAX_CONTROL:
+            break
+    return text, problems
+
+
+def not_utf8(raw: bytes, path: str, index: int) -> Problem:
+    """What is told of the first byte, at this index, that no UTF-8 has."""
+    start = raw.rfind(b"\n", 0, index) + 1
+    before = raw[start:index].decode().removeprefix("\ufeff")
+    message = f"the byte 0x{raw[index]:02X} is no UTF-8"
+    hint = "save the file as UTF-8" + (" (this looks like UTF-16)" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "")
+    return Problem("not-utf8", message, path, raw.count(b"\n", 0, index) + 1, len(before) + 1, hint)

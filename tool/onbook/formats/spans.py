@@ -1,0 +1,108 @@
+"""Where in its source each character of a scalar's value stands."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+_PROPERTIES = re.compile(r"(?:[!&]\S*\s+)*")
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_VALUE_BREAK = re.compile("[\n\u2028\u2029]")
+_FIRST_LINE = re.compile("[^\r\n\x85\u2028\u2029]*")
+_HEADER = re.compile(r"\|[-+0-9]*[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?")
+_SINGLE = re.compile("''|[^'\r\n\x85\u2028\u2029]+")
+_DOUBLE = re.compile(
+    r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^\r\n\x85\u2028\u2029])"
+    '|[^\\\\"\r\n\x85\u2028\u2029]+'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Runs of a value that stand unchanged in the source.
+
+    Attributes:
+        start: where the scalar starts in the source.
+        offsets, sources: where each run starts in the value, and in the source. Ascending.
+        limit: the last offset of the value whose place is known.
+    """
+
+    start: int
+    offsets: list[int]
+    sources: list[int]
+    limit: int
+
+    def index(self, offset: int) -> int:
+        """The place in the source of a character of the value; the scalar's start if it is not known."""
+        if not 0 <= offset <= self.limit:
+            return self.start
+        run = bisect_right(self.offsets, offset) - 1
+        return self.sources[run] + offset - self.offsets[run]
+
+
+def spans(text: str, start: int, value: object) -> Spans:
+    """The runs of the scalar of this value that starts here.
+
+    Exact in literal blocks, and in plain and quoted scalars up to where YAML folds a line. Nothing is known of
+    folded blocks, nor of values that are no string.
+    """
+    if not isinstance(value, str):
+        return Spans(start, [], [], -1)
+    properties = _PROPERTIES.match(text, start)
+    at = properties.end() if properties else start
+    match text[at : at + 1]:
+        case "|":
+            return _literal(text, start, at, value)
+        case ">":
+            return Spans(start, [], [], -1)
+        case "'":
+            return _quoted(text, start, at + 1, value, _SINGLE)
+        case '"':
+            return _quoted(text, start, at + 1, value, _DOUBLE)
+        case _:
+            first = _FIRST_LINE.match(text, at)
+            length = len(first.group().rstrip()) if first else 0
+            known = text.startswith(value[:length], at)
+            limit = len(value) if len(value) <= length else length - 1
+            return Spans(start, [0], [at], limit if known else -1)
+
+
+def _literal(text: str, start: int, at: int, value: str) -> Spans:
+    # A line of the value is the end of a line of the source, whatever the indentation: no need to know it.
+    offsets: list[int] = []
+    sources: list[int] = []
+    header = _HEADER.match(text, at)
+    ends = (found.span() for found in _BREAK.finditer(text, header.end() if header else at))
+    next(ends, None)
+    offset = 0
+    end = at + 1
+    for line in _VALUE_BREAK.split(value):
+        if line or offset < len(value):
+            end, _ = next(ends, (len(text), 0))
+        # else: behind the last line break, which is told as the end of that line
+        if not text.endswith(line, 0, end):
+            break
+        offsets.append(offset)
+        sources.append(end - len(line))
+        offset += len(line) + 1
+    return Spans(start, offsets, sources, offset - 1)
+
+
+def _quoted(text: str, start: int, at: int, value: str, token: re.Pattern[str]) -> Spans:
+    offsets = [0]
+    sources = [at]
+    offset = 0
+    blank = 0  # spaces at the end of a line that goes on are not in the value
+    while found := token.match(text, at):
+        piece = found.group()
+        at = found.end()
+        if piece[0] == "\\" or piece == "''":
+            offset += 1
+            offsets.append(offset)
+            sources.append(at)
+            blank = 0
+        else:
+            offset += len(piece)
+            blank = len(piece) - len(piece.rstrip(" \t"))
+    return Spans(start, offsets, sources, offset if offset == len(value) else offset - blank - 1)
