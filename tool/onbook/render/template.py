@@ -1,0 +1,181 @@
+"""What a template's text uses and what is wrong with it, without running it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+MAX_TEMPLATE = 256 * 1024  # characters of one template
+MAX_PROBLEMS = 20  # of one kind in one template: the rest says nothing new
+
+# Names that mean something else to jinja2 than a variable.
+RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "else", "elif", "self", "loop"})
+RESERVED |= {"true", "false", "none", "True", "False", "None"}
+
+
+class Use(NamedTuple):
+    """One place where a template names something: 1-based line and column in the template's own text."""
+
+    name: str
+    line: int
+    column: int
+
+
+class TemplateProblem(NamedTuple):
+    """Something wrong in a template, at a 1-based line and column of its own text.
+
+    Codes of both formats: ``template-too-large``, ``unclosed-variable``. Of jinja2: ``template-syntax``,
+    ``template-too-complex``, ``construct-not-allowed``, ``unclosed-block``, ``dynamic-include``, ``include-path``.
+    Of the simple format, where they are warnings: ``spaced-placeholder``, ``jinja-in-simple``.
+    """
+
+    code: str
+    message: str
+    line: int
+    column: int
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a template uses.
+
+    Attributes:
+        variables: every use of a free name, in order; loop targets and ``loop`` are not free.
+        includes: every include, by its path below the prompts folder.
+        scopes: for each include, the loop targets that the included text sees as variables.
+        problems: in order of place. For the ``simple`` format they never stop rendering, a too large text apart.
+    """
+
+    variables: tuple[Use, ...] = ()
+    includes: tuple[Use, ...] = ()
+    problems: tuple[TemplateProblem, ...] = ()
+    scopes: tuple[frozenset[str], ...] = ()
+
+
+class Places:
+    """From offsets in a text to 1-based lines and columns."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """The line and column of the character at ``offset``."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+
+class PlacedError(Exception):
+    """A problem at an offset of a text, before it has a line and a column."""
+
+    def __init__(self, code: str, message: str, offset: int, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.offset, self.hint = code, message, offset, hint
+
+
+# A text as literal pieces and uses of variables: all there is in the simple format, and in most jinja2 templates.
+Pieces = tuple["str | Use", ...]
+
+
+def analyse(text: str, template_format: str) -> Template:
+    """What a template uses and what is wrong with it. Never raises on hostile text; equal texts are looked at once.
+
+    Args:
+        template_format: ``simple`` or ``jinja2``.
+    """
+    if len(text) > MAX_TEMPLATE:
+        message = f"the template has {len(text):,} characters, more than the {MAX_TEMPLATE:,} that are allowed"
+        hint = "pass long texts as inputs, or split the template"
+        return Template(problems=(TemplateProblem("template-too-large", message, 1, 1, hint),))
+    return _analyse(text, template_format)
+
+
+@lru_cache(maxsize=4096)
+def _analyse(text: str, template_format: str) -> Template:
+    found = pieces(text, template_format)
+    if found is None:
+        from onbook.render.syntax import check
+
+        return check(text).template
+    problems = tuple(_simple_problems(text)) if template_format == "simple" else ()
+    return Template(tuple(piece for piece in found if isinstance(piece, Use)), problems=problems)
+
+
+def pieces(text: str, template_format: str) -> Pieces | None:
+    """The literal pieces and variables of a text, or None if only jinja2's own parser can tell.
+
+    Raises:
+        ValueError: a format other than ``simple`` and ``jinja2``.
+    """
+    if template_format == "simple":
+        return _split(text, _SIMPLE)
+    if template_format != "jinja2":
+        raise ValueError(f"unknown template format {template_format!r}")
+    text = normal_newlines(text)
+    return None if _has_more_than_names(text) else _split(text, _PLAIN)
+
+
+def normal_newlines(text: str) -> str:
+    """The text with the line ends that jinja2 renders."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+_SIMPLE = re.compile(r"\{\{([^\s{}]+)\}\}")
+_PLAIN = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_OPENING = re.compile(r"\{[{%#]")
+
+
+def _split(text: str, variable: re.Pattern[str]) -> Pieces:
+    places, found, end = Places(text), list[str | Use](), 0
+    for match in variable.finditer(text):
+        if match.start() > end:
+            found.append(text[end : match.start()])
+        found.append(Use(match[1], *places.at(match.start(1))))
+        end = match.end()
+    return (*found, text[end:]) if end < len(text) else tuple(found)
+
+
+def _has_more_than_names(text: str) -> bool:
+    position = 0
+    while opening := _OPENING.search(text, position):
+        match = _PLAIN.match(text, opening.start())
+        if match is None or match[1] in RESERVED:
+            return True
+        position = match.end()
+    return False
+
+
+# Each alternative stops at the next brace or a bounded distance: hostile text costs linear time.
+_SUSPECT = re.compile(
+    r"(?P<simple>\{\{[^\s{}]+\}\})"
+    r"|(?P<spaced>\{\{(?P<inside>[^{}]{1,200})\}\})"
+    r"|(?P<tag>\{%[-+]?\s{0,20}[a-z]+[^%{}]{0,200}%\})"
+    r"|(?P<open>\{\{(?=(?:(?!\{\{|\}\})[\s\S])*(?:\{\{|\Z)))"
+)
+
+
+def _simple_problems(text: str) -> list[TemplateProblem]:
+    places, found = Places(text), dict[str, list[TemplateProblem]]()
+    for match in _SUSPECT.finditer(text):
+        problem = _suspect(match, places)
+        if problem and len(found.setdefault(problem.code, [])) < MAX_PROBLEMS:
+            found[problem.code].append(problem)
+    return sorted((p for some in found.values() for p in some), key=lambda p: (p.line, p.column))
+
+
+def _suspect(match: re.Match[str], places: Places) -> TemplateProblem | None:
+    place = places.at(match.start())
+    if match["spaced"] and (name := match["inside"].strip()):
+        joined = "{{" + "_".join(name.split()) + "}}"
+        message = f"{match[0]!r} is literal text in the simple format: a variable has no spaces inside its braces"
+        return TemplateProblem("spaced-placeholder", message, *place, f"write {joined}, or set templateFormat: jinja2")
+    if match["tag"]:
+        message = f"{match[0]!r} is literal text in the simple format"
+        return TemplateProblem("jinja-in-simple", message, *place, "set templateFormat: jinja2 if it is meant as a tag")
+    if match["open"] is not None:
+        message = "'{{' is never closed"
+        return TemplateProblem("unclosed-variable", message, *place, "close it: {{name}}")
+    return None
