@@ -1,0 +1,153 @@
+"""What stands beside a prompt: its gold set and its suite. GitHub's ``testData`` and ``evaluators`` are cases too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from onbook import resources
+from onbook.contract import Contract
+from onbook.formats import Document, Row, read_rows, read_yaml
+from onbook.project.load import Loaded, shape_problems
+from onbook.prompt import Case, Suite, id_of
+from onbook.repo import Snapshot, SnapshotError
+from onbook.report import Problem
+
+CASE_SUFFIXES = (".cases.jsonl", ".cases.csv", ".cases.yml")
+SUITE_SUFFIX = ".suite.yml"
+RECORDINGS_SUFFIX = ".recordings.jsonl"
+
+# The name under which one of GitHub's evaluators is an assertion.
+EVALUATOR = "evaluator"
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """The cases and the suite of one prompt, and what is wrong with their files."""
+
+    cases: tuple[Case, ...]
+    suite: Suite
+    problems: tuple[Problem, ...]
+    __test__ = False  # pytest collects what is called Test*
+
+
+def stem(path: str) -> str:
+    """The part of a prompt's path that the files beside it share."""
+    return id_of(path)
+
+
+def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
+    """Read what stands beside a prompt. A row that is wrong is a problem with its line, and is left out."""
+    problems: list[Problem] = []
+    cases: list[Case] = []
+    for suffix in CASE_SUFFIXES:
+        path = stem(loaded.path) + suffix
+        if snapshot.entry(path) is None:
+            continue
+        rows, found = _rows(snapshot, path)
+        problems += found
+        cases += _cases(rows, path, problems)
+    cases += _test_data(loaded)
+    seen: dict[str, Case] = {}
+    for case in cases:
+        if first := seen.get(case.id):
+            where = f"{first.path}:{first.line}" if first.line else first.path
+            message = f"case id {case.id!r} is taken already, at {where}"
+            problems.append(Problem("duplicate-case", message, case.path, case.line, hint="give each case its own id"))
+        seen.setdefault(case.id, case)
+    suite = _suite(snapshot, stem(loaded.path) + SUITE_SUFFIX, problems)
+    if loaded.prompt and loaded.prompt.evaluators:
+        evaluators = tuple({EVALUATOR: evaluator} for evaluator in loaded.prompt.evaluators)
+        suite = Suite(
+            suite.models, suite.repeats, (*suite.assertions, *evaluators), suite.threshold, suite.margin,
+            suite.primary, suite.gate,
+        )  # fmt: skip
+    return Tests(tuple(seen.values()), suite, tuple(problems))
+
+
+@cache
+def _contract(name: str) -> Contract:
+    return Contract(resources.schema(name))
+
+
+def _rows(snapshot: Snapshot, path: str) -> tuple[list[Row], list[Problem]]:
+    try:
+        return read_rows(snapshot.read(path), path)
+    except SnapshotError as error:
+        return [], [Problem("not-a-file", error.message, path)]
+
+
+def _cases(rows: list[Row], path: str, problems: list[Problem]) -> list[Case]:
+    cases = []
+    for row in rows:
+        wrong = _contract("case").violations(row.data)
+        if wrong:
+            for violation in wrong:
+                where = "/".join(map(str, violation.pointer))
+                message = f"{where}: {violation.message}" if where else violation.message
+                problems.append(Problem("row-shape", f"this case is wrong: {message}", path, row.line))
+            continue
+        cases.append(_case(row.data, path, row.line))
+    return cases
+
+
+def _case(data: Json, path: str, line: int | None) -> Case:
+    inputs, asserted, tags = data.get("inputs"), data.get("assert"), data.get("tags")
+    return Case(
+        id=str(data["id"]),
+        inputs=inputs if isinstance(inputs, Mapping) else {},
+        expected=data.get("expected"),
+        assertions=tuple(asserted) if isinstance(asserted, list) else (),
+        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
+        cluster=None if data.get("cluster") is None else str(data["cluster"]),
+        xfail=None if data.get("xfail") is None else str(data["xfail"]),
+        path=path,
+        line=line,
+    )
+
+
+def _test_data(loaded: Loaded) -> list[Case]:
+    """GitHub's rows: every column is an input, and ``expected`` is the expected answer as well."""
+    cases = []
+    for number, row in enumerate(loaded.prompt.test_data if loaded.prompt else ()):
+        line = loaded.document.place(("testData", number)).line if loaded.document else None
+        inputs = {key: value for key, value in row.items() if key != "expected"}
+        cases.append(
+            Case(id=f"row-{number + 1}", inputs=inputs, expected=row.get("expected"), path=loaded.path, line=line)
+        )
+    return cases
+
+
+def _suite(snapshot: Snapshot, path: str, problems: list[Problem]) -> Suite:
+    document = _yaml(snapshot, path, problems)
+    if document is None:
+        return Suite()
+    wrong = shape_problems(_contract("suite"), document)
+    problems += wrong
+    data = document.data
+    if wrong or not isinstance(data, dict):
+        return Suite()
+    return Suite(
+        models=tuple(data.get("models", ())),
+        repeats=data.get("repeats", 1),
+        assertions=tuple(data.get("assert", ())),
+        threshold=data.get("threshold", 1.0),
+        margin=data.get("margin", 0.05),
+        primary=data.get("primary"),
+        gate=data.get("gate", "own"),
+    )
+
+
+def _yaml(snapshot: Snapshot, path: str, problems: list[Problem]) -> Document | None:
+    if snapshot.entry(path) is None:
+        return None
+    try:
+        document, found = read_yaml(snapshot.read(path), path)
+    except SnapshotError as error:
+        problems.append(Problem("not-a-file", error.message, path))
+        return None
+    problems += found
+    return None if found else document

@@ -1,0 +1,150 @@
+"""Catalog: all prompts of a snapshot."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from onbook.errors import UsageError
+from onbook.formats import Document
+from onbook.manifest import ClosureFile, digest
+from onbook.project.cases import Tests, load_tests
+from onbook.project.config import Config
+from onbook.project.load import Loaded, is_prompt, load_prompt
+from onbook.prompt import Case, Prompt, Suite, id_of
+from onbook.repo import Snapshot
+from onbook.report import Problem
+
+
+@dataclass(frozen=True)
+class Source:
+    """One prompt with all that belongs to it.
+
+    Attributes:
+        loaded: what came of reading its file.
+        snapshot: where it was read; its cases are read from there when asked for.
+    """
+
+    loaded: Loaded
+    snapshot: Snapshot
+
+    @property
+    def id(self) -> str:
+        """The prompt's id."""
+        return self.loaded.id
+
+    @property
+    def path(self) -> str:
+        """The prompt file's path from the repository's root."""
+        return self.loaded.path
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """The prompt, or None where its file is too broken to mean anything."""
+        return self.loaded.prompt
+
+    @property
+    def document(self) -> Document | None:
+        """The parsed file with its places."""
+        return self.loaded.document
+
+    @property
+    def closure(self) -> tuple[ClosureFile, ...]:
+        """The files that the prompt's rendering and contract read, its own first."""
+        return self.loaded.closure
+
+    @property
+    def digest(self) -> str:
+        """The digest of the closure: ``sha256:<hex>``."""
+        return digest(self.closure)
+
+    @cached_property
+    def tests(self) -> Tests:
+        """The gold set and suite beside the prompt."""
+        return load_tests(self.snapshot, self.loaded)
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases that could be read."""
+        return self.tests.cases
+
+    @property
+    def suite(self) -> Suite:
+        """How the cases are run."""
+        return self.tests.suite
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the prompt's closure; its cases have problems of their own."""
+        return self.loaded.problems
+
+    def usable(self) -> Prompt:
+        """The prompt, to be rendered.
+
+        Raises:
+            UsageError: its files have problems; the first is told.
+        """
+        if self.problems or self.prompt is None:
+            problem = self.problems[0]
+            raise UsageError(problem.message, place=problem.place, hint=problem.hint or "`onbook lint` tells them all")
+        return self.prompt
+
+
+class Catalog:
+    """All prompts of a snapshot, read when asked for.
+
+    Args:
+        config: the configuration of that same snapshot unless another is given.
+    """
+
+    def __init__(self, snapshot: Snapshot, config: Config | None = None) -> None:
+        self.snapshot = snapshot
+        self.config = config or Config.load(snapshot)
+        self._sources: dict[str, Source] = {}
+
+    @cached_property
+    def paths(self) -> Mapping[str, str]:
+        """Prompt files by id, in the order of the ids."""
+        folder = self.config.prompts
+        found = [path for path in self.snapshot.entries(folder) if is_prompt(path, folder)]
+        # Two files of one id (.yml and .yaml): the first counts, and lint tells of the other.
+        return {id_of(path.removeprefix(f"{folder}/")): path for path in sorted(found, reverse=True)}
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all prompts, sorted."""
+        return sorted(self.paths)
+
+    def get(self, id: str) -> Source | None:
+        """One prompt, or None."""
+        if id not in self.paths:
+            return None
+        if id not in self._sources:
+            loaded = load_prompt(self.snapshot, self.paths[id], self.config.prompts)
+            self._sources[id] = Source(loaded, self.snapshot)
+        return self._sources[id]
+
+    def find(self, id: str) -> Source:
+        """One prompt.
+
+        Raises:
+            UsageError: there is none of that id; the nearest is named.
+        """
+        source = self.get(id)
+        if source is None:
+            near = difflib.get_close_matches(id, self.ids, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "`onbook list` names them all"
+            if not self.ids:
+                hint = f"there are no prompts below {self.config.prompts}/ yet: `onbook new {id}` writes one"
+            raise UsageError(f"there is no prompt {id!r} in {self.snapshot.name}", hint=hint)
+        return source
+
+    def select(self, ids: Iterable[str]) -> list[Source]:
+        """The prompts that are named, or all of them if none is.
+
+        Raises:
+            UsageError: one of them does not exist.
+        """
+        return [self.find(id) for id in (list(dict.fromkeys(ids)) or self.ids)]

@@ -1,0 +1,333 @@
+"""One prompt file -> Prompt, with the closure of files that its rendering and its contract read.
+
+Nothing here raises for what a file holds: every fault is a problem with a place, so that one bad file hides no other.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from onbook import resources
+from onbook.contract import Contract, ContractError
+from onbook.formats import Document, Pointer, read_rows, read_yaml
+from onbook.manifest import ClosureFile, sha256
+from onbook.project.references import Bundler
+from onbook.prompt import HISTORY, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
+from onbook.render import analyse
+from onbook.repo import Snapshot, SnapshotError
+from onbook.report import Problem
+
+MAX_INCLUDE_DEPTH = 16
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of reading one prompt file.
+
+    Attributes:
+        prompt: None where the file is too broken to mean anything.
+        document: the parsed file with its places, None where it is no YAML.
+        closure: the files that were read, the prompt's own first.
+        partials: included texts by their path below the prompts folder.
+    """
+
+    id: str
+    path: str
+    prompt: Prompt | None
+    document: Document | None
+    problems: tuple[Problem, ...]
+    closure: tuple[ClosureFile, ...]
+
+
+def load_prompt(snapshot: Snapshot, path: str, folder: str) -> Loaded:
+    """Read the prompt at ``path``, which stands below the prompts folder."""
+    return _Loader(snapshot, path, folder).load()
+
+
+@cache
+def prompt_contract() -> Contract:
+    """The published schema of prompt files."""
+    return Contract(resources.schema("prompt"))
+
+
+def shape_problems(
+    contract: Contract, document: Document, *, at: Pointer = (), value: object = None, code: str = "wrong-shape"
+) -> list[Problem]:
+    """What a schema of ours says of a part of a file: unknown keys with the nearest known one, then everything else."""
+    problems = []
+    for violation in contract.violations(document.data if value is None else value):
+        pointer = (*at, *violation.pointer)
+        if violation.keyword == "additionalProperties":
+            known = _known_keys(contract.schema, violation.schema_pointer)
+            for name in violation.names:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+                mark = document.place((*pointer, name), key=True)
+                hint = f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(known)}"
+                problems.append(
+                    Problem("unknown-key", f"unknown key {name!r}", document.path, mark.line, mark.column, hint)
+                )
+            continue
+        mark = document.place(pointer)
+        where = "/".join(map(str, pointer))
+        message = f"{where}: {violation.message}" if where else violation.message
+        problems.append(Problem(code, message, document.path, mark.line, mark.column))
+    return problems
+
+
+def _known_keys(schema: Json | bool, pointer: Pointer) -> list[str]:
+    node: object = schema
+    for step in pointer[:-1]:
+        if isinstance(node, Mapping):
+            node = node.get(str(step))
+        elif isinstance(node, list) and isinstance(step, int):
+            node = node[step]
+    properties = node.get("properties") if isinstance(node, Mapping) else None
+    return sorted(properties) if isinstance(properties, Mapping) else []
+
+
+@dataclass(slots=True)
+class _Loader:
+    snapshot: Snapshot
+    path: str
+    folder: str
+    problems: list[Problem] = field(default_factory=list)
+    closure: dict[str, ClosureFile] = field(default_factory=dict)
+    partials: dict[str, str] = field(default_factory=dict)
+    document: Document | None = None
+
+    def load(self) -> Loaded:
+        prompt = self._load()
+        id = id_of(self.path.removeprefix(f"{self.folder}/"))
+        files = tuple(self.closure.values())
+        return Loaded(id, self.path, prompt, self.document, tuple(self.problems), files)
+
+    def _load(self) -> Prompt | None:
+        id = id_of(self.path.removeprefix(f"{self.folder}/"))
+        if not is_id(id):
+            self._report(
+                "bad-id",
+                f"{id!r} is no legal id",
+                hint="ids are parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>; rename the file",
+            )
+        raw = self._take(self.path, "not-a-file", ())
+        if raw is None:
+            return None
+        self.document, problems = read_yaml(raw, self.path)
+        self.problems += problems
+        if self.document is None:
+            return None
+        if not isinstance(self.document.data, dict):
+            self._report("wrong-shape", "a prompt file is a mapping with the key 'messages'", ())
+            return None
+        shape = shape_problems(prompt_contract(), self.document)
+        self.problems += shape
+        # Duplicate keys and unknown keys leave the rest readable; a wrong shape does not.
+        if any(problem.code not in ("unknown-key", "duplicate-key") for problem in (*problems, *shape)):
+            return None
+        return self._prompt(id, self.document.data)
+
+    def _prompt(self, id: str, data: dict[str, object]) -> Prompt | None:
+        before = len(self.problems)
+        messages = tuple(_message(item) for item in _list(data, "messages"))
+        template_format = str(data.get("templateFormat", "simple"))
+        bundler = Bundler(self.snapshot, self._report)
+        inputs = self._schema(bundler, data.get("inputs"), ("inputs",))
+        output = self._output(bundler, data.get("jsonSchema"))
+        tools = tuple(
+            _mapping(bundler.bundle(tool, self.path, ("tools", number)))
+            for number, tool in enumerate(_list(data, "tools"))
+        )
+        for path in bundler.files:
+            self._take(path, "ref-missing", ())
+        examples = self._examples(data.get("examples"))
+        self._includes(messages, template_format)
+        if any(problem.code not in _HARMLESS for problem in self.problems[before:]):
+            return None
+        return Prompt(
+            id=id,
+            path=self.path,
+            messages=messages,
+            name=_text(data.get("name")),
+            description=_text(data.get("description")),
+            model=_text(data.get("model")),
+            parameters=_mapping(data.get("modelParameters")),
+            response_format=_text(data.get("responseFormat")) or ("json_schema" if output else None),
+            output_name=_text(output.get("name")),
+            output_strict=bool(output["strict"]) if "strict" in output else None,
+            output_schema=output.get("schema"),  # type: ignore[arg-type]
+            template_format=template_format,
+            inputs=inputs,
+            examples=examples,
+            tools=tools,
+            version=_text(data.get("version")),
+            metadata=_mapping(data.get("metadata")),
+            test_data=tuple(_mapping(row) for row in _list(data, "testData")),
+            evaluators=tuple(_mapping(row) for row in _list(data, "evaluators")),
+            partials=self.partials,
+        )
+
+    def _schema(self, bundler: Bundler, schema: object, at: Pointer) -> Json | None:
+        if schema is None:
+            return None
+        bundled = bundler.bundle(schema, self.path, at)
+        self._compile(bundled, at)
+        return _mapping(bundled)
+
+    def _output(self, bundler: Bundler, declared: object) -> dict[str, object]:
+        """``jsonSchema`` as a mapping {name, strict, schema}; GitHub writes it as a text of JSON."""
+        if declared is None:
+            return {}
+        at: Pointer = ("jsonSchema",)
+        if isinstance(declared, str):
+            try:
+                declared = json.loads(declared)
+            except (ValueError, RecursionError) as error:
+                self._report("invalid-schema", f"jsonSchema is no readable JSON: {error}", at)
+                return {}
+            if not isinstance(declared, dict) or not isinstance(declared.get("name"), str) or "schema" not in declared:
+                self._report("invalid-schema", "jsonSchema needs the keys 'name' and 'schema'", at)
+                return {}
+        bundled = bundler.bundle(_mapping(declared)["schema"], self.path, (*at, "schema"))
+        self._compile(bundled, (*at, "schema"))
+        return {**_mapping(declared), "schema": bundled}
+
+    def _compile(self, schema: object, at: Pointer) -> None:
+        try:
+            Contract(schema)  # type: ignore[arg-type]
+        except ContractError as error:
+            self._report("invalid-schema", f"this is no valid JSON Schema: {error.message}", (*at, *error.pointer))
+
+    def _examples(self, declared: object) -> tuple[Example, ...]:
+        if declared is None:
+            return ()
+        rows: list[object] = []
+        if isinstance(declared, str):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), declared))
+            if declared.startswith("/") or path.startswith(".."):
+                self._report("ref-outside", f"examples {declared!r} leads out of the repository", ("examples",))
+                return ()
+            raw = self._take(path, "ref-missing", ("examples",))
+            if raw is None:
+                return ()
+            found, problems = read_rows(raw, path)
+            self.problems += problems
+            for row in found:
+                if isinstance(row.data.get("inputs"), dict) and "output" in row.data and len(row.data) == 2:
+                    rows.append(row.data)
+                else:
+                    message = "an example is an object with the keys 'inputs' and 'output', and no other"
+                    self.problems.append(Problem("row-shape", message, path, row.line))
+        elif isinstance(declared, list):
+            rows = declared
+        return tuple(Example(_mapping(_mapping(row).get("inputs")), _mapping(row).get("output")) for row in rows)
+
+    def _includes(self, messages: tuple[Message | Slot, ...], template_format: str) -> None:
+        for number, message in enumerate(messages):
+            if not isinstance(message, Message):
+                continue
+            at: Pointer = ("messages", number, "content")
+            for use in analyse(message.content, template_format).includes:
+                mark = self._mark_in(message.content, at, use.line, use.column)
+                self._include(use.name, template_format, (self.path, *mark), ())
+
+    def _include(self, name: str, template_format: str, where: tuple[str, int, int], chain: tuple[str, ...]) -> None:
+        """Take in one partial and what it includes; ``where`` is the place of the include."""
+        path, line, column = where
+        if name in chain:
+            circle = " -> ".join((*chain[chain.index(name) :], name))
+            self.problems.append(Problem("include-cycle", f"includes go in a circle: {circle}", path, line, column))
+            return
+        if len(chain) >= MAX_INCLUDE_DEPTH:
+            message = f"includes are nested deeper than {MAX_INCLUDE_DEPTH}"
+            self.problems.append(Problem("include-cycle", message, path, line, column))
+            return
+        if name in self.partials:
+            return
+        target = posixpath.normpath(f"{self.folder}/{name}")
+        if not target.startswith(f"{self.folder}/") or name.startswith("/"):
+            message = f"include of {name!r} leads out of the prompts folder {self.folder!r}"
+            hint = f"partials stand below {self.folder}/, most often in {self.folder}/_shared/"
+            self.problems.append(Problem("partial-outside", message, path, line, column, hint))
+            return
+        try:
+            raw = self.snapshot.read(target)
+            text = raw.decode()
+        except SnapshotError as error:
+            near = difflib.get_close_matches(target, list(self.snapshot.entries(self.folder)), n=1)
+            advice = f"did you mean {near[0].removeprefix(self.folder + '/')!r}?" if near else None
+            message = f"partial {name!r} cannot be read: {error.message} ({target})"
+            self.problems.append(Problem("missing-partial", message, path, line, column, advice))
+            return
+        except UnicodeDecodeError:
+            self.problems.append(Problem("not-utf8", "this partial is not UTF-8 text", target))
+            return
+        self._close(target, raw)
+        self.partials[name] = text
+        for use in analyse(text, template_format).includes:
+            self._include(use.name, template_format, (target, use.line, use.column), (*chain, name))
+
+    def _mark_in(self, text: str, at: Pointer, line: int, column: int) -> tuple[int, int]:
+        assert self.document
+        lines = text.split("\n")
+        mark = self.document.locate(at, sum(len(part) + 1 for part in lines[: line - 1]) + column - 1)
+        return mark.line, mark.column
+
+    def _take(self, path: str, code: str, at: Pointer) -> bytes | None:
+        """Read a file and put it into the closure."""
+        try:
+            raw = self.snapshot.read(path)
+        except SnapshotError as error:
+            message = error.message if path == self.path else f"{path}: {error.message}"
+            self._report(code, message, at)
+            return None
+        self._close(path, raw)
+        return raw
+
+    def _close(self, path: str, raw: bytes) -> None:
+        entry = self.snapshot.entry(path)
+        assert entry
+        self.closure[path] = ClosureFile(path, entry.mode, entry.blob, sha256(raw))
+
+    def _report(self, code: str, message: str, at: Pointer | None = None, hint: str | None = None) -> None:
+        if self.document is None or at is None:
+            self.problems.append(Problem(code, message, self.path, hint=hint))
+            return
+        mark = self.document.place(at)
+        self.problems.append(Problem(code, message, self.path, mark.line, mark.column, hint))
+
+
+# The prompt still means something where a partial cannot be read: lint can go on looking at the rest. Whoever renders
+# or releases asks for no problems at all.
+_HARMLESS = frozenset({"missing-partial", "partial-outside", "include-cycle", "not-utf8"})
+
+
+def _message(item: object) -> Message | Slot:
+    data = _mapping(item)
+    if "slot" in data:
+        return Slot(str(data.get("slot", HISTORY)))
+    return Message(str(data["role"]), str(data["content"]))
+
+
+def _mapping(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(data: Json, key: str) -> list[object]:
+    value = data.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def is_prompt(path: str, folder: str) -> bool:
+    """Whether a path of the repository names a prompt of the prompts folder."""
+    return path.startswith(f"{folder}/") and is_prompt_path(path.removeprefix(f"{folder}/"))

@@ -1,0 +1,109 @@
+"""Release tags in a repository: listing, reading, and writing them all or none."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from onbook.errors import OnbookError
+from onbook.manifest import TagObject
+from onbook.repo.git import GitError, Repository
+from onbook.versions import Tag
+
+
+@dataclass(frozen=True, slots=True)
+class TagRef:
+    """A release tag as it stands in a repository.
+
+    Attributes:
+        object: the id of what the ref points at; ``annotated`` says whether that is a tag object.
+        commit: the id of the commit behind it, empty where the tag leads to none that is here.
+    """
+
+    tag: Tag
+    object: str
+    annotated: bool
+    commit: str
+
+
+def list_tags(
+    repo: Repository, *, prefix: str = "", prompt: str | None = None, merged: str | None = None
+) -> list[TagRef]:
+    """The release tags of one prompt, or of all; with ``merged`` only those reachable from that commit."""
+    pattern = f"refs/tags/{prefix}{prompt}/" if prompt else "refs/tags/"
+    args = ["for-each-ref", "--format=%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)"]
+    out = repo.text(*args, *([f"--merged={merged}"] if merged else []), pattern)
+    found = []
+    for line in out.splitlines():
+        ref, oid, kind, peeled, peeled_kind = line.split("\0")
+        tag = Tag.parse(ref.removeprefix("refs/tags/"), prefix)
+        if tag is None or (prompt is not None and tag.id != prompt):
+            continue
+        commit = peeled if peeled_kind == "commit" else oid if kind == "commit" else ""
+        found.append(TagRef(tag, oid, kind == "tag", commit))
+    return found
+
+
+def releases_by_prompt(refs: Iterable[TagRef]) -> dict[str, list[TagRef]]:
+    """Release tags by prompt, lowest version first; withdrawn releases and the tags that withdraw them left out."""
+    everything = list(refs)
+    withdrawn = {(ref.tag.id, ref.tag.version) for ref in everything if ref.tag.yanked}
+    grouped: dict[str, list[TagRef]] = {}
+    for ref in everything:
+        if not ref.tag.yanked and (ref.tag.id, ref.tag.version) not in withdrawn:
+            grouped.setdefault(ref.tag.id, []).append(ref)
+    for group in grouped.values():
+        group.sort(key=lambda ref: ref.tag.version)
+    return grouped
+
+
+def read_tag(repo: Repository, ref: TagRef) -> TagObject:
+    """The tag object behind a ref.
+
+    Raises:
+        IntegrityError: the tag is not annotated.
+        OnbookError: the object is not in the repository.
+    """
+    found = repo.read_object(ref.object)
+    if found is None:
+        raise OnbookError(f"tag object {ref.object} is missing", place=ref.tag.name, hint="run `git fetch --tags`")
+    return TagObject.parse(found[1] if found[0] == "tag" else b"", ref.tag.name)
+
+
+def tagger(repo: Repository) -> str:
+    """Who tags, and when, as git would write it: ``Name <mail> 1700000000 +0000``.
+
+    Raises:
+        OnbookError: git knows no name or mail.
+    """
+    try:
+        return repo.text("var", "GIT_COMMITTER_IDENT")
+    except GitError as error:
+        raise OnbookError(
+            "git does not know who you are, and a release tag names its tagger",
+            hint='run `git config user.name "..."` and `git config user.email "..."`',
+        ) from error
+
+
+def write_objects(repo: Repository, payloads: Iterable[bytes]) -> list[str]:
+    """Write raw tag objects and return their ids, in order. Nothing refers to them yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for number, payload in enumerate(payloads):
+            path = Path(folder) / str(number)
+            path.write_bytes(payload)
+            paths.append(str(path))
+        out = repo.git("hash-object", "-t", "tag", "-w", "--stdin-paths", stdin="\n".join([*paths, ""]).encode())
+    return out.decode().split()
+
+
+def create_refs(repo: Repository, refs: Mapping[str, str]) -> None:
+    """Create refs in one transaction: all, or none.
+
+    Raises:
+        GitError: a ref exists already, or is locked by somebody else.
+    """
+    lines = [f"create {ref} {oid}\n" for ref, oid in refs.items()]
+    repo.git("update-ref", "--stdin", stdin="".join(["start\n", *lines, "prepare\n", "commit\n"]).encode())
