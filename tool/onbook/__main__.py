@@ -1,0 +1,5 @@
+"""``python -m onbook``."""
+
+from onbook.cli import main
+
+main()

@@ -1,0 +1,128 @@
+"""What several commands share: options, the snapshot that is meant, inputs, and printing a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from onbook.errors import UsageError
+from onbook.prompt import Prompt
+from onbook.repo import Repository, Snapshot
+from onbook.repo.snapshot import Commit, Index, WorkTree
+from onbook.report import Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FORMATS = ("terminal", "json")
+
+
+def format_option(command: Command) -> Command:
+    """``--format``: how the report is written."""
+    option = click.option(
+        "--format", "format", type=click.Choice(FORMATS), default="terminal", help="How the result is written."
+    )
+    return option(command)
+
+
+def place_options(command: Command) -> Command:
+    """``--staged`` and ``--at``: which place in history is looked at; neither means the work tree."""
+    at = click.option("--at", metavar="REV", help="Look at a commit instead of the work tree.")
+    staged = click.option("--staged", is_flag=True, help="Look at the index: what the next commit will hold.")
+    return staged(at(command))
+
+
+def inputs_options(command: Command) -> Command:
+    """``--var`` and ``--vars``: a prompt's inputs."""
+    var = click.option(
+        "--var", "variables", metavar="NAME=VALUE", multiple=True, help="An input; NAME=@FILE reads a file."
+    )
+    file = click.option(
+        "--vars", "vars_file", metavar="FILE", help="Inputs as one JSON object; - reads standard input."
+    )
+    return var(file(command))
+
+
+def repository() -> Repository:
+    """The repository that the command stands in.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return Repository.discover(Path.cwd())
+
+
+def snapshot(repo: Repository, *, staged: bool = False, at: str | None = None) -> Snapshot:
+    """The place in history that is meant: the work tree, unless the index or a commit is asked for.
+
+    Raises:
+        UsageError: both are asked for, or the commit does not exist.
+    """
+    if staged and at is not None:
+        raise UsageError("--staged and --at exclude each other")
+    if at is not None:
+        return Commit(repo, at)
+    if staged:
+        return Index(repo)
+    return Commit(repo, "HEAD") if repo.bare else WorkTree(repo)
+
+
+def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> dict[str, object]:
+    """A prompt's inputs from the command line. Text is taken as it is where the contract wants text, else as JSON.
+
+    Raises:
+        UsageError: a value without a name, a file that cannot be read, or text that is no JSON where it must be.
+    """
+    given: dict[str, object] = {}
+    if vars_file is not None:
+        try:
+            text = sys.stdin.read() if vars_file == "-" else Path(vars_file).read_text("utf-8")
+            loaded = json.loads(text)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the inputs cannot be read: {error}", place=vars_file) from None
+        if not isinstance(loaded, dict):
+            raise UsageError("the inputs must be one JSON object", place=vars_file)
+        given.update(loaded)
+    for variable in variables:
+        name, equals, value = variable.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--var takes NAME=VALUE, not {variable!r}")
+        if value.startswith("@"):
+            try:
+                value = Path(value[1:]).read_text("utf-8")
+            except (OSError, ValueError) as error:
+                raise UsageError(f"input {name!r} cannot be read: {error}", place=value[1:]) from None
+        given[name] = _typed(prompt, name, value)
+    return given
+
+
+def _typed(prompt: Prompt, name: str, value: str) -> object:
+    kind = prompt.input_properties.get(name, {}).get("type")
+    if kind is None or kind == "string" or (isinstance(kind, list) and "string" in kind):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise UsageError(f"input {name!r} is declared as {kind}, and {value!r} is no such JSON value") from None
+
+
+def print_report(report: Report, format: str) -> None:
+    """Write a report to standard output, in colour where a person looks on."""
+    from onbook.reporters import REPORTERS
+
+    click.echo(REPORTERS[format](report, color_wanted()), nl=False, color=True)
+
+
+def color_wanted() -> bool:
+    """Whether standard output is a terminal and nobody asked for no colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def note(message: str) -> None:
+    """Tell a person something that is no result."""
+    click.echo(message, err=True)

@@ -1,0 +1,43 @@
+"""``onbook explain``."""
+
+from __future__ import annotations
+
+import inspect
+
+import click
+
+from onbook.cli.common import format_option, print_report
+from onbook.diff import RULES
+from onbook.report import Report
+from onbook.rules import all_rules, find_rule
+
+
+@click.command()
+@click.argument("rule", required=False)
+@format_option
+def command(rule: str | None, format: str) -> int:
+    """Explain a rule by its id or name; without one, list them all."""
+    rows = _all() if rule is None else [_one(rule)]
+    print_report(Report("explain", data={"rules": rows}), format)
+    return 0
+
+
+def _one(name: str) -> dict[str, object]:
+    for change in RULES.values():
+        if name.upper() == change.id or name == change.slug:
+            text = f"{change.meaning}\n\nAsks for: {change.bump}. The whole table is in docs/versioning.md.\n"
+            return {"id": change.id, "slug": change.slug, "severity": str(change.bump), "text": text}
+    found = find_rule(name)
+    text = (inspect.getdoc(found) or "") + "\n"
+    return {"id": found.id, "slug": found.slug, "severity": str(found.severity), "text": text}
+
+
+def _all() -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for found in all_rules().values():
+        first = (inspect.getdoc(found) or "").partition("\n")[0]
+        rows.append({"id": found.id, "slug": found.slug, "severity": str(found.severity), "text": f"  {first}"})
+    for change in RULES.values():
+        text = f"  {change.meaning}"
+        rows.append({"id": change.id, "slug": change.slug, "severity": str(change.bump), "text": text})
+    return rows

@@ -1,0 +1,61 @@
+"""``onbook fetch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from onbook import client
+from onbook.cli.common import format_option, note, print_report
+from onbook.errors import UsageError
+from onbook.lockfile import FILE, Lock, LockedRequest
+from onbook.report import Check, Report, Status
+
+
+@click.command()
+@click.argument("what", metavar="ID[@RANGE]")
+@click.option("--from", "url", required=True, metavar="URL", help="A URL or path that git can fetch from.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the files below this folder.")
+@click.option("--lock", type=click.Path(dir_okay=False, path_type=Path), default=FILE, help="The lock file.")
+@click.option("--frozen", is_flag=True, help="Take the version that the lock chose, and change nothing in it.")
+@click.option("--tag-prefix", default="", metavar="TEXT", help="What the repository puts before its release tags.")
+@format_option
+def command(what: str, url: str, out: Path | None, lock: Path, frozen: bool, tag_prefix: str, format: str) -> int:
+    """Fetch a released prompt by its tag, verify it, and note it in the lock file.
+
+    RANGE is 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release, the default).
+    """
+    id, _, request = what.partition("@")
+    request = request or "*"
+    if out is not None and out.is_symlink():
+        raise UsageError("files are not written through a symbolic link", place=str(out))
+    book = client.open(_absolute(url), lock=lock, tag_prefix=tag_prefix)
+    assert isinstance(book, client.RemoteBook)
+    fetched = book.fetch_locked(id, request) if frozen else book.fetch(id, request)
+    release = fetched.release
+    for message in fetched.notes:
+        note(f"note: {message}")
+    folder = book.export(fetched, out) if out else fetched.folder
+    if not frozen:
+        locked = Lock.read(lock)
+        locked.add(LockedRequest(release.url, id, request, release.version), release)
+        locked.write(lock)
+    data = {
+        "id": id,
+        "version": release.version,
+        "tag": fetched.tag,
+        "commit": release.commit,
+        "digest": release.digest,
+        "path": str(folder / fetched.prompt_file),
+        "tag_object": release.tag_object,
+        "url": release.url,
+    }
+    check = Check(f"fetch/{id}", Status.PASSED, id)
+    print_report(Report("fetch", (check,), head=fetched.tag, data=data), format)
+    return 0
+
+
+def _absolute(url: str) -> str:
+    """A path on this machine as an absolute one, so that the lock means the same from every folder."""
+    return str(Path(url).resolve()) if "://" not in url and Path(url).exists() else url

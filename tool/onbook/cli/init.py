@@ -1,0 +1,78 @@
+"""``onbook init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from onbook.cli.common import note, repository
+from onbook.errors import UsageError
+from onbook.files import write_atomic
+from onbook.project import Config
+from onbook.project.config import FILE
+from onbook.repo.snapshot import WorkTree
+
+_CONFIG = """\
+# onbook's configuration; every key has a default that is meant to be right.
+# prompts = "prompts"            # the folder that holds the prompts
+# tagPrefix = ""                 # put before release tags, for a repository that tags other things as well
+
+# [release]
+# branch = "main"                # only commits on it are released; default: the remote's HEAD branch
+"""
+_ATTRIBUTES = (
+    "# Recordings are one sorted line a case: two branches that record both keep their lines.",
+    "*.recordings.jsonl merge=union",
+)
+
+
+@click.command()
+def command() -> int:
+    """Set up this repository for prompts. What exists is left as it is."""
+    repo = repository()
+    if repo.bare:
+        raise UsageError("a bare repository has no files to set up", place=str(repo.root))
+    folder = repo.root / Config.load(WorkTree(repo)).prompts
+    done = [
+        _folder(folder, repo.root),
+        _file(repo.root / FILE, _CONFIG, repo.root) if not _configured(repo.root) else "",
+        _attributes(repo.root / ".gitattributes"),
+    ]
+    for message in filter(None, done):
+        note(message)
+    if not any(done):
+        note("everything is set up already")
+    note("next: `onbook new support/triage` writes a first prompt")
+    return 0
+
+
+def _configured(root: Path) -> bool:
+    return (root / FILE).exists() or "[tool.onbook" in _text(root / "pyproject.toml")
+
+
+def _folder(folder: Path, root: Path) -> str:
+    if folder.is_dir():
+        return ""
+    folder.mkdir(parents=True)
+    return f"made    {folder.relative_to(root)}/"
+
+
+def _file(path: Path, text: str, root: Path) -> str:
+    if path.exists():
+        return ""
+    write_atomic(path, text.encode())
+    return f"wrote   {path.relative_to(root)}"
+
+
+def _attributes(path: Path) -> str:
+    text = _text(path)
+    if _ATTRIBUTES[1] in text.splitlines():
+        return ""
+    joint = "" if not text or text.endswith("\n") else "\n"
+    write_atomic(path, (text + joint + "\n".join(_ATTRIBUTES) + "\n").encode())
+    return f"{'added to' if text else 'wrote  '} {path.name}"
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8") if path.is_file() else ""

@@ -1,0 +1,36 @@
+"""``onbook lint``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from onbook.cli.common import format_option, place_options, print_report, repository, snapshot
+from onbook.lint import lint
+from onbook.project import Catalog
+
+
+@click.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@place_options
+@click.option("--select", multiple=True, metavar="RULE", help="Only these rules; an id, or the beginning of ids.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
+@format_option
+def command(
+    ids: tuple[str, ...],
+    staged: bool,
+    at: str | None,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    strict: bool,
+    format: str,
+) -> int:
+    """Find faults in prompts: those that are named, or all."""
+    catalog = Catalog(snapshot(repository(), staged=staged, at=at))
+    config = catalog.config
+    catalog.config = replace(config, select=select or config.select, ignore=(*config.ignore, *ignore))
+    report = lint(catalog, ids)
+    print_report(report, format)
+    return report.exit_code(strict=strict)

@@ -1,0 +1,42 @@
+"""``onbook list``."""
+
+from __future__ import annotations
+
+import click
+
+from onbook.cli.common import format_option, place_options, print_report, repository, snapshot
+from onbook.project import Catalog
+from onbook.release import base_releases
+from onbook.report import Check, Finding, Report, Severity, Status
+
+
+@click.command()
+@place_options
+@format_option
+def command(staged: bool, at: str | None, format: str) -> int:
+    """List the prompts and their latest releases."""
+    repo = repository()
+    catalog = Catalog(snapshot(repo, staged=staged, at=at))
+    releases = base_releases(repo, catalog.config.tag_prefix, repo.head)
+    rows, checks = [], []
+    for source in catalog.select(()):
+        prompt = source.prompt
+        released = releases.get(source.id)
+        rows.append(
+            {
+                "id": source.id,
+                "version": str(released.tag.version) if released else None,
+                "model": prompt.model if prompt else None,
+                "status": prompt.metadata.get("status") if prompt else None,
+                "cases": len(source.cases),
+                "description": (prompt.description or prompt.name) if prompt else None,
+                "digest": source.digest,
+            }
+        )
+        if prompt is None:
+            problem = source.problems[0]
+            finding = Finding("ON000", "not-checked", Severity.ERROR, problem.message, problem.path, problem.line)
+            checks.append(Check(f"list/{source.id}", Status.UNCHECKED, source.id, (finding,)))
+    report = Report("list", tuple(checks), head=catalog.snapshot.name, data={"prompts": rows})
+    print_report(report, format)
+    return report.exit_code()

@@ -1,0 +1,42 @@
+"""``onbook release``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from onbook import release
+from onbook.cli.common import format_option, note, print_report, repository
+from onbook.repo.remote import default_remote
+from onbook.report import Report, Status
+
+
+@click.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Print exactly what would be written, and write nothing.")
+@click.option("--push", is_flag=True, help="Push the tags, all or none, before they are written here.")
+@format_option
+def command(ids: tuple[str, ...], dry_run: bool, push: bool, format: str) -> int:
+    """Tag what changed since its last release, at HEAD: one annotated tag for each prompt, with notes."""
+    repo = repository()
+    if not dry_run:
+        for name in release.recover(repo):
+            note(f"completed {name}, which an interrupted release had left")
+    plan = release.plan(repo, ids)
+    report = plan.report
+    if dry_run:
+        report = _with_messages(report, plan)
+    if report.status is Status.PASSED and not dry_run:
+        release.apply(repo, plan, remote=default_remote(repo) if push else None)
+    print_report(report, format)
+    if dry_run and plan.releases:
+        note("dry run: nothing was written")
+    return report.exit_code()
+
+
+def _with_messages(report: Report, plan: release.Plan) -> Report:
+    rows = report.data["tags"]
+    assert isinstance(rows, list)
+    told = [{**row, "message": item.message} for row, item in zip(rows, plan.releases, strict=True)]
+    return replace(report, data={**report.data, "tags": told})

@@ -1,0 +1,236 @@
+"""The report for people at a terminal: the place first, so that editors and eyes jump to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from textwrap import indent
+from typing import Any
+
+from onbook.report import Finding, Report, Severity, Status
+
+_CODES = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "bold": 1, "dim": 2}
+_SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+_STATUS = {Status.PASSED: "green", Status.FAILED: "red", Status.SKIPPED: "dim", Status.UNCHECKED: "yellow"}
+_BUMP = {"major": "red", "minor": "yellow", "patch": "cyan", "none": "dim", "initial": "cyan"}
+
+Row = Mapping[str, Any]
+
+
+def write_terminal(report: Report, color: bool = False) -> str:
+    """The report as lines of text.
+
+    Args:
+        color: whether escape codes may be used.
+    """
+    style = _Style(color)
+    body = _VERBS.get(report.verb, _checked)(report, style)
+    return "".join(f"{line}\n" for line in body)
+
+
+class _Style:
+    def __init__(self, color: bool) -> None:
+        self._color = color
+
+    def __call__(self, text: str, *names: str) -> str:
+        text = _printable(text)
+        if not self._color or not names:
+            return text
+        return "".join(f"\x1b[{_CODES[name]}m" for name in names) + text + "\x1b[0m"
+
+
+def _printable(text: str) -> str:
+    """Texts of files and models are hostile: an escape code in one must not reach the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+def _findings(report: Report, style: _Style) -> Iterator[str]:
+    findings = report.findings
+    for finding, following in zip_longest(findings, findings[1:]):
+        # Many findings in a row may have one remedy; it is told once, after the last of them.
+        repeated = following is not None and following.hint == finding.hint
+        yield from _finding(finding, style, hint=not repeated)
+
+
+def _finding(finding: Finding, style: _Style, *, hint: bool = True) -> Iterator[str]:
+    parts = [str(part) for part in (finding.path, finding.line, finding.column) if part is not None]
+    place = f"{style(':'.join(parts), 'bold')}: " if parts else ""
+    rule = style(finding.rule, _SEVERITY[finding.severity])
+    waived = style(" (waived)", "dim") if finding.waived else ""
+    yield f"{place}{rule} {style(finding.message)} {style(f'[{finding.slug}]', 'dim')}{waived}"
+    if finding.hint and hint:
+        yield style(f"    {finding.hint}", "dim")
+
+
+def _checked(report: Report, style: _Style) -> Iterator[str]:
+    yield from _findings(report, style)
+    yield _summary(report, style)
+
+
+def _summary(report: Report, style: _Style) -> str:
+    counted = dict.fromkeys(Severity, 0)
+    waived = 0
+    for finding in report.findings:
+        if finding.waived:
+            waived += 1
+        else:
+            counted[finding.severity] += 1
+    words = [_count(number, str(severity)) for severity, number in counted.items() if number]
+    words += [f"{waived} waived"] if waived else []
+    unchecked = sum(1 for check in report.checks if check.status is Status.UNCHECKED)
+    words += [f"{unchecked} could not be checked"] if unchecked else []
+    told = ", ".join(words) or "nothing found"
+    return style(f"{_count(len(report.checks), 'prompt')}: {told}", _STATUS[report.status])
+
+
+def _diff(report: Report, style: _Style) -> Iterator[str]:
+    checks = {check.prompt: check for check in report.checks}
+    for row in _rows(report, "prompts"):
+        before, after = row["base_version"] or "unreleased", row["next_version"]
+        arrow = f"{before} -> {after}" if after else f"{before}, no release needed"
+        yield f"{style(row['id'], 'bold')}  {arrow}  {style(row['bump'], _BUMP[row['bump']])}"
+        check = checks.pop(row["id"])
+        for change, finding in zip(row["changes"], check.findings, strict=False):
+            bump = style(f"{change['bump']:5}", _BUMP[change["bump"]])
+            yield f"  {bump}  {change['rule']}  {style(change['consequence'])}"
+            place = [str(part) for part in (finding.path, finding.line) if part is not None]
+            yield style(f"         {':'.join(place)}", "dim")
+        for finding in check.findings[len(row["changes"]) :]:
+            yield from _finding(finding, style)
+        yield ""
+    for check in checks.values():
+        for finding in check.findings:
+            yield from _finding(finding, style)
+    if not report.checks:
+        yield style("no prompt changed", "green")
+
+
+def _test(report: Report, style: _Style) -> Iterator[str]:
+    yield from _findings(report, style)
+    rows = _rows(report, "prompts")
+    if rows:
+        columns = ("passed", "failed", "errors", "missing", "xfailed")
+        table = [["prompt", "model", *columns, "status"]]
+        table += [
+            [row["id"], row["model"] or "-", *(str(row[name] or "-") for name in columns), row["status"]]
+            for row in rows
+        ]
+        yield from _table(table, style, lambda text: _STATUS.get(Status(text)) if text in set(Status) else None)
+    yield style(f"{_count(len(rows), 'run')}: {report.status}", _STATUS[report.status])
+
+
+def _release(report: Report, style: _Style) -> Iterator[str]:
+    failing = [check for check in report.checks if check.status in (Status.FAILED, Status.UNCHECKED)]
+    for check in failing:
+        for finding in check.findings:
+            if finding.severity is Severity.ERROR and not finding.waived:
+                yield from _finding(finding, style)
+    rows = _rows(report, "tags")
+    if failing:
+        blocked = sorted({check.prompt or check.id for check in failing})
+        yield style(f"nothing was released: {', '.join(blocked)} did not pass", "red")
+        return
+    for row in rows:
+        yield f"{style(row['tag'], 'bold')}  {style(row['bump'], _BUMP[row['bump']])}  {style(row['digest'], 'dim')}"
+        if "message" in row:
+            yield indent(style(row["message"]).rstrip("\n"), "    ", lambda _: True)
+    if not rows:
+        yield style("nothing to release", "green")
+
+
+def _fetch(report: Report, style: _Style) -> Iterator[str]:
+    yield from _findings(report, style)
+    row = report.data
+    if "tag" in row:
+        yield f"{style(str(row['id']), 'bold')} {row['version']}  {style(str(row['digest']), 'dim')}"
+        yield f"  tag     {row['tag']}"
+        yield f"  commit  {row['commit']}"
+        yield f"  file    {style(str(row['path']))}"
+
+
+def _list(report: Report, style: _Style) -> Iterator[str]:
+    rows = _rows(report, "prompts")
+    if not rows:
+        yield style("there are no prompts here yet: `onbook new ID` writes one", "yellow")
+        return
+    table = [["prompt", "release", "model", "cases", "description"]]
+    table += [
+        [row["id"], row["version"] or "-", row["model"] or "-", str(row["cases"]), _short(row["description"] or "")]
+        for row in rows
+    ]
+    yield from _table(table, style, lambda _: None)
+    yield from _findings(report, style)
+
+
+def _log(report: Report, style: _Style) -> Iterator[str]:
+    for row in _rows(report, "releases"):
+        withdrawn = style("  withdrawn", "red") if row["yanked"] else ""
+        bump = style(row["bump"], _BUMP.get(row["bump"], "dim"))
+        yield f"{style(row['tag'], 'bold')}  {bump}  {style(row['tagger'], 'dim')}{withdrawn}"
+        yield style(f"  {row['commit'][:12]}  {row['digest']}", "dim")
+        yield indent(style(row["notes"]), "  ")
+    if not _rows(report, "releases"):
+        yield style("no releases yet: `onbook release` makes one", "yellow")
+    yield from _findings(report, style)
+
+
+def _render(report: Report, style: _Style) -> Iterator[str]:
+    for message in _rows(report, "messages"):
+        yield style(f"--- {message['role']}", "cyan")
+        yield style(message["content"])
+
+
+def _run(report: Report, style: _Style) -> Iterator[str]:
+    row = report.data
+    yield style(str(row["text"]))
+    usage = row["usage"]
+    assert isinstance(usage, Mapping)
+    cost = "unknown" if row["cost"] is None else f"${row['cost']:.6f}"
+    tokens = f"{usage.get('prompt_tokens', '?')} + {usage.get('completion_tokens', '?')} tokens"
+    yield style(f"{row['model']}  {tokens}  {cost}  {row['latency_ms']} ms  finish: {row['finish']}", "dim")
+
+
+def _explain(report: Report, style: _Style) -> Iterator[str]:
+    for row in _rows(report, "rules"):
+        yield f"{style(row['id'], 'bold')}  {row['slug']}  {style(row['severity'], 'dim')}"
+        yield style(row["text"])
+
+
+def _table(rows: Sequence[Sequence[str]], style: _Style, color: Callable[[str], str | None]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        cells = []
+        for column, text in enumerate(row):
+            padded = text.ljust(widths[column])
+            name = "dim" if number == 0 else color(text)
+            cells.append(style(padded, name) if name else style(padded))
+        yield "  ".join(cells).rstrip()
+
+
+def _rows(report: Report, key: str) -> list[Row]:
+    found = report.data.get(key)
+    return list(found) if isinstance(found, list) else []
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 or noun == "info" else f"{number} {noun}s"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+_VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
+    "diff": _diff,
+    "test": _test,
+    "release": _release,
+    "fetch": _fetch,
+    "list": _list,
+    "log": _log,
+    "render": _render,
+    "run": _run,
+    "explain": _explain,
+}
