@@ -1,0 +1,1 @@
+"""Tests of prompts: assertions, recordings, models and the runner."""
