@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from onbook.render.normal import normal_form
 from onbook.render.renderer import Renderer
-from onbook.render.template import Template, TemplateProblem, Use, analyse
+from onbook.render.template import analyse
+from onbook.render.types import Template, TemplateProblem, Use
 from onbook.render.values import as_text
 
 __all__ = ["Renderer", "Template", "TemplateProblem", "Use", "analyse", "as_text", "normal_form"]

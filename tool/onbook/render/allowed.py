@@ -14,7 +14,7 @@ from onbook.render.language import (
     REFUSED_NODES,
     TESTS,
 )
-from onbook.render.template import PlacedError, Places, Template, TemplateProblem, Use
+from onbook.render.types import PlacedError, Places, Template, TemplateProblem, Use
 
 MAX_DEPTH = 64  # of one expression: chains of and, of filters, of items
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from onbook.render.template import MAX_TEMPLATE, Use, analyse, pieces
+from onbook.render.template import MAX_TEMPLATE, analyse, pieces
+from onbook.render.types import Use
 from onbook.render.values import MAX_INCLUDE_DEPTH, MAX_INCLUDES, MAX_OUTPUT, as_text
 
 # The loop targets that are seen at a place, by what the form calls them: the depth of their loop and their place.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from onbook.errors import InputError
 from onbook.prompt import SUFFIXES, Message, Prompt, Slot
-from onbook.render.template import Pieces, TemplateProblem, Use, analyse, pieces
+from onbook.render.template import Pieces, analyse, pieces
+from onbook.render.types import TemplateProblem, Use
 from onbook.render.values import RUN, RenderError, Run, as_text, plain
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from onbook.render.allowed import Walker
 from onbook.render.language import CLOSING_TAGS, REFUSED_TAGS, TAGS
-from onbook.render.template import PlacedError, Places, Template, TemplateProblem, normal_newlines
+from onbook.render.types import PlacedError, Places, Template, TemplateProblem, normal_newlines
 
 SYNTAX = ImmutableSandboxedEnvironment(keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
 

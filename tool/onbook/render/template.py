@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+
+from onbook.render.types import Places, Template, TemplateProblem, Use, normal_newlines
 
 MAX_TEMPLATE = 256 * 1024  # characters of one template
 MAX_PROBLEMS = 20  # of one kind in one template: the rest says nothing new
@@ -14,66 +13,6 @@ MAX_PROBLEMS = 20  # of one kind in one template: the rest says nothing new
 # Names that mean something else to jinja2 than a variable.
 RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "else", "elif", "self", "loop"})
 RESERVED |= {"true", "false", "none", "True", "False", "None"}
-
-
-class Use(NamedTuple):
-    """One place where a template names something: 1-based line and column in the template's own text."""
-
-    name: str
-    line: int
-    column: int
-
-
-class TemplateProblem(NamedTuple):
-    """Something wrong in a template, at a 1-based line and column of its own text.
-
-    Codes of both formats: ``template-too-large``, ``unclosed-variable``. Of jinja2: ``template-syntax``,
-    ``template-too-complex``, ``construct-not-allowed``, ``unclosed-block``, ``dynamic-include``, ``include-path``.
-    Of the simple format, where they are warnings: ``spaced-placeholder``, ``jinja-in-simple``.
-    """
-
-    code: str
-    message: str
-    line: int
-    column: int
-    hint: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """What a template uses.
-
-    Attributes:
-        variables: every use of a free name, in order; loop targets and ``loop`` are not free.
-        includes: every include, by its path below the prompts folder.
-        scopes: for each include, the loop targets that the included text sees as variables.
-        problems: in order of place. For the ``simple`` format they never stop rendering, a too large text apart.
-    """
-
-    variables: tuple[Use, ...] = ()
-    includes: tuple[Use, ...] = ()
-    problems: tuple[TemplateProblem, ...] = ()
-    scopes: tuple[frozenset[str], ...] = ()
-
-
-class Places:
-    """From offsets in a text to 1-based lines and columns."""
-
-    def __init__(self, text: str) -> None:
-        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
-
-    def at(self, offset: int) -> tuple[int, int]:
-        """The line and column of the character at ``offset``."""
-        line = bisect_right(self._starts, offset)
-        return line, offset - self._starts[line - 1] + 1
-
-
-class PlacedError(Exception):
-    """A problem at an offset of a text, before it has a line and a column."""
-
-    def __init__(self, code: str, message: str, offset: int, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.code, self.message, self.offset, self.hint = code, message, offset, hint
 
 
 # A text as literal pieces and uses of variables: all there is in the simple format, and in most jinja2 templates.
@@ -116,11 +55,6 @@ def pieces(text: str, template_format: str) -> Pieces | None:
         raise ValueError(f"unknown template format {template_format!r}")
     text = normal_newlines(text)
     return None if _has_more_than_names(text) else _split(text, _PLAIN)
-
-
-def normal_newlines(text: str) -> str:
-    """The text with the line ends that jinja2 renders."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 _SIMPLE = re.compile(r"\{\{([^\s{}]+)\}\}")
