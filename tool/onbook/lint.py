@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import islice
 
 from onbook.project import Catalog, Config, Source
 from onbook.project.config import Waiver
 from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.rules import Rule, all_rules
+from onbook.rules import Rule, all_rules, find_rule
 from onbook.rules.base import Hit, unreported
+
+MAX_TOLD = 1_000
+"""Places of one prompt that one rule tells: more say nothing new, and a hostile file could ask for any number."""
 
 
 def lint(catalog: Catalog, ids: Iterable[str] = (), *, today: date | None = None) -> Report:
@@ -30,6 +34,11 @@ def lint(catalog: Catalog, ids: Iterable[str] = (), *, today: date | None = None
 
 def selected(config: Config) -> list[tuple[Rule, Severity]]:
     """The rules that are on, each with its severity; ``select`` and ``ignore`` take ids and beginnings of ids."""
+    for name in (*config.select, *config.ignore):
+        if not any(_named(rule, (name,)) for rule in all_rules().values()):
+            find_rule(name)
+    for name in (*config.severities, *(waiver.rule for waiver in config.waivers if waiver.rule)):
+        find_rule(name)
     found = []
     for rule in all_rules().values():
         severity = config.severities.get(rule.id, config.severities.get(rule.slug, rule.severity))
@@ -45,22 +54,38 @@ def _named(rule: Rule, names: tuple[str, ...]) -> bool:
 
 def _check(source: Source, rules: list[tuple[Rule, Severity]], config: Config, today: date) -> Check:
     findings: list[Finding] = []
-    broken = False
+    unchecked: list[Finding] = []
     for rule, severity in rules:
         try:
-            findings += [_finding(rule, severity, hit) for hit in rule.check(source)]
+            for number, hit in enumerate(islice(rule.check(source), MAX_TOLD + 1)):
+                if number == MAX_TOLD:
+                    message = f"rule {rule.id} found more than {MAX_TOLD:,} places, and the rest was not looked at"
+                    unchecked.append(_unchecked(message, source.path))
+                else:
+                    findings.append(_finding(rule, severity, hit))
         except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
-            broken = True
             message = f"rule {rule.id} could not check this prompt: {type(error).__name__}: {error}"
-            findings.append(Finding("ON000", "not-checked", Severity.ERROR, message, source.path))
-    for problem in unreported((*source.problems, *source.tests.problems)):
-        broken = True
-        findings.append(
-            Finding("ON000", "not-checked", Severity.ERROR, problem.message, problem.path, problem.line, problem.column)
-        )
+            unchecked.append(_unchecked(message, source.path))
+    unchecked += [
+        _unchecked(problem.message, problem.path, problem.line, problem.column)
+        for problem in unreported((*source.problems, *source.tests.problems))
+    ]
+    if source.prompt is None and not unchecked and not _failed(findings, config.waivers, today):
+        # The rule that would tell why is off, waived or a warning: even so, nothing was looked at.
+        unchecked.append(_unchecked("this prompt cannot be read, so no rule could look at it", source.path))
+    findings += unchecked
     judged = [_waived(finding, config.waivers, today) for finding in _sorted(findings)]
     check = Check.of(f"lint/{source.id}", judged, prompt=source.id)
-    return Check(check.id, Status.UNCHECKED, check.prompt, check.findings) if broken else check
+    return Check(check.id, Status.UNCHECKED, check.prompt, check.findings) if unchecked else check
+
+
+def _unchecked(message: str, path: str, line: int | None = None, column: int | None = None) -> Finding:
+    return Finding("ON000", "not-checked", Severity.ERROR, message, path, line, column)
+
+
+def _failed(findings: Iterable[Finding], waivers: tuple[Waiver, ...], today: date) -> bool:
+    judged = (_waived(finding, waivers, today) for finding in findings)
+    return any(finding.severity is Severity.ERROR and not finding.waived for finding in judged)
 
 
 def _finding(rule: Rule, severity: Severity, hit: Hit) -> Finding:

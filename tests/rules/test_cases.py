@@ -1,0 +1,64 @@
+"""Every rule against its table of truth: cases/rules/<ID>.yml says which files give which findings.
+
+A case is ``{name, files: {path: text}, findings: [{line, column, path?, message_contains?, severity?}]}``; files listed
+under ``links`` are symbolic links. The findings are all that the rule tells, no more and no fewer.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from onbook.lint import lint
+from onbook.project import Catalog
+from onbook.rules import all_rules
+from support.snapshots import files
+
+CASES = Path(__file__).parents[1] / "cases" / "rules"
+PROMPT = "prompts/a.prompt.yml"
+
+
+@functools.cache
+def table(rule: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load((CASES / f"{rule}.yml").read_text("utf-8"))
+    return found
+
+
+def all_cases() -> list[Any]:
+    return [
+        pytest.param(path.stem, case, id=f"{path.stem}-{case['name']}")
+        for path in sorted(CASES.glob("*.yml"))
+        for case in table(path.stem)
+    ]
+
+
+@pytest.mark.parametrize(("rule", "case"), all_cases())
+def test_the_rule_finds_what_the_case_says(rule: str, case: dict[str, Any]) -> None:
+    report = lint(Catalog(files(case["files"], case.get("links", ()))))
+    assert not [finding.message for finding in report.findings if finding.rule == "ON000"]
+    found = [finding for finding in report.findings if finding.rule == rule]
+    wanted = case["findings"]
+    assert [(f.path, f.line, f.column) for f in found] == [
+        (want.get("path", PROMPT), want.get("line"), want.get("column")) for want in wanted
+    ], [f.message for f in found]
+    for finding, want in zip(found, wanted, strict=True):
+        assert want.get("message_contains", "") in finding.message
+        assert want.get("hint_contains", "") in (finding.hint or "")
+        assert finding.severity == want.get("severity", all_rules()[rule].severity)
+
+
+@pytest.mark.parametrize("rule", sorted(all_rules()))
+def test_every_rule_has_cases_of_both_kinds(rule: str) -> None:
+    findings = [bool(case["findings"]) for case in table(rule)]
+    assert findings.count(True) >= 2
+    assert findings.count(False) >= 2
+    names = [case["name"] for case in table(rule)]
+    assert len(names) == len(set(names))
+
+
+def test_every_table_is_of_a_rule() -> None:
+    assert {path.stem for path in CASES.glob("*.yml")} == set(all_rules())

@@ -1,0 +1,113 @@
+"""What a rule is, and where rules are found."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module, metadata
+from typing import ClassVar
+
+from onbook.errors import UsageError
+from onbook.formats import Pointer
+from onbook.project import Source
+from onbook.report import Problem, Severity
+
+GROUP = "onbook.rules"
+
+_THEMES = ("structure", "variables", "contracts", "safety")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place that breaks a rule. Lint adds the rule's id, slug and severity.
+
+    Attributes:
+        severity: only where this place weighs otherwise than the rule does.
+    """
+
+    message: str
+    path: str
+    line: int | None = None
+    column: int | None = None
+    hint: str | None = None
+    severity: Severity | None = None
+
+
+class Rule:
+    """A lint rule. Its docstring says: what is wrong, why it matters, bad, good, when to waive.
+
+    Attributes:
+        codes: problems of the readers that this rule reports; the default ``check`` does just that.
+        default: whether the rule is on unless it is selected by name.
+    """
+
+    id: ClassVar[str]
+    slug: ClassVar[str]
+    severity: ClassVar[Severity] = Severity.ERROR
+    codes: ClassVar[frozenset[str]] = frozenset()
+    default: ClassVar[bool] = True
+
+    def check(self, source: Source) -> Iterator[Hit]:
+        """Every place of one prompt, and of the files beside it, that breaks the rule."""
+        for problem in (*source.problems, *source.tests.problems):
+            if problem.code in self.codes:
+                yield self.of(problem)
+
+    @staticmethod
+    def of(problem: Problem) -> Hit:
+        """A reader's problem as a place that breaks the rule."""
+        return Hit(problem.message, problem.path, problem.line, problem.column, problem.hint)
+
+
+def hit_at(source: Source, pointer: Pointer, message: str, *, key: bool = False, hint: str | None = None) -> Hit:
+    """A place of the prompt's own file."""
+    if source.document is None:
+        return Hit(message, source.path, hint=hint)
+    mark = source.document.place(pointer, key=key)
+    return Hit(message, source.path, mark.line, mark.column, hint)
+
+
+def hit_in(source: Source, pointer: Pointer, line: int, column: int, message: str, *, hint: str | None = None) -> Hit:
+    """A place inside a text of the prompt's own file; ``line`` and ``column`` count from 1 within the text."""
+    assert source.document
+    text = source.document.data
+    for step in pointer:
+        text = text[step]  # type: ignore[index]
+    lines = str(text).split("\n")
+    offset = sum(len(part) + 1 for part in lines[: line - 1]) + column - 1
+    mark = source.document.locate(pointer, offset)
+    return Hit(message, source.path, mark.line, mark.column, hint)
+
+
+@cache
+def all_rules() -> Mapping[str, Rule]:
+    """All rules by id, the built-in ones and those that installed packages add, sorted."""
+    found: list[Rule] = []
+    for theme in _THEMES:
+        module = import_module(f"onbook.rules.{theme}")
+        found += [rule() for rule in module.RULES]
+    found += [point.load()() for point in metadata.entry_points(group=GROUP)]
+    return {rule.id: rule for rule in sorted(found, key=lambda rule: rule.id)}
+
+
+def find_rule(name: str) -> Rule:
+    """A rule by id or slug.
+
+    Raises:
+        UsageError: there is none; the nearest is named.
+    """
+    rules = all_rules()
+    by_name = {**rules, **{rule.slug: rule for rule in rules.values()}}
+    if found := by_name.get(name) or by_name.get(name.upper()):
+        return found
+    near = difflib.get_close_matches(name, by_name, n=1)
+    hint = f"did you mean {near[0]}?" if near else "`onbook explain` lists them all"
+    raise UsageError(f"there is no rule {name!r}", hint=hint)
+
+
+def unreported(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Problems that no rule reports: there should be none, and lint tells them as what could not be checked."""
+    known = frozenset(code for rule in all_rules().values() for code in rule.codes)
+    return (problem for problem in problems if problem.code not in known)

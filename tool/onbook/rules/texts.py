@@ -1,0 +1,93 @@
+"""The texts of a prompt, its messages and its partials, with places; and which texts each message reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from onbook.formats import Pointer
+from onbook.project import Source
+from onbook.prompt import Message, id_of
+from onbook.render import Template, analyse
+from onbook.report import Severity
+from onbook.rules.base import Hit, hit_in
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text that is sent: of a message, or of a partial.
+
+    Attributes:
+        path: of the file that holds it, from the repository's root.
+        role: of the message; None for a partial.
+        pointer: where in the prompt's file; None for a partial, which is its whole file.
+        template_format: ``simple`` or ``jinja2``.
+    """
+
+    source: Source
+    path: str
+    text: str
+    template_format: str
+    role: str | None = None
+    pointer: Pointer | None = None
+
+    @property
+    def template(self) -> Template:
+        """What the text uses, and what is wrong with it."""
+        return analyse(self.text, self.template_format)
+
+    def hit(
+        self, line: int, column: int, message: str, *, hint: str | None = None, severity: Severity | None = None
+    ) -> Hit:
+        """A place of this text; ``line`` and ``column`` count from 1 within the text."""
+        if self.pointer is None:
+            return Hit(message, self.path, line, column, hint, severity)
+        return replace(hit_in(self.source, self.pointer, line, column, message, hint=hint), severity=severity)
+
+    def hit_at(self, offset: int, message: str, *, hint: str | None = None) -> Hit:
+        """The place of the character at ``offset``."""
+        line = self.text.count("\n", 0, offset) + 1
+        return self.hit(line, offset - self.text.rfind("\n", 0, offset), message, hint=hint)
+
+
+def messages(source: Source) -> Iterator[Text]:
+    """The texts of the messages, in order; none where the prompt's file is too broken."""
+    prompt = source.prompt
+    for number, item in enumerate(prompt.messages if prompt else ()):
+        if prompt and isinstance(item, Message):
+            pointer: Pointer = ("messages", number, "content")
+            yield Text(source, source.path, item.content, prompt.template_format, item.role, pointer)
+
+
+def partial(source: Source, name: str) -> Text | None:
+    """An included text by its path below the prompts folder; None if it could not be read."""
+    prompt = source.prompt
+    if prompt is None or name not in prompt.partials:
+        return None
+    folder = id_of(source.path).removesuffix(source.id)
+    return Text(source, folder + name, prompt.partials[name], prompt.template_format)
+
+
+def texts(source: Source) -> Iterator[Text]:
+    """The messages, then every partial that one of them reaches."""
+    yield from messages(source)
+    for name in sorted(source.prompt.partials if source.prompt else ()):
+        if found := partial(source, name):
+            yield found
+
+
+def reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
+    """Every text with the loop targets that it sees from outside; a partial once for each set of them."""
+    seen: set[tuple[str, frozenset[str]]] = set()
+    waiting: list[tuple[Text, frozenset[str]]] = [(text, frozenset()) for text in messages(source)]
+    waiting.reverse()
+    while waiting:
+        text, scope = waiting.pop()
+        yield text, scope
+        template = text.template
+        for use, targets in zip(template.includes, template.scopes, strict=True):
+            inner = scope | targets
+            found = partial(source, use.name)
+            if found and (use.name, inner) not in seen:
+                seen.add((use.name, inner))
+                waiting.append((found, inner))
