@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,11 +42,10 @@ class Cache:
         return self._root / "files" / digest.replace(":", "-")
 
     def holds(self, stated: str, files: Sequence[ClosureFile]) -> bool:
-        """Whether the files of a digest are here and intact; what is damaged is removed, to be fetched again."""
+        """Whether the files of a digest are here and intact; what is not is to be fetched and stored again."""
         try:
             self.read(stated, files)
         except OnbookError:
-            shutil.rmtree(self.folder(stated), ignore_errors=True)
             return False
         return True
 
@@ -63,7 +60,7 @@ class Cache:
         for file in files:
             try:
                 found[file.path] = (folder / file.path).read_bytes()
-            except OSError:
+            except (OSError, ValueError):
                 raise OnbookError("a cached file is missing", place=str(folder / file.path)) from None
             if sha256(found[file.path]) != file.sha256:
                 raise IntegrityError("a cached file is damaged", place=str(folder / file.path))
@@ -72,28 +69,24 @@ class Cache:
         return found
 
     def store(self, stated: str, files: Mapping[str, bytes]) -> None:
-        """Keep verified files under their digest; whoever reads sees all of them or none."""
-        target = self.folder(stated)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=".draft-"))
-        try:
-            for path, data in files.items():
-                (draft / path).parent.mkdir(parents=True, exist_ok=True)
-                (draft / path).write_bytes(data)
-            draft.rename(target)
-        except OSError:
-            # Another process was first: the same digest means the same files.
-            shutil.rmtree(draft, ignore_errors=True)
-            if not target.is_dir():
-                raise
+        """Keep verified files under their digest, each in one step: whoever finds some missing fetches them as well.
+
+        Raises:
+            OnbookError: the cache cannot be written.
+        """
+        for path, data in files.items():
+            self._write(self.folder(stated) / path, data)
 
     def remember(self, cached: Cached) -> None:
-        """Keep what a version is, so that an exact version needs no remote."""
+        """Keep what a version is, so that an exact version needs no remote.
+
+        Raises:
+            OnbookError: the cache cannot be written.
+        """
         path = self._index(cached.release.url, cached.release.id, cached.release.version)
-        path.parent.mkdir(parents=True, exist_ok=True)
         files = [asdict(file) for file in cached.files]
         data = {"release": asdict(cached.release), "tag": cached.tag, "files": files}
-        write_atomic(path, json.dumps(data).encode())
+        self._write(path, json.dumps(data).encode())
 
     def find(self, url: str, id: str, version: str) -> Cached | None:
         """What a version is, if its files are here and intact."""
@@ -101,13 +94,29 @@ class Cache:
             data = json.loads(self._index(url, id, version).read_bytes())
             release = LockedRelease(**data["release"])
             files = tuple(ClosureFile(**file) for file in data["files"])
+            texts = [
+                data["tag"],
+                *asdict(release).values(),
+                *(text for file in files for text in asdict(file).values()),
+            ]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        if (release.url, release.id, release.version) != (url, id, version):
+        if not all(isinstance(text, str) for text in texts):
             return None
-        if not self.holds(release.digest, files):
+        if (release.url, release.id, release.version) != (url, id, version) or not self.holds(release.digest, files):
             return None
-        return Cached(release, str(data["tag"]), files, self.folder(release.digest))
+        return Cached(release, data["tag"], files, self.folder(release.digest))
+
+    def _write(self, path: Path, data: bytes) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, data)
+        except OSError as error:
+            raise OnbookError(
+                f"the cache cannot be written: {error.strerror}",
+                place=str(path),
+                hint="set ONBOOK_CACHE to a folder that can be written, or delete what stands in the way",
+            ) from None
 
     def _index(self, url: str, id: str, version: str) -> Path:
         name = hashlib.sha256(f"{url}\0{id}".encode()).hexdigest()
@@ -117,6 +126,9 @@ class Cache:
 def _default() -> Path:
     if configured := os.environ.get("ONBOOK_CACHE"):
         return Path(configured)
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "onbook" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onbook"
+    try:
+        if os.name == "nt":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "onbook" / "cache"
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onbook"
+    except RuntimeError:
+        raise OnbookError("there is no home folder to keep a cache in", hint="set ONBOOK_CACHE to a folder") from None

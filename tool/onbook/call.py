@@ -65,7 +65,14 @@ class Caller:
 
 def closed(schema: Json) -> Json:
     """The contract of a call: an input that is not declared is refused, so that a misspelt one never passes."""
-    return schema if "additionalProperties" in schema else {**schema, "additionalProperties": False}
+    if "additionalProperties" in schema or "unevaluatedProperties" in schema:
+        return schema
+    # Only the second of the two sees what is declared within a reference or a branch.
+    closing = "unevaluatedProperties" if _APPLIED & schema.keys() else "additionalProperties"
+    return {**schema, closing: False}
+
+
+_APPLIED = frozenset({"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas"})
 
 
 def parameters_of(prompt: Prompt) -> dict[str, object]:

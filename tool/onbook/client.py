@@ -18,17 +18,17 @@ from pathlib import Path
 
 from onbook.cache import Cache, Cached
 from onbook.call import Caller
-from onbook.errors import IntegrityError, OnbookError, UsageError
+from onbook.errors import OnbookError, UsageError
 from onbook.files import write_atomic
 from onbook.lockfile import Lock, LockedRelease
-from onbook.manifest import ClosureFile, TagObject, digest, sha256
+from onbook.manifest import ClosureFile
 from onbook.project.load import load_prompt
 from onbook.prompt import SUFFIXES, Prompt, is_id
 from onbook.repo import Files, Repository
-from onbook.repo.remote import TIMEOUT, RemoteTags
+from onbook.repo.remote import TIMEOUT, RemoteTags, without_secret
 from onbook.repo.snapshot import Commit, Index, Snapshot, WorkTree
-from onbook.repo.tags import TagRef
-from onbook.versions import Range, Tag, Version
+from onbook.verify import choose, prompt_file, verify_files, verify_paths, verify_tag, warnings
+from onbook.versions import Range
 
 WORKTREE = "worktree"
 INDEX = "index"
@@ -43,6 +43,7 @@ class LoadedPrompt:
         tag: the release tag; commit: what it points at; both empty where it was not fetched by tag.
         digest: ``sha256:<hex>`` of all files that its rendering and its contract read.
         definition: the prompt as data: model, parameters, schemas, metadata.
+        notes: what a person should know about how it was got: that it was withdrawn, say.
     """
 
     id: str
@@ -52,6 +53,7 @@ class LoadedPrompt:
     digest: str
     definition: Prompt
     _caller: Caller = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     def render(self, history: Sequence[Mapping[str, str]] = (), /, **inputs: object) -> list[dict[str, str]]:
         """The messages for some inputs: a list of ``{"role", "content"}``, as model libraries take it.
@@ -82,7 +84,7 @@ class Fetched:
     @property
     def prompt_file(self) -> str:
         """The path of the prompt's own file within the release."""
-        return _prompt_file(self.release.id, self.files)
+        return prompt_file(self.release.id, self.files)
 
 
 def open(
@@ -110,6 +112,9 @@ def open(
     url = os.fspath(source)
     if at is not None:
         return LocalBook(_snapshot(Repository.discover(Path(url)), at))
+    if "://" not in url and Path(url).exists():
+        # Absolute, because git runs in another folder, and so that a lock means the same from every folder.
+        url = str(Path(url).resolve())
     locked = Lock.read(Path(lock)) if lock is not None else Lock()
     return RemoteBook(url, Cache(Path(cache) if cache else None), locked, tag_prefix, timeout)
 
@@ -155,7 +160,9 @@ class RemoteBook(Book):
     TTL = 300.0
 
     def __init__(self, url: str, cache: Cache, lock: Lock, tag_prefix: str, timeout: float) -> None:
-        self._url = url
+        self._source = url
+        # What is written down and shown is without secrets.
+        self._url = without_secret(url)
         self._cache = cache
         self._lock = lock
         self._prefix = tag_prefix
@@ -192,21 +199,22 @@ class RemoteBook(Book):
             raise UsageError(f"{id!r} is no legal prompt id", hint="ids look like support/triage")
         wanted = Range.parse(request)
         version = f"v{wanted.low}*" if wanted.exact else "v*"
-        with RemoteTags(self._url, [f"{self._prefix}{id}/{version}"], timeout=self._timeout) as remote:
+        with RemoteTags(self._source, [f"{self._prefix}{id}/{version}"], timeout=self._timeout) as remote:
             refs = remote.tags(self._prefix, id)
-            ref = _choose(refs, wanted, id, self._url)
+            ref = choose(refs, wanted, id, self._url)
             raw = remote.read_tag(ref)
-            found = _verify_tag(ref, raw, self._url)
+            found = verify_tag(ref, raw, self._url)
             manifest = found.manifest(ref.tag.name)
             release = LockedRelease(self._url, id, str(ref.tag.version), ref.object, ref.commit, manifest.digest)
             self._lock.check(release, ref.tag.name)
-            _prompt_file(id, manifest.files)
+            verify_paths(manifest.files, ref.tag.name)
+            prompt_file(id, manifest.files)
             if not self._cache.holds(manifest.digest, manifest.files):
-                blobs = remote.read_blobs(file.blob for file in manifest.files)
+                blobs = remote.read_blobs((file.blob for file in manifest.files), ref)
                 files = {file.path: blobs[file.blob] for file in manifest.files}
-                _verify_files(files, manifest.files, manifest.digest, ref.tag.name)
+                verify_files(files, manifest.files, manifest.digest, ref.tag.name)
                 self._cache.store(manifest.digest, files)
-            notes = (*remote.notes, *_warnings(refs, ref))
+            notes = (*remote.notes, *warnings(refs, ref))
         self._cache.remember(Cached(release, ref.tag.name, manifest.files, self._cache.folder(manifest.digest)))
         return Fetched(release, ref.tag.name, manifest.files, self._cache.folder(manifest.digest), notes)
 
@@ -231,6 +239,7 @@ class RemoteBook(Book):
 
         Raises:
             UsageError: a symbolic link stands where a folder or file would be written.
+            OnbookError: a file cannot be written.
         """
         for path, data in self._cache.read(fetched.release.digest, fetched.files).items():
             target = out / path
@@ -239,61 +248,12 @@ class RemoteBook(Book):
                     break
                 if part.is_symlink():
                     raise UsageError("files are not written through a symbolic link", place=str(part))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(target, data)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(target, data)
+            except OSError as error:
+                raise OnbookError(f"cannot be written: {error.strerror}", place=str(target)) from None
         return out
-
-
-def _choose(refs: Sequence[TagRef], wanted: Range, id: str, url: str) -> TagRef:
-    withdrawn = {ref.tag.version for ref in refs if ref.tag.yanked}
-    releases = {ref.tag.version: ref for ref in refs if not ref.tag.yanked}
-    fitting = [v for v in releases if v in wanted and (wanted.exact or v not in withdrawn)]
-    if fitting:
-        return releases[max(fitting)]
-    if not releases:
-        told = f"version {wanted}" if wanted.exact else "any release"
-        raise UsageError(
-            f"the remote has no tag for {told} of {id}", place=url, hint=f"its tags are named {Tag(id, _SAMPLE).name}"
-        )
-    newest = ", ".join(str(version) for version in sorted(releases, reverse=True)[:5])
-    gone = " (withdrawn ones are passed over)" if withdrawn else ""
-    raise UsageError(f"no release of {id} fits {wanted}{gone}", place=url, hint=f"there are: {newest}")
-
-
-_SAMPLE = Version(1, 0, 0)
-
-
-def _warnings(refs: Sequence[TagRef], chosen: TagRef) -> list[str]:
-    if any(ref.tag.yanked and ref.tag.version == chosen.tag.version for ref in refs):
-        return [f"{chosen.tag.id} {chosen.tag.version} was withdrawn; its reason is in tag {chosen.tag.name}.yanked"]
-    return []
-
-
-def _verify_tag(ref: TagRef, raw: bytes, url: str) -> TagObject:
-    place = f"{url} {ref.tag.name}"
-    if not ref.annotated:
-        raise IntegrityError("this is a lightweight tag; releases are annotated tags", place=place)
-    found = TagObject.parse(raw, place)
-    if found.name != ref.tag.name:
-        raise IntegrityError(f"this tag says that its name is {found.name!r}: it was copied", place=place)
-    if found.type != "commit" or not ref.commit:
-        raise IntegrityError(f"this tag points at a {found.type}, and a release points at a commit", place=place)
-    return found
-
-
-def _verify_files(files: Mapping[str, bytes], listed: Sequence[ClosureFile], stated: str, tag: str) -> None:
-    for file in listed:
-        if (found := sha256(files[file.path])) != file.sha256:
-            raise IntegrityError(f"{file.path} has sha256 {found}, and the tag says {file.sha256}", place=tag)
-    if digest(listed) != stated:
-        raise IntegrityError(f"the files do not have the digest {stated} that the tag states", place=tag)
-
-
-def _prompt_file(id: str, files: Sequence[ClosureFile]) -> str:
-    found = [file.path for file in files if any(f"/{file.path}".endswith(f"/{id}{suffix}") for suffix in SUFFIXES)]
-    if len(found) != 1:
-        raise IntegrityError(f"the release lists {len(found)} files for the prompt {id}, and needs just one", place=id)
-    return found[0]
 
 
 def _load(fetched: Fetched, files: Mapping[str, bytes]) -> LoadedPrompt:
@@ -305,7 +265,14 @@ def _load(fetched: Fetched, files: Mapping[str, bytes]) -> LoadedPrompt:
         problem = loaded.problems[0]
         raise OnbookError(f"{fetched.tag} cannot be read by this onbook: {problem.message}", place=problem.place)
     return LoadedPrompt(
-        release.id, release.version, fetched.tag, release.commit, release.digest, loaded.prompt, Caller(loaded.prompt)
+        release.id,
+        release.version,
+        fetched.tag,
+        release.commit,
+        release.digest,
+        loaded.prompt,
+        Caller(loaded.prompt),
+        fetched.notes,
     )
 
 

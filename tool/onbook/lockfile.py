@@ -7,10 +7,11 @@ a version is, and is held against whatever is fetched, always: a tag that moved 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
 
-from onbook.errors import IntegrityError, UsageError
+from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.files import write_atomic
 
 FILE = "onbook.lock"
@@ -63,15 +64,13 @@ class Lock:
             raise UsageError(
                 f"this is no lock file of version {VERSION}", place=str(path), hint="fetch again with this onbook"
             )
-        try:
-            requests = [LockedRequest(**row) for row in data.get("requests", [])]
-            releases = [LockedRelease(**row) for row in data.get("releases", [])]
-        except TypeError as error:
-            raise UsageError(f"a row of this lock file is wrong: {error}", place=str(path)) from None
-        return Lock(
-            {(row.url, row.id, row.request): row for row in requests},
-            {(row.url, row.id, row.version): row for row in releases},
-        )
+        requests, releases = _rows(data, "requests", LockedRequest, path), _rows(data, "releases", LockedRelease, path)
+        found = Lock()
+        for request in requests:
+            _once(found.requests, (request.url, request.id, request.request), request, path)
+        for release in releases:
+            _once(found.releases, (release.url, release.id, release.version), release, path)
+        return found
 
     def check(self, found: LockedRelease, place: str) -> None:
         """Hold a release that was found against the lock.
@@ -96,10 +95,46 @@ class Lock:
         self.releases[release.url, release.id, release.version] = release
 
     def write(self, path: Path) -> None:
-        """Write the lock, sorted, in one step."""
+        """Write the lock, sorted, in one step.
+
+        Raises:
+            OnbookError: it cannot be written.
+        """
         data = {
             "version": VERSION,
             "requests": [asdict(row) for row in sorted(self.requests.values())],
             "releases": [asdict(row) for row in sorted(self.releases.values())],
         }
-        write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+        try:
+            write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
+        except OSError as error:
+            raise OnbookError(f"the lock cannot be written: {error.strerror}", place=str(path)) from None
+
+
+Row = TypeVar("Row", LockedRequest, LockedRelease)
+
+
+def _rows(data: dict[str, object], key: str, kind: type[Row], path: Path) -> list[Row]:
+    """The rows of a list; keys that a later onbook may have added are passed over.
+
+    Raises:
+        UsageError: a row lacks a key, or holds something other than text.
+    """
+    rows = data.get(key)
+    if not isinstance(rows, list):
+        raise UsageError(f"{key!r} of this lock file is no list", place=str(path))
+    names = [each.name for each in fields(kind)]
+    for row in rows:
+        if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in names):
+            told = f"a row of {key!r} in this lock file is wrong: it needs the texts {', '.join(names)}"
+            raise UsageError(told, place=str(path), hint="restore the file from git, or delete the row and fetch again")
+    return [kind(**{name: row[name] for name in names}) for row in rows]
+
+
+def _once(rows: dict[tuple[str, str, str], Row], key: tuple[str, str, str], row: Row, path: Path) -> None:
+    if rows.setdefault(key, row) != row:
+        raise UsageError(
+            f"two rows of this lock file say different things of {key[1]} {key[2]}",
+            place=str(path),
+            hint="a merge may have kept both; keep the right one",
+        )

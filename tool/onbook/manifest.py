@@ -20,16 +20,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from onbook.errors import IntegrityError
+from onbook.errors import IntegrityError, UsageError
 
 REGULAR_MODES = ("100644", "100755")
+MAX_PATH = 1_000  # characters
 
-_FILE = re.compile(r"(\d{6}) ([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{64}) (.+)")
+_FILE = re.compile(r"([0-7]{6}) ([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{64}) (.+)")
 _TRAILER = re.compile(r"(Onbook-[A-Za-z]+): (.*)")
-_SIGNATURE = re.compile(r"^-----BEGIN (?:PGP|SSH) (?:SIGNATURE|MESSAGE)-----$", re.MULTILINE)
+_BUMPS = ("initial", "none", "patch", "minor", "major")
+# The only trailers that may stand more than once.
+_MANY = ("Onbook-File",)
+# As git takes a signed object apart: everything from the last line that begins so is the signature.
+_SIGNATURE = re.compile(
+    r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----[^\n]*$", re.MULTILINE
+)
+# A tag object's head, in the order that git asks for.
+_HEAD = re.compile(
+    r"object ([0-9a-f]{40}|[0-9a-f]{64})\ntype (commit|tree|blob|tag)\ntag ([^\n]+)(?:\ntagger ([^\n]*))?(?:\n|\Z)"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +76,8 @@ def digest(files: Iterable[ClosureFile]) -> str:
     It proves bytes and depends on no parser. Whether a release is needed is never read off it: that is diff's verdict.
     """
     lines = sorted(f"{file.path} {file.sha256}\n" for file in files)
-    return f"sha256:{sha256(''.join(lines).encode())}"
+    # A path that is no UTF-8 still has a digest; it just cannot be released.
+    return f"sha256:{sha256(''.join(lines).encode('utf-8', 'surrogateescape'))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +92,19 @@ class Manifest:
     tests: str = ""
 
     def trailers(self) -> str:
-        """The trailers as they stand at the end of a tag's message."""
+        """The trailers as they stand at the end of a tag's message, ended by a line feed.
+
+        Raises:
+            UsageError: a path cannot be written down, so that what is read again would be something else.
+        """
+        for file in self.files:
+            _require_writable(file)
         lines = [f"Onbook-Digest: {self.digest}", f"Onbook-Bump: {self.bump}"]
         if self.previous:
             lines.append(f"Onbook-Previous: {self.previous}")
         if self.rules:
             lines.append(f"Onbook-Rules: {', '.join(self.rules)}")
-        lines.append(f"Onbook-Tests: {self.tests}")
+        lines.append(f"Onbook-Tests: {' '.join(self.tests.split()) or 'none'}")
         lines += [f"Onbook-File: {file}" for file in sorted(self.files)]
         return "\n".join(lines) + "\n"
 
@@ -107,16 +127,19 @@ class TagObject:
             IntegrityError: the object is no annotated tag.
         """
         head, _, body = raw.decode("utf-8", "replace").partition("\n\n")
-        fields = dict(line.split(" ", 1) for line in head.split("\n") if " " in line and line[0] != " ")
-        if not {"object", "type", "tag"} <= fields.keys():
+        match = _HEAD.match(head)
+        if not match:
             raise IntegrityError("this is not an annotated tag", place=place)
-        message = _SIGNATURE.split(body, maxsplit=1)[0]
-        return TagObject(fields["object"], fields["type"], fields["tag"], fields.get("tagger", ""), message)
+        target, type, name, tagger = match.groups()
+        signatures = list(_SIGNATURE.finditer(body))
+        message = body[: signatures[-1].start()] if signatures else body
+        return TagObject(target, type, name, tagger or "", message)
 
     @property
     def notes(self) -> str:
         """The message without its trailers."""
-        return "\n".join(line for line in self.message.split("\n") if not _TRAILER.fullmatch(line)).strip()
+        notes, trailers = _parts(self.message)
+        return "\n".join([notes, *(line for line in trailers if not _TRAILER.fullmatch(line))]).strip()
 
     def manifest(self, place: str) -> Manifest:
         """The manifest in the message's last paragraph, checked against its own digest.
@@ -124,44 +147,92 @@ class TagObject:
         Raises:
             IntegrityError: trailers are missing or malformed, or the digest is not that of the files listed.
         """
-        fields = _trailers(self.message)
+        fields = self._trailers(place)
         files = tuple(_file(text, place) for text in fields.get("Onbook-File", ()))
-        stated = fields.get("Onbook-Digest", [""])[0]
-        if not files or not stated:
+        stated, bump = (fields.get(key, [""])[0] for key in ("Onbook-Digest", "Onbook-Bump"))
+        if not files or not stated or not bump:
             raise IntegrityError(
-                f"tag {self.name} was not written by onbook: it has no Onbook-Digest and Onbook-File trailers",
+                f"tag {self.name} was not written by onbook: Onbook-Digest, Onbook-Bump or Onbook-File is missing",
                 place=place,
                 hint="releases are made with `onbook release`",
             )
+        if bump not in _BUMPS:
+            raise IntegrityError(f"tag {self.name} has an unknown Onbook-Bump: {bump[:40]!r}", place=place)
+        _require_one_place_each(files, place)
         if (computed := digest(files)) != stated:
             raise IntegrityError(
-                f"tag {self.name} states digest {stated}, but its own file list has {computed}", place=place
+                f"tag {self.name} states digest {stated[:80]}, but its own file list has {computed}", place=place
             )
         rules = [rule for text in fields.get("Onbook-Rules", ()) for rule in text.split(", ")]
         return Manifest(
             digest=stated,
-            bump=fields.get("Onbook-Bump", [""])[0],
+            bump=bump,
             files=files,
             previous=fields.get("Onbook-Previous", [None])[0],
             rules=tuple(rules),
             tests=fields.get("Onbook-Tests", [""])[0],
         )
 
+    def _trailers(self, place: str) -> Mapping[str, list[str]]:
+        # Only the last paragraph counts: a line of the notes that looks like a trailer is somebody's words.
+        fields: dict[str, list[str]] = {}
+        for line in _parts(self.message)[1]:
+            match = _TRAILER.fullmatch(line)
+            if match:
+                fields.setdefault(match[1], []).append(match[2])
+            elif line.startswith("Onbook-"):
+                raise IntegrityError(f"malformed trailer: {line[:80]!r}", place=place)
+        if twice := [key for key, values in fields.items() if len(values) > 1 and key not in _MANY]:
+            raise IntegrityError(f"tag {self.name} has {twice[0]} more than once", place=place)
+        return fields
 
-def _trailers(message: str) -> Mapping[str, list[str]]:
-    # Only the last paragraph counts: a line of the notes that looks like a trailer is somebody's words.
-    fields: dict[str, list[str]] = {}
-    for line in message.rstrip("\n").rpartition("\n\n")[2].split("\n"):
-        if match := _TRAILER.fullmatch(line):
-            fields.setdefault(match[1], []).append(match[2])
-    return fields
+
+def _parts(message: str) -> tuple[str, list[str]]:
+    """The notes of a message, and the lines of its last paragraph."""
+    notes, _, last = message.rstrip("\n").rpartition("\n\n")
+    return notes, last.split("\n")
 
 
 def _file(text: str, place: str) -> ClosureFile:
     match = _FILE.fullmatch(text)
-    path = match[4] if match else ""
-    if not match or path.startswith("/") or "\\" in path or {"", ".", ".."} & set(path.split("/")):
-        raise IntegrityError(f"malformed Onbook-File trailer: {text!r}", place=place)
+    if not match or not _is_safe(match[4]):
+        raise IntegrityError(f"malformed Onbook-File trailer: {text[:300]!r}", place=place)
+    path = match[4]
     if match[1] not in REGULAR_MODES:
         raise IntegrityError(f"{path} has mode {match[1]}, and only regular files are read", place=place)
     return ClosureFile(path, match[1], match[2], match[3])
+
+
+def _is_safe(path: str) -> bool:
+    """Whether a path stays below the folder it is put in, on any system, and outside of git's own."""
+    parts = path.split("/")
+    return not (
+        len(path) > MAX_PATH
+        or _CONTROL.search(path)
+        or "\\" in path
+        or re.match(r"[A-Za-z]:", path)
+        or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
+    )
+
+
+def _require_one_place_each(files: Sequence[ClosureFile], place: str) -> None:
+    """Refuse a path that is listed twice, or that is a file and a folder at once."""
+    known = Counter(file.path for file in files)
+    twice = sorted(path for path, count in known.items() if count > 1)
+    folders = {path[:end] for path in known for end, letter in enumerate(path) if letter == "/"}
+    if wrong := twice or sorted(known.keys() & folders):
+        raise IntegrityError(f"the manifest lists {wrong[0]} more than once", place=place)
+
+
+def _require_writable(file: ClosureFile) -> None:
+    line = str(file)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = ""
+    if not _is_safe(file.path) or not _FILE.fullmatch(line) or file.mode not in REGULAR_MODES:
+        raise UsageError(
+            f"{file.path!r} cannot be released: a tag lists plain files of a commit, by names in UTF-8 without"
+            " control characters, backslashes and parts named .git",
+            hint="rename the file",
+        )

@@ -1,35 +1,26 @@
-"""Releases: plan which prompts need one, and write their tags all or none.
-
-Order of writing: tag objects are created, a journal of (ref, object) is kept in the git directory, the push is atomic
-and by object id, then the local refs are written in one transaction. A killed process leaves the remote with none or
-all; locally the next run completes what its journal says. Tags are the only state.
-"""
+"""Releases: plan which prompts need one, and write their tags all or none. Tags are the only state."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
 from onbook.diff import PromptDiff, diff_sources, next_version
 from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.files import write_atomic
 from onbook.lint import lint
 from onbook.manifest import Manifest
 from onbook.project import Catalog, Source
-from onbook.repo import Repository
+from onbook.repo import Repository, journal
 from onbook.repo.git import GitError
-from onbook.repo.remote import default_remote, push, remote_tags
+from onbook.repo.remote import default_remote, head_branch, remote_tags
 from onbook.repo.signing import sign, wanted
 from onbook.repo.snapshot import Commit
-from onbook.repo.tags import TagRef, create_refs, list_tags, tagger, write_objects
+from onbook.repo.tags import TagRef, list_tags, tagger, write_objects
 from onbook.report import Check, Finding, Report, Severity, Status
 from onbook.testing import runner
 from onbook.versions import Tag, Version
 
-JOURNAL = "release.json"
 INITIAL = "initial"
 
 
@@ -80,7 +71,11 @@ def base_releases(repo: Repository, prefix: str, commit: str | None) -> dict[str
 
 
 class Bases:
-    """The prompts as they were released; one catalog a commit, since most releases share few."""
+    """The prompts as they were released; one catalog a commit, since most releases share few.
+
+    Attributes:
+        refs: the base releases that are here; in a shallow clone ask :meth:`version` whether they are the bases.
+    """
 
     def __init__(self, repo: Repository, catalog: Catalog, commit: str | None) -> None:
         self._repo = repo
@@ -88,14 +83,45 @@ class Bases:
         self.refs = base_releases(repo, catalog.config.tag_prefix, commit)
         self._catalogs: dict[str, Catalog] = {}
 
-    def source(self, id: str) -> tuple[Source | None, Version | None]:
-        """A prompt as its base release has it, with the version; None and None before the first release."""
+    def version(self, id: str) -> Version | None:
+        """The version of a prompt's base release; None before the first.
+
+        Raises:
+            OnbookError: this clone is shallow, so that the base may lie in the history that is not here.
+        """
         ref = self.refs.get(id)
-        if ref is None:
+        if self._repo.shallow:
+            # Of a tag beyond the cut nobody here can say whether this commit descends from it.
+            above = [tag for tag in self._unreached.get(id, ()) if ref is None or tag.version > ref.tag.version]
+            if ref is None or above:
+                told = f"{above[0].name} may be one that this commit descends from" if above else "none is seen"
+                raise OnbookError(
+                    f"the base release of {id} cannot be told in a shallow clone: {told}",
+                    hint="run `git fetch --unshallow --tags`; in GitHub Actions give actions/checkout `fetch-depth: 0`",
+                )
+        return ref.tag.version if ref else None
+
+    @cached_property
+    def _unreached(self) -> dict[str, list[Tag]]:
+        found: dict[str, list[Tag]] = {}
+        for ref in list_tags(self._repo, prefix=self._config.tag_prefix):
+            if not ref.tag.yanked:
+                found.setdefault(ref.tag.id, []).append(ref.tag)
+        return found
+
+    def source(self, id: str) -> tuple[Source | None, Version | None]:
+        """A prompt as its base release has it, with the version; None and None before the first release.
+
+        Raises:
+            OnbookError: as :meth:`version`.
+        """
+        version = self.version(id)
+        if version is None:
             return None, None
-        if ref.commit not in self._catalogs:
-            self._catalogs[ref.commit] = Catalog(Commit(self._repo, ref.commit))
-        return self._catalogs[ref.commit].get(id), ref.tag.version
+        commit = self.refs[id].commit
+        if commit not in self._catalogs:
+            self._catalogs[commit] = Catalog(Commit(self._repo, commit))
+        return self._catalogs[commit].get(id), version
 
 
 def plan(repo: Repository, ids: Iterable[str] = (), *, revision: str = "HEAD") -> Plan:
@@ -103,7 +129,7 @@ def plan(repo: Repository, ids: Iterable[str] = (), *, revision: str = "HEAD") -
 
     Raises:
         UsageError: a declared version is too small or taken, or the commit is not on the release branch.
-        OnbookError: a prompt cannot be compared with its base.
+        OnbookError: the clone is shallow, so that the base of a prompt is not known.
     """
     snapshot = Commit(repo, revision)
     catalog = Catalog(snapshot)
@@ -119,7 +145,11 @@ def plan(repo: Repository, ids: Iterable[str] = (), *, revision: str = "HEAD") -
             checks.append(_skipped(source, "this prompt is a draft"))
             continue
         old, base = bases.source(source.id)
-        found = diff_sources(source.id, old, source, base=base, readers=catalog.config.readers)
+        try:
+            found = diff_sources(source.id, old, source, base=base, readers=catalog.config.readers)
+        except OnbookError as error:
+            checks += _incomparable(catalog, source, base, error)
+            continue
         version = next_version(found)
         if version is None:
             checks.append(_skipped(source, f"nothing to release since {base}"))
@@ -146,7 +176,7 @@ def plan(repo: Repository, ids: Iterable[str] = (), *, revision: str = "HEAD") -
     ]
     report = Report("release", tuple(checks), head=snapshot.name, data={"tags": rows})
     chosen = {source.id for source in sources}
-    earlier = {ref.tag.ref: ref.object for ref in tags if ref.tag.id in chosen}
+    earlier = {ref.tag.ref: ref.object for ref in tags if ref.tag.id in chosen and ref.annotated}
     return Plan(snapshot.name, tuple(releases), report, earlier)
 
 
@@ -154,68 +184,32 @@ def apply(repo: Repository, plan: Plan, *, remote: str | None = None) -> None:
     """Write the tags of a plan, and push them first if a remote is given. Everything, or nothing.
 
     Raises:
-        OnbookError: signing or pushing failed; no ref has been written then.
+        OnbookError: signing or pushing failed, and no ref has been written; or it is not known whether the push
+            arrived, and the next run will find out.
+        IntegrityError: one of the versions is released already, here or at the remote.
     """
-    with _locked(repo) as journal:
+    with journal.locked(repo):
+        there = remote_tags(repo, remote) if remote else {}
+        earlier = {ref: oid for ref, oid in plan.earlier.items() if there.get(ref) != oid} if remote else {}
+        for ref in (*earlier, *(item.tag.ref for item in plan.releases)):
+            if ref in there:
+                raise IntegrityError(
+                    f"no tag was written: {remote} holds another {ref.removeprefix('refs/tags/')}",
+                    hint=f"somebody may have released meanwhile: `git fetch {remote} --tags`, then release again",
+                )
         objects: list[str] = []
         if plan.releases:
             who = tagger(repo)
             payloads = [item.payload(plan.commit, who) for item in plan.releases]
             objects = write_objects(repo, sign(repo, payloads) if wanted(repo) else payloads)
         refs = {item.tag.ref: oid for item, oid in zip(plan.releases, objects, strict=True)}
-        outgoing = {**_unpushed(repo, plan, remote), **refs} if remote else {}
-        if not refs and not outgoing:
-            return
-        write_atomic(journal, json.dumps({"version": 1, "remote": remote, "refs": refs}).encode())
-        try:
-            if remote and outgoing:
-                push(repo, remote, outgoing)
-            create_refs(repo, refs)
-        except GitError as error:
-            journal.unlink()
-            raise IntegrityError(
-                f"no tag was written: {error.message}",
-                hint="somebody may have released meanwhile: `git fetch --tags`, then release again",
-            ) from None
-        journal.unlink()
-
-
-def _unpushed(repo: Repository, plan: Plan, remote: str) -> dict[str, str]:
-    """Earlier releases of the same prompts that the remote lacks, or has otherwise: the push will say so."""
-    there = remote_tags(repo, remote) if plan.earlier else {}
-    return {ref: oid for ref, oid in plan.earlier.items() if there.get(ref) != oid}
+        if refs or earlier:
+            journal.write(repo, refs, remote=remote, earlier=earlier)
 
 
 def recover(repo: Repository) -> list[str]:
-    """Complete what a killed run has left: its journal says which refs to write, and whether to push them first.
-
-    Returns:
-        The names of the tags that were completed.
-
-    Raises:
-        OnbookError: the remote cannot be reached, or another release runs.
-    """
-    if not _folder(repo).joinpath(JOURNAL).exists():
-        return []
-    with _locked(repo) as journal:
-        try:
-            data = json.loads(journal.read_bytes())
-            refs: dict[str, str] = data["refs"]
-        except FileNotFoundError:
-            return []
-        except (ValueError, KeyError, TypeError):
-            raise OnbookError("the journal of an earlier release is unreadable", place=str(journal)) from None
-        for ref in refs:
-            # Only the journal's own locks: nobody else writes these names, and the run that did is dead.
-            (repo.git_dir / f"{ref}.lock").unlink(missing_ok=True)
-        if data.get("remote") and refs:
-            push(repo, data["remote"], refs)
-        present = set(repo.text("for-each-ref", "--format=%(refname)", *refs).splitlines()) if refs else set()
-        missing = {ref: oid for ref, oid in refs.items() if ref not in present}
-        if missing:
-            create_refs(repo, missing)
-        journal.unlink()
-        return [ref.removeprefix("refs/tags/") for ref in missing]
+    """Complete what a killed run has left and return the tags; see :func:`onbook.repo.journal.recover`."""
+    return journal.recover(repo)
 
 
 def _planned(found: PromptDiff, tag: Tag, tests: str) -> Planned:
@@ -230,7 +224,7 @@ def _planned(found: PromptDiff, tag: Tag, tests: str) -> Planned:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
 def _gates(catalog: Catalog, source: Source, found: PromptDiff) -> tuple[list[Check], str]:
@@ -242,12 +236,24 @@ def _gates(catalog: Catalog, source: Source, found: PromptDiff) -> tuple[list[Ch
         gate = "unchecked" if check.status is Status.UNCHECKED else "tests"
         proxies = any(finding.slug == "proxy-model" for finding in check.findings) and source.suite.gate != "proxy"
         if proxies:
-            checks.append(Check(check.id, Status.UNCHECKED, check.prompt, check.findings))
+            if config.gate("unchecked"):
+                checks.append(Check(check.id, Status.UNCHECKED, check.prompt, check.findings))
         elif config.gate(gate):
             checks.append(check)
     if config.gate("diff") and not found.proved:
         checks.append(_unproven(source, found))
     return checks, runner.summary(tested)
+
+
+def _incomparable(catalog: Catalog, source: Source, base: Version | None, error: OnbookError) -> list[Check]:
+    """What stands in the way of a comparison: the prompt's own faults, else its base, which this onbook cannot read."""
+    if source.problems or source.prompt is None:
+        faults = [check for check in lint(catalog, [source.id]).checks if check.status is not Status.PASSED]
+        if faults:
+            return faults
+    told = f"cannot be compared with {base}: {error.message}" if base else error.message
+    finding = Finding("OR002", "not-comparable", Severity.ERROR, told, error.place or source.path, hint=error.hint)
+    return [Check(f"release/{source.id}", Status.UNCHECKED, source.id, (finding,))]
 
 
 def _unproven(source: Source, found: PromptDiff) -> Check:
@@ -266,45 +272,23 @@ def _skipped(source: Source, message: str) -> Check:
 
 def _require_branch(repo: Repository, commit: str, configured: str | None) -> None:
     """Refuse a commit that is not on the release branch: a tag on a branch that is never merged helps nobody."""
-    remotes = repo.text("remote").splitlines()
-    if not remotes:
+    if not repo.text("remote"):
         return
     remote = default_remote(repo)
-    branch = configured
-    if branch is None:
-        head = repo.text("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD", accept=(0, 1))
-        branch = head.removeprefix(f"refs/remotes/{remote}/") or None
+    try:
+        branch = configured or head_branch(repo, remote)
+    except GitError as error:
+        raise OnbookError(
+            f"from which branch releases are made is not known: {error.message}",
+            hint="set release.branch in onbook.toml, or run `git remote set-head NAME --auto` when the remote answers",
+        ) from None
     if branch is None:
         return
-    refs = [f"refs/remotes/{remote}/{branch}", f"refs/heads/{branch}"]
-    held = repo.text("for-each-ref", f"--contains={commit}", "--format=%(refname)", *refs).splitlines()
-    if not held:
+    refs = {f"refs/remotes/{remote}/{branch}", f"refs/heads/{branch}"}
+    held = repo.text("for-each-ref", f"--contains={commit}", "--format=%(refname)", *refs).split("\n")
+    # As a pattern release also means release/1.0.
+    if not refs & set(held):
         raise UsageError(
             f"commit {commit[:12]} is not on {branch}, from which releases are made",
             hint=f"merge it to {branch} first, or set release.branch in onbook.toml",
         )
-
-
-def _folder(repo: Repository) -> Path:
-    return repo.git_dir / "onbook"
-
-
-@contextmanager
-def _locked(repo: Repository) -> Iterator[Path]:
-    """Hold this repository's release lock; the system frees it when a process dies.
-
-    Raises:
-        OnbookError: another release runs here.
-    """
-    folder = _folder(repo)
-    folder.mkdir(exist_ok=True)
-    with (folder / "release.lock").open("w") as handle:
-        try:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass  # Windows: two releases at once are still kept apart by the ref transaction
-        except OSError:
-            raise OnbookError("another release runs in this repository", hint="wait for it to end") from None
-        yield folder / JOURNAL

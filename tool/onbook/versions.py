@@ -17,9 +17,15 @@ from onbook.prompt import is_id
 YANKED = ".yanked"
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,8})"
-_PRE = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_PRE}(?:\.{_PRE})*))?")
-_RANGE = re.compile(rf"([\^~])({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER}))?)?(?:-({_PRE}(?:\.{_PRE})*))?")
+_PRE = r"(?:0|[1-9][0-9]{0,17}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+# Not as the last part: `.lock` is no name to git, and `.yanked` says that a release is withdrawn.
+_LAST = r"(?!(?<=\.)(?:lock|yanked)\Z)"
+_PRERELEASE = rf"(?:-({_PRE}(?:\.{_LAST}{_PRE})*))?"
+_VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER}){_PRERELEASE}")
+_RANGE = re.compile(rf"([\^~])({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER}){_PRERELEASE})?)?")
+
+# The longest name of a file in most file systems, which is where git keeps a tag, less the rest of the name.
+MAX_LENGTH = 100
 
 
 class Bump(IntEnum):
@@ -51,9 +57,11 @@ class Version:
         Raises:
             UsageError: anything else: a leading ``v``, missing parts, leading zeros, build metadata.
         """
-        match = _VERSION.fullmatch(text)
+        match = _VERSION.fullmatch(text) if len(text) <= MAX_LENGTH else None
         if not match:
-            raise UsageError(f"{text!r} is not a version", hint="write all three numbers, as in 1.4.0 or 1.4.0-rc.1")
+            raise UsageError(
+                f"{text[:MAX_LENGTH]!r} is not a version", hint="write all three numbers, as in 1.4.0 or 1.4.0-rc.1"
+            )
         major, minor, patch, pre = match.groups()
         return Version(int(major), int(minor), int(patch), tuple(pre.split(".")) if pre else ())
 
@@ -116,12 +124,12 @@ class Range:
         """
         if text == "*":
             return Range(text, Version(0, 0, 0), None)
-        match = _RANGE.fullmatch(text)
+        match = _RANGE.fullmatch(text) if len(text) <= MAX_LENGTH else None
         if not match:
-            if _VERSION.fullmatch(text):
+            if len(text) <= MAX_LENGTH and _VERSION.fullmatch(text):
                 return Range(text, Version.parse(text), None, exact=True)
             raise UsageError(
-                f"{text!r} is not a version or a range",
+                f"{text[:MAX_LENGTH]!r} is not a version or a range",
                 hint="ask for 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release)",
             )
         sign, major, minor, patch, pre = match.groups()
@@ -139,9 +147,8 @@ class Range:
     def __contains__(self, version: Version) -> bool:
         if self.exact:
             return version == self.low
-        if version.pre and version.core != self.low.core:
-            return False
-        if version.pre and not self.low.pre:
+        # As npm does: a pre-release is only for those who ask for one of the very same release.
+        if version.pre and not (self.low.pre and version.core == self.low.core):
             return False
         return version >= self.low and (self.high is None or version.core < self.high)
 
@@ -164,7 +171,8 @@ class Tag:
         if not name.startswith(prefix):
             return None
         id, slash, version = name.removeprefix(prefix).rpartition("/v")
-        match = _VERSION.fullmatch(version.removesuffix(YANKED))
+        version_text = version.removesuffix(YANKED)
+        match = _VERSION.fullmatch(version_text) if len(version_text) <= MAX_LENGTH else None
         if not slash or not match or not is_id(id):
             return None
         return Tag(id, Version.parse(match.group()), prefix, version.endswith(YANKED))

@@ -41,8 +41,8 @@ def command(
     found: list[PromptDiff] = []
     broken: dict[str, OnbookError] = {}
     for id in _wanted(catalog, before, ids):
-        old, version = _old(id, bases, before)
         try:
+            old, version = _old(id, bases, before)
             compared = diff_sources(id, old, catalog.get(id), base=version, readers=catalog.config.readers)
         except OnbookError as error:
             broken[id] = error
@@ -90,8 +90,7 @@ def _wanted(catalog: Catalog, before: Catalog | None, ids: Iterable[str]) -> lis
 def _old(id: str, bases: Bases, before: Catalog | None) -> tuple[Source | None, Version | None]:
     if before is None:
         return bases.source(id)
-    released = bases.refs.get(id)
-    return before.get(id), released.tag.version if released else None
+    return before.get(id), bases.version(id)
 
 
 def _print_bump(ids: tuple[str, ...], found: list[PromptDiff], broken: dict[str, OnbookError]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from onbook.cli.common import format_option, place_options, print_report, repository, snapshot
+from onbook.cli.common import format_option, note, place_options, print_report, repository, snapshot
 from onbook.project import Catalog
 from onbook.release import base_releases
 from onbook.report import Check, Finding, Report, Severity, Status
@@ -37,6 +37,8 @@ def command(staged: bool, at: str | None, format: str) -> int:
             problem = source.problems[0]
             finding = Finding("ON000", "not-checked", Severity.ERROR, problem.message, problem.path, problem.line)
             checks.append(Check(f"list/{source.id}", Status.UNCHECKED, source.id, (finding,)))
+    if repo.shallow:
+        note("note: this is a shallow clone, so releases may be missing: `git fetch --unshallow --tags` brings them")
     report = Report("list", tuple(checks), head=catalog.snapshot.name, data={"prompts": rows})
     print_report(report, format)
     return report.exit_code()

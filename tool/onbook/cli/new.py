@@ -83,7 +83,7 @@ def command(id: str, model: str | None) -> int:
 
 def _model() -> str:
     if local.available():
-        return local.NAME
+        return f"{local.PREFIX}{local.NAME}"
     if sys.stdin.isatty():
         asked: str = click.prompt("Which model (as litellm names it, for example openai/gpt-4.1-2025-04-14)", err=True)
         return asked

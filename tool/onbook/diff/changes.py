@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from onbook.contract import dump
 from onbook.versions import Bump
 
 Pointer = tuple[str | int, ...]
+Witness = tuple[object]
+
+# Characters of a consequence, and of the witness in it.
+_LONGEST = 400
+_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,11 @@ class DiffRule:
     slug: str
     bump: Bump
     meaning: str
+
+    @property
+    def unproven(self) -> bool:
+        """Whether it says that nothing could be proved: such a change counts as major."""
+        return self.slug.endswith("-unproven")
 
 
 def _table() -> Iterator[DiffRule]:
@@ -59,6 +70,7 @@ def _table() -> Iterator[DiffRule]:
     yield DiffRule("OD502", "tool-arguments-widened", major, "a tool may be called with arguments not met before")
     yield DiffRule("OD503", "tool-removed", minor, "the model no longer calls it")
     yield DiffRule("OD504", "tool-changed", minor, "the model is told something else about a tool")
+    yield DiffRule("OD505", "tool-unproven", major, "whether the application knows every argument could not be proved")
     # The rest.
     yield DiffRule("OD601", "prompt-added", minor, "a new prompt; its first release is 0.1.0 or the declared version")
     yield DiffRule("OD602", "prompt-removed", major, "its tags stay, and no new release will come")
@@ -79,7 +91,7 @@ class Change:
         pointer: where in the prompt file.
         old, new: the values, None where there is none.
         consequence: one line for the caller or reader: what happens to them.
-        witness: an input or output that shows the difference, None where there is none.
+        witness: an input or output that shows the difference, boxed since null is one; None where there is none.
         removed: the place is to be looked up in the old file.
     """
 
@@ -89,7 +101,7 @@ class Change:
     consequence: str
     old: object = None
     new: object = None
-    witness: object = None
+    witness: Witness | None = None
     removed: bool = False
 
 
@@ -101,11 +113,24 @@ def change(
     old: object = None,
     new: object = None,
     bump: Bump | None = None,
-    witness: object = None,
+    witness: Witness | None = None,
     removed: bool = False,
 ) -> Change:
-    """A change by its rule's slug; the consequence defaults to the rule's meaning."""
+    """A change by its rule's slug; the consequence defaults to the rule's meaning and is always one printable line."""
     rule = RULES[slug]
-    return Change(
-        rule, rule.bump if bump is None else bump, pointer, consequence or rule.meaning, old, new, witness, removed
-    )
+    told = _one_line(consequence or rule.meaning)
+    return Change(rule, rule.bump if bump is None else bump, pointer, told, old, new, witness, removed)
+
+
+def shown(witness: Witness | None) -> str:
+    """A witness as the end of a consequence."""
+    if witness is None:
+        return ""
+    text = dump(witness[0])
+    return f", for example {text if len(text) <= _SHOWN else text[:_SHOWN] + '...'}"
+
+
+def _one_line(text: str) -> str:
+    # Names and values come from the files: none may break the line, move the cursor or reorder what is read.
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}..."

@@ -38,7 +38,7 @@ class PromptDiff:
     @property
     def proved(self) -> bool:
         """Whether every verdict on a contract was proved; what was not counts as major."""
-        return not any(found.rule.slug.endswith("-unproven") for found in self.changes)
+        return not any(found.rule.unproven for found in self.changes)
 
     @property
     def required(self) -> Version | None:
@@ -87,10 +87,21 @@ def _changes(id: str, old: Source | None, new: Source | None, readers: str) -> I
         return
     if old.digest == new.digest:
         return
-    found = list(compare(old.usable(), new.usable(), readers))
+    found = list(compare(_released(old), new.usable(), readers))
     yield from found
     if not found:
         yield change("text-changed", ())
+
+
+def _released(old: Source) -> Prompt:
+    try:
+        return old.usable()
+    except UsageError as error:
+        raise UsageError(
+            f"the older version that `{old.id}` is compared with cannot be read: {error.message}",
+            place=f"{old.snapshot.name}:{error.place}",
+            hint="compare with another base, or withdraw that release",
+        ) from None
 
 
 def diff_catalogs(old: Catalog, new: Catalog, ids: Iterable[str] = ()) -> Iterator[PromptDiff]:
@@ -99,7 +110,7 @@ def diff_catalogs(old: Catalog, new: Catalog, ids: Iterable[str] = ()) -> Iterat
     Raises:
         UsageError: a prompt that changed cannot be read on one of the two sides.
     """
-    wanted = list(ids) or sorted({*old.ids, *new.ids})
+    wanted = list(dict.fromkeys(ids)) or sorted({*old.ids, *new.ids})
     for id in wanted:
         found = diff_sources(id, old.get(id), new.get(id), readers=new.config.readers)
         if found.changes:
@@ -117,7 +128,8 @@ def next_version(found: PromptDiff) -> Version | None:
     if prompt is None or prompt.version is None or needed is None:
         return needed
     declared = Version.parse(prompt.version)
-    if found.base is None or declared >= needed:
+    # A pre-release is large enough if the release that it leads to is.
+    if found.base is None or (declared > found.base and declared.core >= needed.core):
         return declared
     assert found.new
     place = found.new.path

@@ -2,136 +2,239 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from onbook.contract import Containment, dump, strip_annotations
-from onbook.diff.changes import Change, change
+from onbook.contract import Containment, resolve, same, strip_annotations
+from onbook.diff.changes import Change, change, shown
+from onbook.diff.parts import NOTES, Json, properties, references, required, rooted, texts, without
 from onbook.diff.witness import covering
 from onbook.prompt import Message, Prompt
 from onbook.render import analyse
 
-Json = Mapping[str, object]
+# Compared name by name; what is left of the schema is compared as a whole. A call is always an object.
+_BY_NAME = (*NOTES, "properties", "required", "$defs", "definitions", "type", "$schema", "$id")
 
-# Compared name by name; what is left of the schema is compared as a whole.
-_BY_NAME = ("properties", "required", "$defs", "additionalProperties", "title", "description", "type", "examples")
+_MAX_REFERENCES = 16
 
 
 def compare_inputs(old: Prompt, new: Prompt) -> Iterator[Change]:
     """Input by input, then whatever else the two schemas say."""
-    before, after = _effective(old), _effective(new)
-    had, has = _properties(before), _properties(after)
-    aliases = {str(alias): name for name, schema in has.items() for alias in _strings(schema.get("x-aliases"))}
-    required = set(_strings(after.get("required")))
-    renamed = set()
-    for name in sorted(had.keys() - has.keys()):
-        at = ("inputs", "properties", name)
-        if name in aliases:
-            renamed.add(aliases[name])
-            consequence = f"`{name}` is now called `{aliases[name]}`; the old name is still accepted"
-            yield change(
-                "input-renamed", ("inputs", "properties", aliases[name]), consequence, old=name, new=aliases[name]
-            )
-            yield from _property(name, aliases[name], before, after)
-        else:
-            yield change(
-                "input-removed", at, f"a call that sends `{name}` is now rejected", old=had[name], removed=True
-            )
-    for name in sorted(has.keys() - had.keys() - renamed):
-        at = ("inputs", "properties", name)
-        if name in required:
-            yield change("required-input-added", at, f"a call that omits `{name}` is now rejected", new=has[name])
-        else:
-            consequence = f"calls stay valid; `{name}` may be sent, and the rendered text may change"
-            yield change("optional-input-added", at, consequence, new=has[name])
-    for name in sorted(had.keys() & has.keys()):
-        yield from _property(name, name, before, after)
-    yield from _rest(before, after)
+    yield from _Inputs(_effective(old), _effective(new), refuses=new.inputs is not None).compare()
 
 
-def _property(old_name: str, name: str, before: Json, after: Json) -> Iterator[Change]:
-    at = ("inputs", "properties", name)
-    old, new = _properties(before)[old_name], _properties(after)[name]
-    was, now = old_name in _strings(before.get("required")), name in _strings(after.get("required"))
-    if now and not was:
-        consequence = f"a call that omits `{name}` is now rejected"
-        yield change("input-now-required", ("inputs", "required"), consequence, old="optional", new="required")
-    elif was and not now:
-        consequence = f"calls stay valid; `{name}` may now be left out"
-        yield change("input-now-optional", at, consequence, old="required", new="optional")
-    if not now and not was and _default(old) != _default(new):
-        consequence = (
-            f"a call that omits `{name}` is rendered with {dump(_default(new))}, before with {dump(_default(old))}"
-        )
-        yield change("input-default-changed", at, consequence, old=_default(old), new=_default(new))
-    yield from _range(name, at, _whole(old, before), _whole(new, after), old, new)
+@dataclass(slots=True)
+class _Inputs:
+    """The two schemas of a prompt's inputs.
+
+    Attributes:
+        refuses: whether the new prompt refuses inputs that it does not declare.
+    """
+
+    before: Json
+    after: Json
+    refuses: bool
+
+    def compare(self) -> Iterator[Change]:
+        had, has = properties(self.before), properties(self.after)
+        renamed = self._renamed()
+        for name in sorted(had.keys() - has.keys()):
+            if name in renamed:
+                now = renamed[name]
+                consequence = f"`{name}` is now called `{now}`; the old name is still accepted"
+                yield change("input-renamed", _at(now), consequence, old=name, new=now)
+                yield from self._property(name, now)
+            else:
+                told = self._no_longer(name)
+                yield change("input-removed", _at(name), told, old=had[name], removed=True)
+        for name in sorted(has.keys() - had.keys() - set(renamed.values())):
+            yield from self._added(name)
+        for name in sorted(had.keys() & has.keys()):
+            yield from self._property(name, name)
+        yield from self._aliases(renamed)
+        yield from self._rest(renamed)
+
+    def _renamed(self) -> dict[str, str]:
+        """Old name -> new name, where the new one is new: joining two inputs would refuse calls that send both."""
+        had, has = properties(self.before), properties(self.after)
+        found: dict[str, str] = {}
+        for alias, name in _aliases(self.after).items():
+            if alias in had and alias not in has and name not in had and name not in found.values():
+                found[alias] = name
+        return found
+
+    def _no_longer(self, name: str) -> str:
+        name_now = _aliases(self.after).get(name)
+        if name_now is not None:
+            return f"a call that sends both `{name}` and `{name_now}` is now rejected: the one is a name of the other"
+        if not self.refuses or self.after.get("additionalProperties", False) is not False:
+            return f"`{name}` is no longer used: what a call sends in it is passed over"
+        return f"a call that sends `{name}` is now rejected"
+
+    def _added(self, name: str) -> Iterator[Change]:
+        schema = properties(self.after)[name]
+        if name in required(self.after):
+            yield change("required-input-added", _at(name), f"a call that omits `{name}` is now rejected", new=schema)
+            return
+        consequence = f"calls stay valid; `{name}` may be sent, and the rendered text may change"
+        yield change("optional-input-added", _at(name), consequence, new=schema)
+        undeclared = self.before.get("additionalProperties", False)
+        if undeclared is not False:
+            # Calls could send anything under any name before; now this name is held against its schema.
+            accepted = undeclared if isinstance(undeclared, Mapping) else {}
+            yield from self._range(name, accepted, schema, only_narrowed=True)
+
+    def _property(self, old_name: str, name: str) -> Iterator[Change]:
+        old, new = properties(self.before)[old_name], properties(self.after)[name]
+        was, now = old_name in required(self.before), name in required(self.after)
+        if now and not was:
+            consequence = f"a call that omits `{name}` is now rejected"
+            yield change("input-now-required", ("inputs", "required"), consequence, old="optional", new="required")
+        elif was and not now:
+            consequence = f"calls stay valid; `{name}` may now be left out"
+            yield change("input-now-optional", _at(name), consequence, old="required", new="optional")
+        # As rendered: 1, 1.0 and true differ in a message, and so does the order of keys.
+        before, after = json.dumps(_default(old)), json.dumps(_default(new))
+        if not now and not was and before != after:
+            consequence = f"a call that omits `{name}` is rendered with {after}, before with {before}"
+            yield change("input-default-changed", _at(name), consequence, old=_default(old), new=_default(new))
+        yield from self._range(name, old, new)
+
+    def _range(self, name: str, old: Json | bool, new: Json | bool, *, only_narrowed: bool = False) -> Iterator[Change]:
+        """Which values are accepted."""
+        before, after = rooted(old, self.before), rooted(new, self.after)
+        if same(strip_annotations(before), strip_annotations(after)):
+            return
+        accepted = covering(after, before)
+        match accepted.verdict:
+            case Containment.YES:
+                if not only_narrowed and covering(before, after).verdict is not Containment.YES:
+                    told = f"calls stay valid; `{name}` accepts more values"
+                    yield change("input-widened", _at(name), told, old=old, new=new)
+            case Containment.NO:
+                told = f"a value of `{name}` that was accepted is now rejected{shown(accepted.witness)}"
+                yield change("input-narrowed", _at(name), told, old=old, new=new, witness=accepted.witness)
+            case _:
+                told = f"whether every old value of `{name}` is still accepted could not be proved"
+                yield change("input-unproven", _at(name), told, old=old, new=new)
+
+    def _aliases(self, renamed: Mapping[str, str]) -> Iterator[Change]:
+        """Older names that are accepted no longer, or now."""
+        was, now = _aliases(self.before), _aliases(self.after)
+        had, has = properties(self.before), properties(self.after)
+        for alias in sorted(was.keys() - now.keys() - has.keys()):
+            if alias not in had:
+                told = f"a call that sends `{was[alias]}` under its older name `{alias}` is now rejected"
+                yield change("input-removed", _at(was[alias]), told, old=alias, removed=True)
+        for alias in sorted(now.keys() - was.keys() - renamed.keys()):
+            if alias in had and alias in has:
+                told = f"a call that sends `{alias}` without `{now[alias]}` now sets `{now[alias]}`"
+                yield change("input-narrowed", _at(now[alias]), told, new=alias)
+            elif alias not in had and now[alias] in had:
+                told = f"calls stay valid; `{now[alias]}` is accepted under the name `{alias}` too"
+                yield change("input-widened", _at(now[alias]), told, new=alias)
+
+    def _rest(self, renamed: Mapping[str, str]) -> Iterator[Change]:
+        """What the schemas say of several inputs together, and of undeclared ones."""
+        old, new = self._frame(self.before, {}), self._frame(self.after, {})
+        if same(strip_annotations(old), strip_annotations(new)):
+            return
+        # All old names are declared as anything on the side that is asked, so that only the rest can refuse.
+        had = [renamed.get(name, name) for name in properties(self.before)]
+        calls = self._whole(self.before, renamed)
+        accepted = covering(self._frame(self.after, dict.fromkeys(had, True)), calls)
+        at = ("inputs",)
+        match accepted.verdict:
+            case Containment.YES:
+                has = list(properties(self.after))
+                back = covering(self._frame(self.before, dict.fromkeys(has, True)), self._whole(self.after, {}))
+                if back.verdict is not Containment.YES:
+                    told = "calls stay valid; more combinations of inputs are accepted"
+                    yield change("input-widened", at, told, old=old, new=new)
+            case Containment.NO:
+                witness = _called(accepted.witness, renamed)
+                told = f"a combination of inputs that was accepted is now rejected{shown(witness)}"
+                yield change("input-narrowed", at, told, old=old, new=new, witness=witness)
+            case _:
+                yield change("input-unproven", at, old=old, new=new)
+
+    def _frame(self, schema: Json, declared: Mapping[str, object]) -> Json:
+        """The rest of a schema, as an object that declares some names and is closed unless it says otherwise."""
+        kept = without(schema, _BY_NAME)
+        framed = {"type": "object", "properties": declared, "additionalProperties": False, **kept}
+        lead = rooted(kept, schema) if references(kept) else {}
+        definitions = {"$schema", "$defs", "definitions"} & lead.keys() if isinstance(lead, Mapping) else set()
+        if isinstance(lead, Mapping) and definitions:
+            framed = {**framed, **lead}
+        elif "$schema" in schema:
+            framed = {"$schema": schema["$schema"], **framed}
+        return framed
+
+    def _whole(self, schema: Json, renamed: Mapping[str, str]) -> Json:
+        """All that a call had to fulfil, inputs under their new names."""
+        declared = {renamed.get(name, name): part for name, part in properties(schema).items()}
+        needed = sorted(renamed.get(name, name) for name in required(schema))
+        closed = {"additionalProperties": False, **schema, "type": "object"}
+        return {**closed, "properties": declared, **({"required": needed} if needed else {})}
 
 
-def _range(name: str, at: tuple[str, ...], before: Json, after: Json, old: Json, new: Json) -> Iterator[Change]:
-    """Which values are accepted."""
-    if strip_annotations(before) == strip_annotations(after):
-        return
-    accepted = covering(after, before)
-    if accepted.verdict is Containment.YES:
-        if covering(before, after).verdict is not Containment.YES:
-            yield change("input-widened", at, f"calls stay valid; `{name}` accepts more values", old=old, new=new)
-    elif accepted.verdict is Containment.NO:
-        shown = f", for example {dump(accepted.witness[0])}" if accepted.witness else ""
-        consequence = f"a value of `{name}` that was accepted is now rejected{shown}"
-        witness = accepted.witness[0] if accepted.witness else None
-        yield change("input-narrowed", at, consequence, old=old, new=new, witness=witness)
-    else:
-        consequence = f"whether every old value of `{name}` is still accepted could not be proved"
-        yield change("input-unproven", at, consequence, old=old, new=new)
+def _at(name: str) -> tuple[str, ...]:
+    return ("inputs", "properties", name)
 
 
-def _rest(before: Json, after: Json) -> Iterator[Change]:
-    old = {key: value for key, value in before.items() if key not in _BY_NAME and not key.startswith("x-")}
-    new = {key: value for key, value in after.items() if key not in _BY_NAME and not key.startswith("x-")}
-    if strip_annotations(old) == strip_annotations(new):
-        return
-    at = ("inputs",)
-    accepted = covering({**new, "$defs": after.get("$defs", {})}, {**old, "$defs": before.get("$defs", {})})
-    if accepted.verdict is Containment.YES:
-        yield change(
-            "input-widened", at, "calls stay valid; more combinations of inputs are accepted", old=old, new=new
-        )
-    elif accepted.verdict is Containment.NO:
-        witness = accepted.witness[0] if accepted.witness else None
-        consequence = "a combination of inputs that was accepted is now rejected"
-        yield change("input-narrowed", at, consequence, old=old, new=new, witness=witness)
-    else:
-        yield change("input-unproven", at, old=old, new=new)
+def _called(witness: tuple[object] | None, renamed: Mapping[str, str]) -> tuple[object] | None:
+    """A witness under the names that the old version knew."""
+    if witness is None or not isinstance(witness[0], Mapping):
+        return witness
+    older = {now: was for was, now in renamed.items()}
+    return ({older.get(name, name): value for name, value in witness[0].items()},)
 
 
 def _effective(prompt: Prompt) -> Json:
     """The declared inputs; where none are, every variable of the templates is a required input of any type."""
     if prompt.inputs is not None:
-        return prompt.inputs
-    texts = [message.content for message in prompt.messages if isinstance(message, Message)]
-    texts += prompt.partials.values()
-    names = sorted({use.name for text in texts for use in analyse(text, prompt.template_format).variables})
-    return {"type": "object", "properties": {name: {} for name in names}, "required": names}
+        return _followed(prompt.inputs)
+    names: set[str] = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
+    for message in prompt.messages:
+        if isinstance(message, Message):
+            names |= _variables(message.content, prompt, prompt.template_format, frozenset(), seen)
+    declared = sorted(names)
+    return {"type": "object", "properties": dict.fromkeys(declared, True), "required": declared}
 
 
-def _properties(schema: Json) -> Mapping[str, Json]:
-    found = schema.get("properties")
-    if not isinstance(found, Mapping):
-        return {}
-    return {name: part if isinstance(part, Mapping) else _boolean(part) for name, part in found.items()}
+def _followed(schema: Json) -> Json:
+    """The schema that one which only refers to another stands for."""
+    definitions = {key: schema[key] for key in ("$schema", "$defs", "definitions") if key in schema}
+    for _ in range(_MAX_REFERENCES):
+        reference = schema.get("$ref")
+        target = resolve(definitions, reference) if isinstance(reference, str) else None
+        if "properties" in schema or not isinstance(target, Mapping):
+            break
+        schema = {**target, **definitions}
+    return schema
 
 
-def _boolean(schema: object) -> Json:
-    return {} if schema is True else {"not": {}}
+def _variables(
+    text: str, prompt: Prompt, template_format: str, bound: frozenset[str], seen: set[tuple[str, frozenset[str]]]
+) -> set[str]:
+    """The free names of a text and of what it includes; a loop's targets are bound in what is included within it."""
+    found = analyse(text, template_format)
+    names = {use.name for use in found.variables} - bound
+    for use, scope in zip(found.includes, found.scopes, strict=True):
+        inner = bound | scope
+        if use.name in prompt.partials and (use.name, inner) not in seen:
+            seen.add((use.name, inner))
+            names |= _variables(prompt.partials[use.name], prompt, "jinja2", inner, seen)
+    return names
 
 
-def _whole(part: Json, root: Json) -> Json:
-    """A property's schema with the definitions that it may refer to."""
-    return {**part, "$defs": root["$defs"]} if "$defs" in root else part
+def _aliases(schema: Json) -> dict[str, str]:
+    """Older names by what they stand for now."""
+    found = {name: part.get("x-aliases") for name, part in properties(schema).items() if isinstance(part, Mapping)}
+    return {alias: name for name, aliases in found.items() for alias in texts(aliases)}
 
 
-def _default(schema: Json) -> object:
-    return schema.get("default")
-
-
-def _strings(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
+def _default(schema: Json | bool) -> object:
+    return schema.get("default") if isinstance(schema, Mapping) else None

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 
-from onbook.contract import Containment, strip_annotations
-from onbook.diff.changes import Change, Pointer, change
+from onbook.call import tools_of
+from onbook.contract import Containment, dump, same, strip_annotations
+from onbook.diff.changes import Change, Pointer, change, shown
+from onbook.diff.parts import closed
 from onbook.diff.witness import covering
-from onbook.prompt import Message, Prompt, Slot
+from onbook.prompt import Example, Message, Prompt, Slot
 from onbook.render import normal_form
+from onbook.versions import Bump
 
 Json = Mapping[str, object]
+
+# Not after `%}` and `#}`; the first white space of a run only, so that a long run costs linear time.
+_LINE_END = re.compile(r"(?<![ \t])(?<![%#]\})[ \t]+(?=\r?\n)")
 
 
 def compare_messages(old: Prompt, new: Prompt) -> Iterator[Change]:
@@ -26,7 +34,7 @@ def compare_messages(old: Prompt, new: Prompt) -> Iterator[Change]:
         places = [number for number, message in enumerate(new.messages) if isinstance(message, Message)]
         for number, was, now in zip(places, before, after, strict=True):
             yield from _wording(old, new, was.content, now.content, number)
-    if old.examples != new.examples:
+    if [_shown(example) for example in old.examples] != [_shown(example) for example in new.examples]:
         consequence = f"the model is shown {len(new.examples)} examples; before {len(old.examples)}"
         if len(new.examples) == len(old.examples):
             consequence = "the model is shown other examples"
@@ -45,13 +53,8 @@ def _wording(old: Prompt, new: Prompt, before: str, after: str, number: int) -> 
         if before != after:
             yield change("template-refactored", at, f"message {number + 1} ({role}) is proved to render the same bytes")
         return
-    trimmed = [
-        normal_form(
-            _trimmed(text), prompt.template_format, {name: _trimmed(part) for name, part in prompt.partials.items()}
-        )
-        for text, prompt in ((before, old), (after, new))
-    ]
-    if trimmed[0] is not None and trimmed[0] == trimmed[1]:
+    trimmed = _trimmed_form(before, old)
+    if trimmed is not None and trimmed == _trimmed_form(after, new):
         consequence = f"only white space at line ends of message {number + 1} ({role}) changed"
         yield change("trailing-space-changed", at, consequence)
         return
@@ -67,8 +70,21 @@ def _wording(old: Prompt, new: Prompt, before: str, after: str, number: int) -> 
     yield change("wording-changed", at, f"the text of message {number + 1} ({role}) changed", old=before, new=after)
 
 
+def _shown(example: Example) -> list[object]:
+    """An example as it is rendered: 1 and true differ, and within a value the order of keys does."""
+    values = sorted((name, json.dumps(value)) for name, value in example.inputs.items())
+    return [values, json.dumps(example.output)]
+
+
+def _trimmed_form(text: str, prompt: Prompt) -> object | None:
+    partials = {name: _trimmed(part) for name, part in prompt.partials.items()}
+    # The end of a message is the end of a line; the end of a partial may stand in the middle of one.
+    return normal_form(_trimmed(text).rstrip(" \t"), prompt.template_format, partials)
+
+
 def _trimmed(text: str) -> str:
-    return "\n".join(line.rstrip(" \t") for line in text.split("\n"))
+    """A template without white space at line ends. After a tag it stays: there it decides if a line is rendered."""
+    return _LINE_END.sub("", text)
 
 
 def _slots(old: Prompt, new: Prompt) -> Iterator[Change]:
@@ -77,7 +93,7 @@ def _slots(old: Prompt, new: Prompt) -> Iterator[Change]:
         yield change("history-slot-added", ("messages", now))
     elif was is not None and now is None:
         yield change("history-slot-moved", ("messages",), "a call that sends a history is now rejected", removed=True)
-    elif was is not None and now is not None and _around(old, was) != _around(new, now):
+    elif was is not None and now is not None and _moved(old, was, new, now):
         yield change("history-slot-moved", ("messages", now), "earlier messages now stand elsewhere")
 
 
@@ -85,56 +101,84 @@ def _slot(prompt: Prompt) -> int | None:
     return next((number for number, message in enumerate(prompt.messages) if isinstance(message, Slot)), None)
 
 
-def _around(prompt: Prompt, place: int) -> tuple[list[str], list[str]]:
-    """The roles before and after the slot: it moved if these changed, however long the texts are."""
-    roles = [message.role if isinstance(message, Message) else "" for message in prompt.messages]
-    return roles[:place], roles[place + 1 :]
+def _moved(old: Prompt, was: int, new: Prompt, now: int) -> bool:
+    """Whether the slot has other roles both before and after it; messages added on one side only do not move it."""
+    before, after = _roles(old), _roles(new)
+    return before[:was] != after[:now] and before[was + 1 :] != after[now + 1 :]
+
+
+def _roles(prompt: Prompt) -> list[str]:
+    return [message.role if isinstance(message, Message) else "" for message in prompt.messages]
 
 
 def compare_model(old: Prompt, new: Prompt) -> Iterator[Change]:
     """Model, provider and sampling parameters."""
     if old.model != new.model:
-        before, after = _provider(old.model), _provider(new.model)
-        slug = "provider-changed" if before and after and before != after else "model-changed"
+        slug, bump = _model_rule(old.model, new.model)
         consequence = f"{new.model or 'no model'} answers; before {old.model or 'no model'}"
-        yield change(slug, ("model",), consequence, old=old.model, new=new.model)
+        if new.model is None:
+            consequence = f"an application that takes the model from the prompt finds none; before {old.model}"
+        yield change(slug, ("model",), consequence, old=old.model, new=new.model, bump=bump, removed=new.model is None)
     for name in sorted(old.parameters.keys() | new.parameters.keys()):
-        was, now = old.parameters.get(name), new.parameters.get(name)
-        if was != now or type(was) is not type(now):
+        was, now = ([p.parameters[name]] if name in p.parameters else [] for p in (old, new))
+        if not same(was, now):
+            told = [dump(value[0]) if value else "not set" for value in (was, now)]
             yield change(
                 "parameter-changed",
                 ("modelParameters", name),
-                f"{name} was {'not set' if was is None else was} and is {'not set' if now is None else now}",
-                old=was,
-                new=now,
-                removed=name not in new.parameters,
+                f"{name} was {told[0]} and is {told[1]}",
+                old=was[0] if was else None,
+                new=now[0] if now else None,
+                removed=not now,
             )
 
 
-def _provider(model: str | None) -> str:
-    return model.split("/", 1)[0] if model and "/" in model else ""
+def _model_rule(old: str | None, new: str | None) -> tuple[str, Bump | None]:
+    """The rule for another model; a name without a provider may be anybody's, but the same name is the same model."""
+    if new is None:
+        return "model-changed", Bump.MAJOR
+    if old is None:
+        return "model-changed", None
+    (before, _, was), (after, _, now) = old.rpartition("/"), new.rpartition("/")
+    if bool(before) != bool(after):
+        return "model-changed" if was == now else "provider-changed", None
+    return "provider-changed" if old.split("/")[0] != new.split("/")[0] and before else "model-changed", None
 
 
 def compare_tools(old: Prompt, new: Prompt) -> Iterator[Change]:
     """Tools by the name of their function."""
     had, has = _tools(old), _tools(new)
     for name in sorted(had.keys() - has.keys()):
-        yield change("tool-removed", ("tools",), f"the model no longer calls `{name}`", old=name, removed=True)
+        at = ("tools", had[name][0])
+        yield change("tool-removed", at, f"the model no longer calls `{name}`", old=name, removed=True)
     for name in sorted(has.keys() - had.keys()):
         consequence = f"the model may call `{name}`, which the application must know"
         yield change("tool-added", ("tools", has[name][0]), consequence, new=name)
+    sent, now_sent = tools_of(old), tools_of(new)
     for name in sorted(had.keys() & has.keys()):
-        (_, was), (number, now) = had[name], has[name]
-        if was == now:
-            continue
-        before, after = _arguments(was), _arguments(now)
-        handled = covering(before, after).verdict
-        if strip_annotations(before) != strip_annotations(after) and handled is not Containment.YES:
-            told = "may be called" if handled is Containment.NO else "could not be proved not to be called"
-            consequence = f"`{name}` {told} with arguments that it has not met before"
-            yield change("tool-arguments-widened", ("tools", number), consequence, old=before, new=after)
-        else:
-            yield change("tool-changed", ("tools", number), f"the model is told something else about `{name}`")
+        (before, was), (after, now) = had[name], has[name]
+        # As sent, byte for byte: the order of arguments moves answers.
+        if json.dumps(sent[before]) != json.dumps(now_sent[after]):
+            yield from _tool(name, was, now, ("tools", after))
+    kept = [[name for name in tools if name in had and name in has] for tools in (had, has)]
+    if kept[0] != kept[1]:
+        yield change("tool-changed", ("tools",), "the model is told of its tools in another order")
+
+
+def _tool(name: str, old: Json, new: Json, at: Pointer) -> Iterator[Change]:
+    before, after = _arguments(old), _arguments(new)
+    if not same(strip_annotations(before), strip_annotations(after)):
+        # An application knows the arguments that are declared: one more is one that it has not met.
+        handled = covering(closed(before, wide=True), closed(after, wide=False))
+        if handled.verdict is Containment.NO:
+            told = f"`{name}` may be called with arguments that it has not met before{shown(handled.witness)}"
+            yield change("tool-arguments-widened", at, told, old=before, new=after, witness=handled.witness)
+            return
+        if handled.verdict is Containment.UNKNOWN:
+            told = f"whether `{name}` is called only with arguments that it knows could not be proved"
+            yield change("tool-unproven", at, told, old=before, new=after)
+            return
+    yield change("tool-changed", at, f"the model is told something else about `{name}`")
 
 
 def _tools(prompt: Prompt) -> dict[str, tuple[int, Json]]:
@@ -142,12 +186,13 @@ def _tools(prompt: Prompt) -> dict[str, tuple[int, Json]]:
     for number, tool in enumerate(prompt.tools):
         function = tool.get("function")
         if isinstance(function, Mapping):
-            found[str(function.get("name"))] = (number, function)
+            found[str(function.get("name"))] = (number, tool)
     return found
 
 
-def _arguments(function: Json) -> Json:
-    parameters = function.get("parameters")
+def _arguments(tool: Json) -> Json:
+    function = tool["function"]
+    parameters = function.get("parameters") if isinstance(function, Mapping) else None
     return parameters if isinstance(parameters, Mapping) else {"type": "object", "properties": {}}
 
 

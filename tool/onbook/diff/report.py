@@ -60,7 +60,7 @@ def json_pointer(pointer: Iterable[str | int]) -> str:
 
 
 def _finding(found: PromptDiff, change: Change, failing: frozenset[str]) -> Finding:
-    unproven = change.rule.slug.endswith("-unproven")
+    unproven = change.rule.unproven
     fails = (change.bump is Bump.MAJOR and "major" in failing) or (unproven and "unproven" in failing)
     source = found.old if change.removed or found.new is None else found.new
     line = column = None
@@ -95,5 +95,5 @@ def _row(change: Change) -> dict[str, object]:
         "old": change.old,
         "new": change.new,
         "consequence": change.consequence,
-        "witness": change.witness,
+        "witness": change.witness[0] if change.witness else None,
     }

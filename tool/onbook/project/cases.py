@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
-from onbook import resources
-from onbook.contract import Contract
 from onbook.formats import Document, Row, read_rows, read_yaml
-from onbook.project.load import Loaded, shape_problems
+from onbook.project.load import Loaded
+from onbook.project.shapes import contract, row_problems, shape_problems
 from onbook.prompt import Case, Suite, id_of
 from onbook.repo import Snapshot, SnapshotError
 from onbook.report import Problem
 
 CASE_SUFFIXES = (".cases.jsonl", ".cases.csv", ".cases.yml")
 SUITE_SUFFIX = ".suite.yml"
+# A name that looks right and is read by nothing would leave cases out in silence.
+_MISNAMED = {".cases.yaml": ".cases.yml", ".cases.json": ".cases.jsonl", ".suite.yaml": SUITE_SUFFIX}
 RECORDINGS_SUFFIX = ".recordings.jsonl"
 
 # The name under which one of GitHub's evaluators is an assertion.
@@ -50,6 +50,11 @@ def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
         rows, found = _rows(snapshot, path)
         problems += found
         cases += _cases(rows, path, problems)
+    for suffix, meant in _MISNAMED.items():
+        path = stem(loaded.path) + suffix
+        if snapshot.entry(path) is not None:
+            message = f"a file of this name is not read: it must end in {meant}"
+            problems.append(Problem("wrong-shape", message, path, hint=f"rename it to {stem(loaded.path) + meant}"))
     cases += _test_data(loaded)
     seen: dict[str, Case] = {}
     for case in cases:
@@ -68,11 +73,6 @@ def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
     return Tests(tuple(seen.values()), suite, tuple(problems))
 
 
-@cache
-def _contract(name: str) -> Contract:
-    return Contract(resources.schema(name))
-
-
 def _rows(snapshot: Snapshot, path: str) -> tuple[list[Row], list[Problem]]:
     try:
         return read_rows(snapshot.read(path), path)
@@ -83,14 +83,10 @@ def _rows(snapshot: Snapshot, path: str) -> tuple[list[Row], list[Problem]]:
 def _cases(rows: list[Row], path: str, problems: list[Problem]) -> list[Case]:
     cases = []
     for row in rows:
-        wrong = _contract("case").violations(row.data)
-        if wrong:
-            for violation in wrong:
-                where = "/".join(map(str, violation.pointer))
-                message = f"{where}: {violation.message}" if where else violation.message
-                problems.append(Problem("row-shape", f"this case is wrong: {message}", path, row.line))
-            continue
-        cases.append(_case(row.data, path, row.line))
+        wrong = row_problems(contract("case"), row.data, "this case is wrong", path, row.line)
+        problems += wrong
+        if not wrong:
+            cases.append(_case(row.data, path, row.line))
     return cases
 
 
@@ -110,11 +106,14 @@ def _case(data: Json, path: str, line: int | None) -> Case:
 
 
 def _test_data(loaded: Loaded) -> list[Case]:
-    """GitHub's rows: every column is an input, and ``expected`` is the expected answer as well."""
+    """GitHub's rows: every column is an input. ``expected`` is the expected answer, and an input where it is declared
+    as one, or where nothing is."""
+    prompt = loaded.prompt
+    taken = prompt is not None and (prompt.inputs is None or "expected" in prompt.input_properties)
     cases = []
-    for number, row in enumerate(loaded.prompt.test_data if loaded.prompt else ()):
+    for number, row in enumerate(prompt.test_data if prompt else ()):
         line = loaded.document.place(("testData", number)).line if loaded.document else None
-        inputs = {key: value for key, value in row.items() if key != "expected"}
+        inputs = {key: value for key, value in row.items() if taken or key != "expected"}
         cases.append(
             Case(id=f"row-{number + 1}", inputs=inputs, expected=row.get("expected"), path=loaded.path, line=line)
         )
@@ -125,14 +124,14 @@ def _suite(snapshot: Snapshot, path: str, problems: list[Problem]) -> Suite:
     document = _yaml(snapshot, path, problems)
     if document is None:
         return Suite()
-    wrong = shape_problems(_contract("suite"), document)
+    wrong = shape_problems(contract("suite"), document)
     problems += wrong
     data = document.data
     if wrong or not isinstance(data, dict):
         return Suite()
     return Suite(
         models=tuple(data.get("models", ())),
-        repeats=data.get("repeats", 1),
+        repeats=int(data.get("repeats", 1)),  # 3.0 is an integer in JSON Schema
         assertions=tuple(data.get("assert", ())),
         threshold=data.get("threshold", 1.0),
         margin=data.get("margin", 0.05),

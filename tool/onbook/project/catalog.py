@@ -109,13 +109,14 @@ class Catalog:
         """Prompt files by id, in the order of the ids."""
         folder = self.config.prompts
         found = [path for path in self.snapshot.entries(folder) if is_prompt(path, folder)]
-        # Two files of one id (.yml and .yaml): the first counts, and lint tells of the other.
-        return {id_of(path.removeprefix(f"{folder}/")): path for path in sorted(found, reverse=True)}
+        # Two files of one id: .prompt.yaml counts, and lint tells of .prompt.yml.
+        by_id = {id_of(path.removeprefix(f"{folder}/")): path for path in sorted(found, reverse=True)}
+        return dict(sorted(by_id.items()))
 
     @property
     def ids(self) -> list[str]:
         """The ids of all prompts, sorted."""
-        return sorted(self.paths)
+        return list(self.paths)
 
     def get(self, id: str) -> Source | None:
         """One prompt, or None."""
@@ -134,7 +135,8 @@ class Catalog:
         """
         source = self.get(id)
         if source is None:
-            near = difflib.get_close_matches(id, self.ids, n=1)
+            # People also write the path of the file, as their shell completes it.
+            near = difflib.get_close_matches(id_of(id.removeprefix(f"{self.config.prompts}/")), self.ids, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`onbook list` names them all"
             if not self.ids:
                 hint = f"there are no prompts below {self.config.prompts}/ yet: `onbook new {id}` writes one"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
+import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 
-from onbook import resources
-from onbook.contract import Contract
 from onbook.errors import UsageError
+from onbook.project.shapes import contract, meant
 from onbook.repo import Snapshot
 
 FILE = "onbook.toml"
@@ -73,7 +73,11 @@ class Config:
             )
         if own is not None:
             return _config(own, FILE)
-        return _config(shared, f"{PYPROJECT} [tool.onbook]") if isinstance(shared, Mapping) else Config()
+        if shared is None:
+            return Config()
+        if not isinstance(shared, Mapping):
+            raise UsageError("tool.onbook must be a table", place=PYPROJECT, hint="write [tool.onbook] on its own line")
+        return _config(shared, f"{PYPROJECT} [tool.onbook]")
 
     def gate(self, name: str) -> bool:
         """Whether a kind of trouble blocks a release. Only what cannot be decided does not, unless asked to."""
@@ -84,25 +88,32 @@ def _toml(snapshot: Snapshot, path: str) -> Mapping[str, object] | None:
     if snapshot.entry(path) is None:
         return None
     try:
-        return tomllib.loads(snapshot.read(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"this is not TOML: {error}", place=path) from None
+        return tomllib.loads(snapshot.read(path).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"this is not TOML: byte {error.start} is no UTF-8", place=path, hint=_SAVE) from None
+    except (ValueError, RecursionError) as error:
+        message, line, column = str(error), "", ""
+        if place := _PLACE.search(message):
+            message, line, column = message[: place.start()], f":{place[1]}", f":{place[2]}"
+        raise UsageError(f"this is not TOML: {message}", place=f"{path}{line}{column}") from None
+
+
+_SAVE = "save the file as UTF-8"
+_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
 def _config(data: Mapping[str, object], place: str) -> Config:
     # TOML dates become texts, as JSON Schema knows them.
     plain = _plain(data)
     assert isinstance(plain, dict)
-    violations = Contract(resources.schema("config")).violations(plain)
-    if violations:
-        first = violations[0]
-        where = ".".join(map(str, first.pointer))
-        hint = None
-        if first.names and first.keyword == "additionalProperties":
-            known = resources.schema("config")["properties"]
-            near = difflib.get_close_matches(first.names[0], list(known) if isinstance(known, dict) else [], n=1)
-            hint = f"did you mean {near[0]!r}?" if near else None
-        raise UsageError(first.message, place=f"{place}: {where}" if where else place, hint=hint)
+    schema = contract("config")
+    for violation in schema.violations(plain):
+        where = ".".join(map(str, violation.pointer))
+        message, hint = violation.message, None
+        if violation.keyword == "additionalProperties":
+            message = f"unknown key {', '.join(map(repr, violation.names))}"
+            hint = meant(schema, violation, violation.names[0])
+        raise UsageError(message, place=f"{place}: {where}" if where else place, hint=hint)
     lint = _table(plain, "lint")
     return Config(
         prompts=str(plain.get("prompts", "prompts")).strip("/"),
@@ -133,6 +144,8 @@ def _plain(value: object) -> object:
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_plain(part) for part in value]
+    if isinstance(value, time) or (isinstance(value, float) and not math.isfinite(value)):
+        return None  # which JSON does not have, and no key here takes
     return value.isoformat() if isinstance(value, date) else value
 
 

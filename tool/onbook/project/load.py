@@ -10,13 +10,12 @@ import json
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
-from onbook import resources
 from onbook.contract import Contract, ContractError
 from onbook.formats import Document, Pointer, read_rows, read_yaml
 from onbook.manifest import ClosureFile, sha256
-from onbook.project.references import Bundler
+from onbook.project.references import Bundler, near_file, read_json
+from onbook.project.shapes import contract, row_problems, shape_problems
 from onbook.prompt import HISTORY, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
 from onbook.render import analyse
 from onbook.repo import Snapshot, SnapshotError
@@ -51,47 +50,6 @@ def load_prompt(snapshot: Snapshot, path: str, folder: str) -> Loaded:
     return _Loader(snapshot, path, folder).load()
 
 
-@cache
-def prompt_contract() -> Contract:
-    """The published schema of prompt files."""
-    return Contract(resources.schema("prompt"))
-
-
-def shape_problems(
-    contract: Contract, document: Document, *, at: Pointer = (), value: object = None, code: str = "wrong-shape"
-) -> list[Problem]:
-    """What a schema of ours says of a part of a file: unknown keys with the nearest known one, then everything else."""
-    problems = []
-    for violation in contract.violations(document.data if value is None else value):
-        pointer = (*at, *violation.pointer)
-        if violation.keyword == "additionalProperties":
-            known = _known_keys(contract.schema, violation.schema_pointer)
-            for name in violation.names:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-                mark = document.place((*pointer, name), key=True)
-                hint = f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(known)}"
-                problems.append(
-                    Problem("unknown-key", f"unknown key {name!r}", document.path, mark.line, mark.column, hint)
-                )
-            continue
-        mark = document.place(pointer)
-        where = "/".join(map(str, pointer))
-        message = f"{where}: {violation.message}" if where else violation.message
-        problems.append(Problem(code, message, document.path, mark.line, mark.column))
-    return problems
-
-
-def _known_keys(schema: Json | bool, pointer: Pointer) -> list[str]:
-    node: object = schema
-    for step in pointer[:-1]:
-        if isinstance(node, Mapping):
-            node = node.get(str(step))
-        elif isinstance(node, list) and isinstance(step, int):
-            node = node[step]
-    properties = node.get("properties") if isinstance(node, Mapping) else None
-    return sorted(properties) if isinstance(properties, Mapping) else []
-
-
 @dataclass(slots=True)
 class _Loader:
     snapshot: Snapshot
@@ -124,9 +82,10 @@ class _Loader:
         if self.document is None:
             return None
         if not isinstance(self.document.data, dict):
-            self._report("wrong-shape", "a prompt file is a mapping with the key 'messages'", ())
+            hint = "begin it with a line 'messages:', and below it items '- role: user' with a 'content'"
+            self._report("wrong-shape", "a prompt file is a mapping with the key 'messages'", (), hint)
             return None
-        shape = shape_problems(prompt_contract(), self.document)
+        shape = shape_problems(contract("prompt"), self.document)
         self.problems += shape
         # Duplicate keys and unknown keys leave the rest readable; a wrong shape does not.
         if any(problem.code not in ("unknown-key", "duplicate-key") for problem in (*problems, *shape)):
@@ -141,8 +100,7 @@ class _Loader:
         inputs = self._schema(bundler, data.get("inputs"), ("inputs",))
         output = self._output(bundler, data.get("jsonSchema"))
         tools = tuple(
-            _mapping(bundler.bundle(tool, self.path, ("tools", number)))
-            for number, tool in enumerate(_list(data, "tools"))
+            self._tool(bundler, _mapping(tool), ("tools", number)) for number, tool in enumerate(_list(data, "tools"))
         )
         for path in bundler.files:
             self._take(path, "ref-missing", ())
@@ -176,9 +134,7 @@ class _Loader:
     def _schema(self, bundler: Bundler, schema: object, at: Pointer) -> Json | None:
         if schema is None:
             return None
-        bundled = bundler.bundle(schema, self.path, at)
-        self._compile(bundled, at)
-        return _mapping(bundled)
+        return _mapping(self._bundled(bundler, schema, at))
 
     def _output(self, bundler: Bundler, declared: object) -> dict[str, object]:
         """``jsonSchema`` as a mapping {name, strict, schema}; GitHub writes it as a text of JSON."""
@@ -186,23 +142,61 @@ class _Loader:
             return {}
         at: Pointer = ("jsonSchema",)
         if isinstance(declared, str):
-            try:
-                declared = json.loads(declared)
-            except (ValueError, RecursionError) as error:
-                self._report("invalid-schema", f"jsonSchema is no readable JSON: {error}", at)
+            declared = self._json_text(declared, at)
+            if declared is None:
                 return {}
-            if not isinstance(declared, dict) or not isinstance(declared.get("name"), str) or "schema" not in declared:
-                self._report("invalid-schema", "jsonSchema needs the keys 'name' and 'schema'", at)
-                return {}
-        bundled = bundler.bundle(_mapping(declared)["schema"], self.path, (*at, "schema"))
-        self._compile(bundled, (*at, "schema"))
-        return {**_mapping(declared), "schema": bundled}
+        return {**_mapping(declared), "schema": self._bundled(bundler, _mapping(declared)["schema"], (*at, "schema"))}
+
+    def _json_text(self, text: str, at: Pointer) -> object:
+        """What the text of ``jsonSchema`` says, or None where it does not say a name and a schema."""
+        assert self.document
+        try:
+            declared = read_json(text)
+        except json.JSONDecodeError as error:
+            mark = self.document.locate(at, error.pos)
+            message = f"jsonSchema is no readable JSON: {error.msg[0].lower()}{error.msg[1:]}"
+            hint = "write it as a mapping, without the |, and it is checked like the rest of the file"
+            self.problems.append(Problem("invalid-schema", message, self.path, mark.line, mark.column, hint))
+            return None
+        except (ValueError, RecursionError) as error:
+            self._report("invalid-schema", f"jsonSchema is no readable JSON: {error}", at)
+            return None
+        if not isinstance(declared, dict) or not {"name", "schema"} <= declared.keys():
+            hint = 'wrap the schema: {"name": "answer", "schema": {...}}'
+            self._report("invalid-schema", "jsonSchema needs the keys 'name' and 'schema'", at, hint)
+            return None
+        wrong = shape_problems(contract("prompt", "outputSchema"), self.document, at=at, value=declared)
+        self.problems += wrong
+        return None if any(problem.code != "unknown-key" for problem in wrong) else declared
+
+    def _tool(self, bundler: Bundler, tool: Json, at: Pointer) -> Json:
+        # The arguments are a schema of their own: #/$defs within them is theirs, and so is what is bundled.
+        function = _mapping(tool.get("function"))
+        if "parameters" not in function:
+            return tool
+        bundled = bundler.bundle(function["parameters"], self.path, (*at, "function", "parameters"))
+        return {**tool, "function": {**function, "parameters": bundled}}
+
+    def _bundled(self, bundler: Bundler, schema: object, at: Pointer) -> object:
+        """A schema with its references in it, known to be one; faults are reported once."""
+        before = len(self.problems)
+        bundled = bundler.bundle(schema, self.path, at)
+        if len(self.problems) == before:
+            self._compile(bundled, at)
+        return bundled
 
     def _compile(self, schema: object, at: Pointer) -> None:
         try:
             Contract(schema)  # type: ignore[arg-type]
         except ContractError as error:
-            self._report("invalid-schema", f"this is no valid JSON Schema: {error.message}", (*at, *error.pointer))
+            hint = None
+            if error.pointer[-1:] == ("type",):
+                hint = "types are string, number, integer, boolean, array, object and null, or a list of them"
+            elif "Pointer" in error.message or "Anchor" in error.message:
+                hint = "a $ref that begins with # starts at the top of this schema, as in #/$defs/name"
+            self._report(
+                "invalid-schema", f"this is no valid JSON Schema: {error.message}", (*at, *error.pointer), hint
+            )
 
     def _examples(self, declared: object) -> tuple[Example, ...]:
         if declared is None:
@@ -210,8 +204,9 @@ class _Loader:
         rows: list[object] = []
         if isinstance(declared, str):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), declared))
-            if declared.startswith("/") or path.startswith(".."):
-                self._report("ref-outside", f"examples {declared!r} leads out of the repository", ("examples",))
+            if declared.startswith("/") or path.startswith("../"):
+                hint = f"write the path from the folder of {self.path}"
+                self._report("ref-outside", f"examples {declared!r} leads out of the repository", ("examples",), hint)
                 return ()
             raw = self._take(path, "ref-missing", ("examples",))
             if raw is None:
@@ -219,11 +214,11 @@ class _Loader:
             found, problems = read_rows(raw, path)
             self.problems += problems
             for row in found:
-                if isinstance(row.data.get("inputs"), dict) and "output" in row.data and len(row.data) == 2:
+                told = "an example is one object with inputs and output"
+                wrong = row_problems(contract("prompt", "example"), row.data, told, path, row.line)
+                self.problems += wrong
+                if not wrong:
                     rows.append(row.data)
-                else:
-                    message = "an example is an object with the keys 'inputs' and 'output', and no other"
-                    self.problems.append(Problem("row-shape", message, path, row.line))
         elif isinstance(declared, list):
             rows = declared
         return tuple(Example(_mapping(_mapping(row).get("inputs")), _mapping(row).get("output")) for row in rows)
@@ -242,11 +237,12 @@ class _Loader:
         path, line, column = where
         if name in chain:
             circle = " -> ".join((*chain[chain.index(name) :], name))
-            self.problems.append(Problem("include-cycle", f"includes go in a circle: {circle}", path, line, column))
+            message, advice = f"includes go in a circle: {circle}", "take one of these includes out"
+            self.problems.append(Problem("include-cycle", message, path, line, column, advice))
             return
         if len(chain) >= MAX_INCLUDE_DEPTH:
             message = f"includes are nested deeper than {MAX_INCLUDE_DEPTH}"
-            self.problems.append(Problem("include-cycle", message, path, line, column))
+            self.problems.append(Problem("include-cycle", message, path, line, column, "include fewer levels"))
             return
         if name in self.partials:
             return
@@ -259,14 +255,16 @@ class _Loader:
         try:
             raw = self.snapshot.read(target)
             text = raw.decode()
-        except SnapshotError as error:
-            near = difflib.get_close_matches(target, list(self.snapshot.entries(self.folder)), n=1)
-            advice = f"did you mean {near[0].removeprefix(self.folder + '/')!r}?" if near else None
-            message = f"partial {name!r} cannot be read: {error.message} ({target})"
-            self.problems.append(Problem("missing-partial", message, path, line, column, advice))
-            return
         except UnicodeDecodeError:
             self.problems.append(Problem("not-utf8", "this partial is not UTF-8 text", target))
+            return
+        except (SnapshotError, ValueError) as error:
+            near = difflib.get_close_matches(target, list(self.snapshot.entries(self.folder)), n=1)
+            found = f"did you mean {near[0].removeprefix(self.folder + '/')!r}?" if near else None
+            advice = found or f"includes are written from {self.folder}/, as in _shared/tone.md"
+            what = error.message if isinstance(error, SnapshotError) else str(error)
+            message = f"partial {name!r} cannot be read: {what} ({target})"
+            self.problems.append(Problem("missing-partial", message, path, line, column, advice))
             return
         self._close(target, raw)
         self.partials[name] = text
@@ -283,9 +281,12 @@ class _Loader:
         """Read a file and put it into the closure."""
         try:
             raw = self.snapshot.read(path)
-        except SnapshotError as error:
-            message = error.message if path == self.path else f"{path}: {error.message}"
-            self._report(code, message, at)
+        except (SnapshotError, ValueError) as error:  # a path with a NUL is no path
+            what = error.message if isinstance(error, SnapshotError) else str(error)
+            if path == self.path:
+                self._report(code, what, at, "put a regular file in its place: what a link leads to is not versioned")
+            else:
+                self._report(code, f"{path!r} cannot be read: {what}", at, near_file(self.snapshot, path))
             return None
         self._close(path, raw)
         return raw
@@ -305,7 +306,7 @@ class _Loader:
 
 # The prompt still means something where a partial cannot be read: lint can go on looking at the rest. Whoever renders
 # or releases asks for no problems at all.
-_HARMLESS = frozenset({"missing-partial", "partial-outside", "include-cycle", "not-utf8"})
+_HARMLESS = frozenset({"missing-partial", "partial-outside", "include-cycle", "not-utf8", "unknown-key"})
 
 
 def _message(item: object) -> Message | Slot:

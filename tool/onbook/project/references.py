@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import posixpath
-from collections.abc import Callable, Mapping
+import re
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
 
-from onbook.formats import Pointer, read_yaml
+from onbook.formats import MAX_FILE_BYTES, Pointer, read_yaml
+from onbook.prompt import SUFFIXES
 from onbook.repo import Snapshot, SnapshotError
 
-# A schema within a schema within a schema: deeper than anyone writes, shallow enough to stop in time.
+# More files than anyone refers to, and more levels than anyone nests: few enough to stop in time.
 MAX_FILES = 64
+MAX_DEPTH = 64
 
+# What stands under these is data, even where it is spelt $ref; what stands under those is named by people.
 _DATA = ("enum", "const", "default", "examples")
+_NAMED = (
+    *("properties", "patternProperties", "$defs", "definitions"),
+    *("dependentSchemas", "dependentRequired", "dependencies"),
+)
 # An embedded schema with an identity of its own would change what its references are relative to.
 _IDENTITY = ("$id", "$schema")
 
-Complain = Callable[[str, str, Pointer], None]
+
+class Complain(Protocol):
+    """Takes a problem's code and message, and the place of the reference in the prompt's file."""
+
+    def __call__(self, code: str, message: str, at: Pointer, hint: str | None = None) -> None: ...
+
+
+class _Where(NamedTuple):
+    """A file, the place where its schema will stand in the bundle, and the reference that led there."""
+
+    path: str
+    base: str
+    at: Pointer
+
+    @property
+    def told(self) -> str:
+        return f" in {self.path}" if self.base else ""
 
 
 class Bundler:
     """Inlines references to other files under ``$defs`` of the schema that makes them.
-
-    Args:
-        complain: called with a problem's code, its message, and the place of the reference in the prompt's file.
 
     Attributes:
         files: the paths that were read, in order.
@@ -33,93 +57,146 @@ class Bundler:
         self.snapshot = snapshot
         self.complain = complain
         self.files: list[str] = []
-        self._home = ""
-        self._definitions: dict[str, object] = {}
         self._names: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._waiting: deque[_Where] = deque()
 
     def bundle(self, schema: object, path: str, at: Pointer) -> object:
         """The schema of the file at ``path``, with every reference to another file made a local one."""
-        self._home, self._definitions, self._names = path, {}, {}
-        bundled = self._rewrite(schema, path, "", at)
-        if self._definitions and isinstance(bundled, dict):
-            own = bundled.get("$defs")
-            return {**bundled, "$defs": {**(own if isinstance(own, dict) else {}), **self._definitions}}
+        own = schema.get("$defs") if isinstance(schema, Mapping) else None
+        own = own if isinstance(own, Mapping) else {}
+        self._names, self._taken = {}, set(own)
+        bundled = self._rewrite(schema, _Where(path, "", at))
+        definitions: dict[str, object] = {}
+        # One file after another, not one within another: a long chain of files must not exhaust the stack.
+        while self._waiting:
+            where = self._waiting.popleft()
+            definitions[self._names[where.path]] = self._rewrite(self._read(where), where)
+        if definitions and isinstance(bundled, dict):
+            return {**bundled, "$defs": {**bundled.get("$defs", {}), **definitions}}
         return bundled
 
-    def _rewrite(self, node: object, path: str, base: str, at: Pointer) -> object:
-        """Copy a part of the file at ``path``, whose schema will stand at ``base`` of the bundle."""
+    def _rewrite(self, node: object, where: _Where, depth: int = 0, *, names: bool = False) -> object:
+        if depth > MAX_DEPTH:
+            self.complain("ref-syntax", f"the schema{where.told} is nested deeper than {MAX_DEPTH} levels", where.at)
+            return True
+        # Within the prompt's own file the place is known to the key; elsewhere it is that of the reference.
+        inner = [where if where.base else where._replace(at=(*where.at, key)) for key in _keys(node)]
         if isinstance(node, list):
-            return [self._rewrite(part, path, base, (*at, number)) for number, part in enumerate(node)]
+            return [self._rewrite(part, at, depth + 1) for part, at in zip(node, inner, strict=True)]
         if not isinstance(node, Mapping):
             return node
-        # What stands in an enum, const or default is data, even where it is spelt $ref.
-        copied = {
-            key: part if key in _DATA else self._rewrite(part, path, base, (*at, key))
-            for key, part in node.items()
-            if not (base and key in _IDENTITY)
-        }
-        reference = node.get("$ref")
-        if isinstance(reference, str):
-            local = self._local(reference, path, base, (*at, "$ref"))
-            if local is None:
-                del copied["$ref"]
-            else:
-                copied["$ref"] = local
+        copied: dict[str, object] = {}
+        for (key, part), at in zip(node.items(), inner, strict=True):
+            if names:
+                copied[key] = self._rewrite(part, at, depth + 1)
+            elif key == "$ref" and isinstance(part, str):
+                local = self._local(part, at)
+                if local is not None:
+                    copied[key] = local
+            elif key in _DATA:
+                copied[key] = part
+            elif not (where.base and key in _IDENTITY):
+                copied[key] = self._rewrite(part, at, depth + 1, names=key in _NAMED)
         return copied
 
-    def _local(self, reference: str, path: str, base: str, at: Pointer) -> str | None:
-        """The reference within the bundle that stands for one in the file at ``path``."""
+    def _local(self, reference: str, where: _Where) -> str | None:
+        """The reference within the bundle that stands for one in some file."""
         target, _, fragment = reference.partition("#")
+        if fragment and not fragment.startswith("/") and (target or where.base):
+            message = f"$ref {reference!r}{where.told} names an anchor of another file"
+            self.complain("ref-syntax", message, where.at, f"write the path to it, as in {target}#/$defs/{fragment}")
+            return None
         if not target:
-            return f"#{base}{fragment}"
-        found = self._resolve(target, path, at)
+            return f"#{where.base}{fragment}"
+        found = self._resolve(target, where)
         if found is None:
             return None
-        if found == self._home:
-            return f"#{fragment}"
         if found not in self._names:
-            self._names[found] = name = _definition_name(found, set(self._names.values()))
-            place = f"/$defs/{name}"
-            self._definitions[name] = self._rewrite(self._read(found, at), found, place, at)
+            if found not in self.files and len(self.files) + len(self._waiting) >= MAX_FILES:
+                self.complain("ref-too-many", f"more than {MAX_FILES} schema files are referred to", where.at)
+                return None
+            self._names[found] = name = self._name(found)
+            self._waiting.append(_Where(found, f"/$defs/{name}", where.at))
         return f"#/$defs/{self._names[found]}{fragment}"
 
-    def _resolve(self, target: str, path: str, at: Pointer) -> str | None:
+    def _resolve(self, target: str, where: _Where) -> str | None:
+        said = f"$ref {target!r}{where.told}"
         if ":" in target or target.startswith("//"):
-            self.complain("ref-url", f"$ref {target!r} is a URL, and a schema may only refer to files here", at)
+            hint = "copy the schema into this repository, and refer to the copy by its path"
+            self.complain("ref-url", f"{said} is a URL, and only files of this repository are read", where.at, hint)
             return None
-        joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-        if target.startswith("/") or joined.startswith(".."):
-            self.complain("ref-outside", f"$ref {target!r} leads out of the repository", at)
+        joined = posixpath.normpath(posixpath.join(posixpath.dirname(where.path), target))
+        if target.startswith("/") or joined == ".." or joined.startswith("../"):
+            hint = f"write the path from the folder of {where.path}"
+            self.complain("ref-outside", f"{said} leads out of the repository", where.at, hint)
             return None
-        if len(self.files) >= MAX_FILES:
-            self.complain("ref-too-many", f"more than {MAX_FILES} schema files are referred to", at)
+        if joined.endswith(SUFFIXES):
+            hint = "put the schema into a file of its own, and let both refer to it; #/$defs/... is this same schema"
+            self.complain("ref-syntax", f"{said} leads into a prompt file, which is no schema", where.at, hint)
             return None
         return joined
 
-    def _read(self, path: str, at: Pointer) -> object:
+    def _read(self, where: _Where) -> object:
+        path = where.path
         try:
             raw = self.snapshot.read(path)
-        except SnapshotError as error:
-            self.complain("ref-missing", f"$ref to {path!r}: {error.message}", at)
+        except (SnapshotError, ValueError) as error:
+            what = error.message if isinstance(error, SnapshotError) else str(error)
+            self.complain("ref-missing", f"$ref to {path!r}: {what}", where.at, near_file(self.snapshot, path))
             return True
-        self.files.append(path)
-        if path.endswith((".yml", ".yaml")):
-            document, problems = read_yaml(raw, path)
-            if document is not None and not problems:
-                return document.data
-            self.complain("ref-syntax", f"{path} is no readable YAML: {problems[0].message}", at)
-            return True
-        try:
-            return json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            self.complain("ref-syntax", f"{path} is no readable JSON: {error}", at)
-            return True
+        if path not in self.files:
+            self.files.append(path)
+        wrong = f"the file has {len(raw):,} bytes; at most {MAX_FILE_BYTES:,} are read"
+        if len(raw) <= MAX_FILE_BYTES:
+            if path.endswith((".yml", ".yaml")):
+                document, problems = read_yaml(raw, path)
+                if document is not None and not problems:
+                    return document.data
+                wrong = f"no readable YAML at {problems[0].place}: {problems[0].message}"
+            else:
+                try:
+                    return read_json(raw)
+                except (ValueError, RecursionError) as error:
+                    wrong = f"no readable JSON: {error}"
+        self.complain("ref-syntax", f"$ref to {path!r}: {wrong}", where.at)
+        return True
+
+    def _name(self, path: str) -> str:
+        """A name for a file's schema that stands in a URI fragment as it is, and that nothing else there has."""
+        stem = re.sub(r"[^A-Za-z0-9_-]", "_", posixpath.basename(path).split(".")[0]) or "schema"
+        name, number = stem, 1
+        while name in self._taken:
+            number += 1
+            name = f"{stem}{number}"
+        self._taken.add(name)
+        return name
 
 
-def _definition_name(path: str, taken: set[str]) -> str:
-    stem = posixpath.basename(path).split(".")[0] or "schema"
-    name, number = stem, 1
-    while name in taken:
-        number += 1
-        name = f"{stem}{number}"
-    return name
+def read_json(text: str | bytes) -> object:
+    """JSON by its grammar, which Python's reader stretches.
+
+    Raises:
+        ValueError: NaN, an infinity, or no JSON at all (``json.JSONDecodeError`` then, with its position).
+        RecursionError: nested far too deep.
+    """
+
+    def refuse(token: str) -> object:
+        raise ValueError(f"{token} is a number that JSON does not have")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def near_file(snapshot: Snapshot, path: str) -> str:
+    """What to say of a file that is not there: the nearest one beside it."""
+    folder, name = posixpath.split(path)
+    beside = [posixpath.basename(other) for other in snapshot.entries(folder) if posixpath.dirname(other) == folder]
+    near = difflib.get_close_matches(name, beside, n=1)
+    found = posixpath.join(folder, near[0]) if near else None
+    return f"did you mean {found}?" if found else "paths begin at the folder of the file that holds them"
+
+
+def _keys(node: object) -> Iterable[str | int]:
+    if isinstance(node, Mapping):
+        return list(node)
+    return range(len(node)) if isinstance(node, list) else ()

@@ -1,8 +1,7 @@
 """The one door to git: snapshots of files, tags, and remotes.
 
 Local plumbing runs as plain subprocesses with list arguments, because it stands in every hook's start-up and importing
-GitPython costs several times what the plumbing does. Remotes go through GitPython, which knows the unsafe URL
-protocols and ends what hangs.
+GitPython costs several times what the plumbing does. GitPython is asked which URLs would run a program.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import weakref
 from collections.abc import Iterable, Mapping
@@ -12,18 +14,47 @@ from typing import IO
 
 from onbook.errors import OnbookError, UsageError
 
+Environment = Mapping[str, str | None]
+"""Variables to set; None takes one away."""
+
 # Messages in English because they are quoted; no optional locks because reading must not disturb a person's own git;
-# no replace refs because a digest speaks of the object that has that id.
-_ENVIRONMENT = {
+# no replace refs because a digest speaks of the object that has that id; a path is never taken for a pattern.
+_ENVIRONMENT: Environment = {
     "LC_ALL": "C",
+    "LANGUAGE": "C",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_TERMINAL_PROMPT": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_GLOB_PATHSPECS": None,
+    "GIT_NOGLOB_PATHSPECS": None,
+    "GIT_ICASE_PATHSPECS": None,
 }
+
+# What a hook exports about the repository that it runs in; it must not lead a command for another one there.
+ELSEWHERE: Environment = dict.fromkeys(
+    (
+        "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_QUARANTINE_PATH",
+        "GIT_IMPLICIT_WORK_TREE", "GIT_PREFIX", "GIT_REPLACE_REF_BASE",
+    )
+)  # fmt: skip
 
 
 class GitError(OnbookError):
     """A git command that failed, with what git said."""
+
+
+class GitTimeoutError(GitError):
+    """A git command that did not end in time, and was ended with all that it had started."""
+
+
+def environment(*layers: Environment) -> dict[str, str]:
+    """This process's environment with what git must know; later layers win."""
+    merged: dict[str, str | None] = dict(os.environ)
+    for layer in (_ENVIRONMENT, *layers):
+        merged.update(layer)
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def run(
@@ -31,83 +62,130 @@ def run(
     *,
     cwd: Path,
     stdin: bytes = b"",
-    env: Mapping[str, str] | None = None,
+    env: Environment | None = None,
     accept: tuple[int, ...] = (0,),
+    timeout: float | None = None,
 ) -> bytes:
     """Run git with list arguments and return its standard output.
 
+    Args:
+        timeout: seconds; with it, git gets a session of its own, so that what it starts is ended with it and nothing
+            of it can ask on the terminal.
+
     Raises:
         GitError: an exit code that is not accepted; the message is git's own.
+        GitTimeoutError: it did not end in time.
         OnbookError: git is not installed.
     """
     command = ["git", *args]
     try:
-        done = subprocess.run(  # noqa: PLW1510
+        process = subprocess.Popen(
             command,
             cwd=cwd,
-            input=stdin,
-            capture_output=True,
-            env={**os.environ, **_ENVIRONMENT, **(env or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(env or {}),
+            start_new_session=timeout is not None,
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not cwd.is_dir():
             raise UsageError("there is no such folder", place=str(cwd)) from None
         raise OnbookError("git is not installed", hint="install git 2.30 or later and put it on PATH") from None
-    if done.returncode not in accept:
-        said = done.stderr.decode("utf-8", "replace").strip() or f"exit code {done.returncode}"
-        raise GitError(f"git {command[1]} failed: {said}")
-    return done.stdout
+    with process:
+        try:
+            out, errors = process.communicate(stdin, timeout)
+        except BaseException as error:
+            _end(process, whole_session=timeout is not None)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise GitTimeoutError(f"git {_verb(command)} did not end within {timeout:g} seconds") from None
+    if process.returncode not in accept:
+        said = errors.decode("utf-8", "replace").strip() or f"exit code {process.returncode}"
+        raise GitError(f"git {_verb(command)} failed: {said}")
+    return out
+
+
+def _end(process: subprocess.Popen[bytes], *, whole_session: bool) -> None:
+    # git fetch is several processes, and whichever is left would hold the pipes open.
+    if whole_session and os.name == "posix":
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+def _verb(command: list[str]) -> str:
+    words = iter(command[1:])
+    for word in words:
+        if word == "-c":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return "?"
 
 
 class Repository:
     """One repository: where it is, what it points at, and its objects.
 
     Attributes:
-        root: the top of the work tree; of a bare repository, its own folder.
+        root: the top of the work tree; without one, the repository's own folder.
         git_dir: where refs, objects and onbook's journal live (shared by all work trees).
+        bare: there is no work tree here.
+        shallow: history is cut off somewhere, so that what came before is not known.
     """
 
-    def __init__(
-        self, root: Path, git_dir: Path, *, bare: bool, shallow: bool, env: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, root: Path, git_dir: Path, *, bare: bool, shallow: bool, env: Environment | None = None) -> None:
         self.root = root
         self.git_dir = git_dir
         self.bare = bare
         self.shallow = shallow
-        self._env = env or {}
-        self._objects = _Objects(self.root, self._env)
+        self.env = env or {}
+        self._objects = Objects(self.root, self.env)
         weakref.finalize(self, self._objects.close)
 
     @staticmethod
     def discover(start: Path) -> Repository:
         """The repository that a folder is in.
 
+        In the current folder git's own variables count, as they do for a command that a hook runs. Elsewhere they do
+        not: a hook's repository is not the one that is asked for.
+
         Raises:
             UsageError: the folder is in no git repository.
+            GitError: git refuses to look at it, as it does where somebody else owns the folder.
         """
-        questions = ["--is-bare-repository", "--is-shallow-repository", "--git-common-dir", "--show-toplevel"]
-        out = run(["rev-parse", *questions], cwd=start, accept=(0, 128)).decode("utf-8", "surrogateescape")
-        lines = out.splitlines()
-        if len(lines) < 3:
-            raise UsageError(
-                "this folder is in no git repository",
-                place=str(start),
-                hint="run `git init`, or go to a repository",
-            )
-        bare = lines[0] == "true"
-        git_dir = (start / lines[2]).resolve()
-        root = Path(lines[3]) if len(lines) > 3 else git_dir
-        return Repository(root, git_dir, bare=bare, shallow=lines[1] == "true")
+        here = start.is_dir() and start.resolve() == Path.cwd()
+        env: dict[str, str | None] = {} if here else dict(ELSEWHERE)
+        flags = ["--is-bare-repository", "--is-shallow-repository"]
+        places = ["--absolute-git-dir", "--git-common-dir", "--show-cdup"]
+        try:
+            out = run(["rev-parse", *flags, *places], cwd=start, env=env)
+        except GitError as error:
+            if "not a git repository" not in error.message:
+                raise
+            hint = "run `git init`, or go to a repository"
+            raise UsageError("this folder is in no git repository", place=str(start), hint=hint) from None
+        bare, shallow, own, common, *up = out.decode("utf-8", "surrogateescape").split("\n")
+        git_dir = (start / common).resolve()
+        # The way up to the top of the work tree is the last line; without a work tree there is none.
+        has_tree = bare != "true" and len(up) > 1
+        root = (start / up[0]).resolve() if has_tree else git_dir
+        if here and "GIT_DIR" in os.environ:
+            # From here on commands run at the root, where a relative path would mean another place.
+            env |= {"GIT_DIR": own, "GIT_WORK_TREE": str(root) if has_tree else None}
+        return Repository(root, git_dir, bare=not has_tree, shallow=shallow == "true", env=env)
 
     def git(
         self,
         *args: str,
         stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
+        env: Environment | None = None,
         accept: tuple[int, ...] = (0,),
+        timeout: float | None = None,
     ) -> bytes:
         """Run git here; see :func:`run`."""
-        return run(args, cwd=self.root, stdin=stdin, env={**self._env, **(env or {})}, accept=accept)
+        layers = {**self.env, **(env or {})}
+        return run(args, cwd=self.root, stdin=stdin, env=layers, accept=accept, timeout=timeout)
 
     def text(self, *args: str, accept: tuple[int, ...] = (0,)) -> str:
         """Run git here and return its output as text without the final line feed."""
@@ -154,20 +232,25 @@ class Repository:
         self._objects.close()
 
 
-class _Objects:
+class Objects:
     """One long-lived ``git cat-file --batch``: starting git costs more than reading most objects does."""
 
-    def __init__(self, root: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, env: Environment) -> None:
         self._root = root
         self._env = env
         self._process: subprocess.Popen[bytes] | None = None
 
     def read(self, name: str) -> tuple[str, bytes] | None:
+        """An object's type and bytes, or None if it is not here."""
         if "\n" in name:
             return None
         requests, answers = self._pipes()
-        requests.write(name.encode("utf-8", "surrogateescape") + b"\n")
-        requests.flush()
+        try:
+            requests.write(name.encode("utf-8", "surrogateescape") + b"\n")
+            requests.flush()
+        except BrokenPipeError:
+            self.close()
+            raise GitError("git cat-file ended unexpectedly", place=str(self._root)) from None
         head = answers.readline().split(b" ")
         if len(head) != 3 or not head[2].strip().isdigit():
             return None
@@ -184,17 +267,20 @@ class _Objects:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **_ENVIRONMENT, **self._env},
+                env=environment(self._env),
             )
         assert self._process.stdin
         assert self._process.stdout
         return self._process.stdin, self._process.stdout
 
     def close(self) -> None:
+        """End the process; it starts again when needed."""
         if self._process is None:
             return
         process, self._process = self._process, None
         for pipe in (process.stdin, process.stdout):
             if pipe:
-                pipe.close()
+                # What could not be written to a process that died cannot be written while closing either.
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
         process.wait()

@@ -36,7 +36,8 @@ def list_tags(
     args = ["for-each-ref", "--format=%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)"]
     out = repo.text(*args, *([f"--merged={merged}"] if merged else []), pattern)
     found = []
-    for line in out.splitlines():
+    # Not splitlines: a ref's name may hold what Python takes for the end of a line.
+    for line in out.split("\n") if out else ():
         ref, oid, kind, peeled, peeled_kind = line.split("\0")
         tag = Tag.parse(ref.removeprefix("refs/tags/"), prefix)
         if tag is None or (prompt is not None and tag.id != prompt):

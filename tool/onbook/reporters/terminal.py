@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from textwrap import indent
@@ -33,17 +34,35 @@ class _Style:
         self._color = color
 
     def __call__(self, text: str, *names: str) -> str:
-        text = _printable(text)
+        """A text on one line: what a line end in it would break into looks like a line of ours."""
+        text = self.block(text).replace("\n", "\\n").replace("\t", " ")
         if not self._color or not names:
             return text
         return "".join(f"\x1b[{_CODES[name]}m" for name in names) + text + "\x1b[0m"
+
+    @staticmethod
+    def block(text: str) -> str:
+        """A text of several lines."""
+        return _printable(text)
 
 
 def _printable(text: str) -> str:
     """Texts of files and models are hostile: an escape code in one must not reach the terminal."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    return "".join(map(_shown, text.replace("\r\n", "\n")))
+
+
+def _shown(character: str) -> str:
+    # The joiners are spelling in some scripts and in emoji; every other invisible one could deceive who looks on.
+    if character in "\n\t\u200c\u200d" or unicodedata.category(character) not in _HIDDEN:
+        return character
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+# Controls, formats such as those of direction, halves of pairs, and separators of lines and paragraphs.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def _findings(report: Report, style: _Style) -> Iterator[str]:
@@ -90,11 +109,11 @@ def _diff(report: Report, style: _Style) -> Iterator[str]:
     for row in _rows(report, "prompts"):
         before, after = row["base_version"] or "unreleased", row["next_version"]
         arrow = f"{before} -> {after}" if after else f"{before}, no release needed"
-        yield f"{style(row['id'], 'bold')}  {arrow}  {style(row['bump'], _BUMP[row['bump']])}"
+        yield f"{style(row['id'], 'bold')}  {style(arrow)}  {style(row['bump'], _BUMP[row['bump']])}"
         check = checks.pop(row["id"])
         for change, finding in zip(row["changes"], check.findings, strict=False):
             bump = style(f"{change['bump']:5}", _BUMP[change["bump"]])
-            yield f"  {bump}  {change['rule']}  {style(change['consequence'])}"
+            yield f"  {bump}  {style(change['rule'])}  {style(change['consequence'])}"
             place = [str(part) for part in (finding.path, finding.line) if part is not None]
             yield style(f"         {':'.join(place)}", "dim")
         for finding in check.findings[len(row["changes"]) :]:
@@ -124,9 +143,10 @@ def _test(report: Report, style: _Style) -> Iterator[str]:
 def _release(report: Report, style: _Style) -> Iterator[str]:
     failing = [check for check in report.checks if check.status in (Status.FAILED, Status.UNCHECKED)]
     for check in failing:
-        for finding in check.findings:
-            if finding.severity is Severity.ERROR and not finding.waived:
-                yield from _finding(finding, style)
+        errors = [finding for finding in check.findings if finding.severity is Severity.ERROR and not finding.waived]
+        # A check may stand in the way without an error, as the answers of a proxy do.
+        for finding in errors or check.findings:
+            yield from _finding(finding, style)
     rows = _rows(report, "tags")
     if failing:
         blocked = sorted({check.prompt or check.id for check in failing})
@@ -135,7 +155,7 @@ def _release(report: Report, style: _Style) -> Iterator[str]:
     for row in rows:
         yield f"{style(row['tag'], 'bold')}  {style(row['bump'], _BUMP[row['bump']])}  {style(row['digest'], 'dim')}"
         if "message" in row:
-            yield indent(style(row["message"]).rstrip("\n"), "    ", lambda _: True)
+            yield indent(style.block(row["message"]).rstrip("\n"), "    ")
     if not rows:
         yield style("nothing to release", "green")
 
@@ -144,10 +164,10 @@ def _fetch(report: Report, style: _Style) -> Iterator[str]:
     yield from _findings(report, style)
     row = report.data
     if "tag" in row:
-        yield f"{style(str(row['id']), 'bold')} {row['version']}  {style(str(row['digest']), 'dim')}"
-        yield f"  tag     {row['tag']}"
-        yield f"  commit  {row['commit']}"
-        yield f"  file    {style(str(row['path']))}"
+        yield f"{style(str(row['id']), 'bold')} {style(str(row['version']))}  {style(str(row['digest']), 'dim')}"
+        yield style(f"  tag     {row['tag']}")
+        yield style(f"  commit  {row['commit']}")
+        yield style(f"  file    {row['path']}")
 
 
 def _list(report: Report, style: _Style) -> Iterator[str]:
@@ -170,7 +190,7 @@ def _log(report: Report, style: _Style) -> Iterator[str]:
         bump = style(row["bump"], _BUMP.get(row["bump"], "dim"))
         yield f"{style(row['tag'], 'bold')}  {bump}  {style(row['tagger'], 'dim')}{withdrawn}"
         yield style(f"  {row['commit'][:12]}  {row['digest']}", "dim")
-        yield indent(style(row["notes"]), "  ")
+        yield indent(style.block(row["notes"]), "  ")
     if not _rows(report, "releases"):
         yield style("no releases yet: `onbook release` makes one", "yellow")
     yield from _findings(report, style)
@@ -179,23 +199,27 @@ def _log(report: Report, style: _Style) -> Iterator[str]:
 def _render(report: Report, style: _Style) -> Iterator[str]:
     for message in _rows(report, "messages"):
         yield style(f"--- {message['role']}", "cyan")
-        yield style(message["content"])
+        yield style.block(message["content"])
 
 
 def _run(report: Report, style: _Style) -> Iterator[str]:
     row = report.data
-    yield style(str(row["text"]))
+    if row["text"]:
+        yield style.block(str(row["text"]))
+    for call in _rows(report, "tool_calls"):
+        function = call.get("function", {})
+        yield style(f"{function.get('name')}({function.get('arguments')})")
     usage = row["usage"]
     assert isinstance(usage, Mapping)
-    cost = "unknown" if row["cost"] is None else f"${row['cost']:.6f}"
+    cost = "cost unknown" if row["cost"] is None else f"${row['cost']:.6f}"
     tokens = f"{usage.get('prompt_tokens', '?')} + {usage.get('completion_tokens', '?')} tokens"
     yield style(f"{row['model']}  {tokens}  {cost}  {row['latency_ms']} ms  finish: {row['finish']}", "dim")
 
 
 def _explain(report: Report, style: _Style) -> Iterator[str]:
     for row in _rows(report, "rules"):
-        yield f"{style(row['id'], 'bold')}  {row['slug']}  {style(row['severity'], 'dim')}"
-        yield style(row["text"])
+        yield f"{style(row['id'], 'bold')}  {style(row['slug'])}  {style(row['severity'], 'dim')}"
+        yield style.block(row["text"])
 
 
 def _table(rows: Sequence[Sequence[str]], style: _Style, color: Callable[[str], str | None]) -> Iterator[str]:
@@ -203,7 +227,8 @@ def _table(rows: Sequence[Sequence[str]], style: _Style, color: Callable[[str], 
     for number, row in enumerate(rows):
         cells = []
         for column, text in enumerate(row):
-            padded = text.ljust(widths[column])
+            # The last column is not filled up: spaces at the end of a line are nothing to anybody.
+            padded = text if column == len(row) - 1 else text.ljust(widths[column])
             name = "dim" if number == 0 else color(text)
             cells.append(style(padded, name) if name else style(padded))
         yield "  ".join(cells).rstrip()

@@ -9,74 +9,45 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Protocol
 
-from onbook.call import parameters_of
-from onbook.contract import Contract, ContractError, dump
-from onbook.errors import InputError, OnbookError
+from onbook.contract import Contract, ContractError
+from onbook.errors import OnbookError
 from onbook.project.cases import EVALUATOR
-from onbook.prompt import Case, Prompt
-from onbook.render.fill import fill
+from onbook.testing import patterns
+from onbook.testing.evaluators import Evaluator
 from onbook.testing.models import Request
+from onbook.testing.subject import (
+    Assertion,
+    AssertionUseError,
+    Json,
+    Outcome,
+    Subject,
+    filled,
+    is_column,
+    misspelt,
+    shown,
+    text_of,
+    value_of,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "GROUP",
+    "Assertion",
+    "AssertionUseError",
+    "Outcome",
+    "Subject",
+    "check",
+    "decide",
+    "known",
+    "requests",
+    "weight",
+]
 
 GROUP = "onbook.assertions"
-
-Json = Mapping[str, object]
-
-# A hostile or careless pattern must not hold up a run; answers are short, and so is what is asked of them.
-MAX_ANSWER = 1 << 20
-
-
-class AssertionUseError(OnbookError):
-    """An assertion that means nothing: an unknown name, an argument of the wrong type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What an assertion looks at.
-
-    Attributes:
-        text: the answer.
-        prompt: the prompt that was asked; case: the row.
-        judge: the answers of judges by the key of their request.
-    """
-
-    text: str
-    prompt: Prompt
-    case: Case
-    judge: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Whether an assertion holds, and in one line why not. ``score`` is 0 to 1."""
-
-    passed: bool
-    message: str
-    score: float = 0.0
-
-    @staticmethod
-    def of(passed: bool, message: str) -> Outcome:
-        """All or nothing."""
-        return Outcome(passed, message, 1.0 if passed else 0.0)
-
-
-class Assertion(Protocol):
-    """One kind of assertion.
-
-    ``check`` returns what is wrong with an argument, before any call is made, or None. ``requests`` are the calls to
-    judges that it needs; ``decide`` is given their answers in the subject.
-    """
-
-    def check(self, argument: object) -> str | None: ...
-
-    def requests(self, argument: object, subject: Subject) -> Sequence[Request]: ...
-
-    def decide(self, argument: object, subject: Subject) -> Outcome: ...
 
 
 class _Plain:
@@ -92,20 +63,20 @@ class _Plain:
 class Equals(_Plain):
     """The answer is exactly this: a text (white space around it aside), or JSON where the argument is not a text.
 
-    ``{equals: billing}``, ``{equals: "{{expected}}"}``, ``{equals: {label: billing}}``
+    ``{equals: billing}``, ``{equals: "{{expected}}"}``, ``{equals: {label: "{{expected}}"}}``
     """
 
     def decide(self, argument: object, subject: Subject) -> Outcome:
         if isinstance(argument, str):
             passed = subject.text.strip() == argument.strip()
-            return Outcome.of(passed, f"expected exactly {dump(argument)}, got {_shown(subject.text)}")
+            return Outcome.of(passed, f"expected exactly {shown(argument)}, got {shown(subject.text)}")
         try:
-            found = json.loads(subject.text)
-        except (ValueError, RecursionError):
-            return Outcome.of(False, f"expected the JSON {dump(argument)}, got no JSON: {_shown(subject.text)}")
-        # Compared as JSON texts: in Python True == 1, in JSON it is not.
-        passed = json.dumps(found, sort_keys=True) == json.dumps(argument, sort_keys=True)
-        return Outcome.of(passed, f"expected the JSON {dump(argument)}, got {_shown(subject.text)}")
+            found = _json(subject.text)
+        except ValueError as error:
+            return Outcome.of(False, f"expected the JSON {shown(argument)}, got {error}")
+        return Outcome.of(
+            _same(found, argument), f"expected the JSON {shown(argument)}, got {shown(subject.text.strip())}"
+        )
 
 
 class Contains(_Plain):
@@ -115,24 +86,25 @@ class Contains(_Plain):
         return None if isinstance(argument, str) and argument else "it takes a text that is not empty"
 
     def decide(self, argument: object, subject: Subject) -> Outcome:
-        return Outcome.of(str(argument) in subject.text, f"expected {dump(argument)} in {_shown(subject.text)}")
+        return Outcome.of(str(argument) in subject.text, f"expected {shown(argument)} in {shown(subject.text)}")
 
 
 class Matches(_Plain):
-    """A regular expression (Python's) is found in the answer. ``{regex: "^#[0-9]+$"}``"""
+    """A regular expression (Python's) is found in the answer. ``{regex: "^#[0-9]+$"}``
+
+    A column within it is data, and matches as it is spelt; ``{regex: "{{column}}"}`` takes the whole expression from
+    the row. A search that does not end is given up, and the case is an error.
+    """
 
     def check(self, argument: object) -> str | None:
-        if not isinstance(argument, str):
-            return "it takes a regular expression as a text"
-        try:
-            re.compile(argument)
-        except (re.error, RecursionError, OverflowError) as error:
-            return f"it is no regular expression: {error}"
-        return None
+        if not isinstance(argument, str) or not argument:
+            return "it takes a regular expression as a text that is not empty"
+        wrong = patterns.wrong(argument)
+        return f"it is no regular expression: {wrong}" if wrong else None
 
     def decide(self, argument: object, subject: Subject) -> Outcome:
-        passed = re.search(str(argument), subject.text[:MAX_ANSWER]) is not None
-        return Outcome.of(passed, f"expected a match of {dump(argument)} in {_shown(subject.text)}")
+        passed = patterns.found(str(argument), subject.text)
+        return Outcome.of(passed, f"expected a match of {shown(argument)} in {shown(subject.text)}")
 
 
 class JsonSchema(_Plain):
@@ -149,14 +121,17 @@ class JsonSchema(_Plain):
             return f"it is no valid JSON Schema: {error.message}"
         return None
 
+    def requests(self, argument: object, subject: Subject) -> Sequence[Request]:
+        if argument is True and subject.prompt.output_schema is None:
+            raise AssertionUseError("json-schema: the prompt declares no output schema (jsonSchema)")
+        return ()
+
     def decide(self, argument: object, subject: Subject) -> Outcome:
         schema = subject.prompt.output_schema if argument is True else argument
-        if schema is None:
-            return Outcome.of(False, "the prompt declares no output schema (jsonSchema)")
         try:
-            value = json.loads(subject.text)
-        except (ValueError, RecursionError):
-            return Outcome.of(False, f"the answer is no JSON: {_shown(subject.text)}")
+            value = _json(subject.text)
+        except ValueError as error:
+            return Outcome.of(False, f"the schema wants JSON, and this is {error}")
         violations = Contract(schema).violations(value)  # type: ignore[arg-type]
         if not violations:
             return Outcome.of(True, "the answer fulfils the schema")
@@ -175,7 +150,8 @@ class Negation:
 
     def decide(self, argument: object, subject: Subject) -> Outcome:
         inner = decide(_mapping(argument), subject)
-        return Outcome(not inner.passed, f"expected not {_told(_mapping(argument))}", 1.0 - inner.score)
+        told = shown({name: value for name, value in _mapping(argument).items() if name != "weight"})
+        return Outcome(not inner.passed, f"expected not {told} of {shown(subject.text)}", 1.0 - inner.score)
 
 
 class AnyOf:
@@ -199,46 +175,7 @@ class AllOf(AnyOf):
     def decide(self, argument: object, subject: Subject) -> Outcome:
         outcomes = [decide(inner, subject) for inner in _list(argument)]
         failed = [outcome.message for outcome in outcomes if not outcome.passed]
-        return Outcome(not failed, "; ".join(failed), min(o.score for o in outcomes))
-
-
-class Evaluator:
-    """One of GitHub's evaluators, as ``gh models eval`` had them; written under the prompt file's ``evaluators``.
-
-    ``string`` looks at the first that is set of equals (capitals count), contains, startsWith, endsWith (capitals do
-    not). ``llm`` asks a judge; the first choice whose text is contained in the lower-cased answer gives the score, and
-    a score above 0 passes. ``uses: github/similarity`` and the like are judges of our own text.
-    """
-
-    def check(self, argument: object) -> str | None:
-        evaluator = _mapping(argument)
-        if "string" in evaluator:
-            options = _mapping(evaluator["string"])
-            if not any(options.get(name) for name in _STRING_TESTS):
-                return f"a string evaluator needs one of {', '.join(_STRING_TESTS)}"
-            return None
-        if "llm" in evaluator:
-            return None
-        if "uses" in evaluator:
-            return _unknown_judge(str(evaluator["uses"]))
-        return "an evaluator needs one of string, llm, uses"
-
-    def requests(self, argument: object, subject: Subject) -> Sequence[Request]:
-        judge = _judge(_mapping(argument))
-        return [_judge_request(judge, subject)] if judge else ()
-
-    def decide(self, argument: object, subject: Subject) -> Outcome:
-        evaluator = _mapping(argument)
-        name = evaluator.get("name", "evaluator")
-        judge = _judge(evaluator)
-        if judge is None:
-            return _string_outcome(str(name), _mapping(evaluator["string"]), subject)
-        said = subject.judge[_judge_request(judge, subject).key()].strip().lower()
-        for choice in judge.choices:
-            if str(choice["choice"]).lower() in said:
-                score = float(str(choice["score"]))
-                return Outcome(score > 0, f"{name}: the judge chose {choice['choice']!r} (score {score:g})", score)
-        return Outcome.of(False, f"{name}: the judge's answer {_shown(said)} holds none of the choices")
+        return Outcome(not failed, "; ".join(failed) or "all of these hold", min(o.score for o in outcomes))
 
 
 BUILT_IN: Mapping[str, Assertion] = {
@@ -252,42 +189,91 @@ BUILT_IN: Mapping[str, Assertion] = {
     EVALUATOR: Evaluator(),
 }
 
+# These hand the row on to what is within them, or hold texts in which {{ means something else.
+_NOT_FILLED = frozenset({"not", "any", "all", "json-schema", EVALUATOR})
+
 
 @cache
-def known() -> Mapping[str, Assertion]:
-    """All assertions by name: the built-in ones, and those that installed packages add."""
-    plugged = {point.name: point.load()() for point in metadata.entry_points(group=GROUP)}
-    return {**plugged, **BUILT_IN}
+def _plugged() -> Mapping[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=GROUP) if point.name not in BUILT_IN}
+
+
+@cache
+def known(name: str) -> Assertion | None:
+    """An assertion by its name, built in or added by an installed package; None where there is none.
+
+    Raises:
+        AssertionUseError: the package that adds it cannot be loaded.
+    """
+    if name in BUILT_IN or name not in _plugged():
+        return BUILT_IN.get(name)
+    point = _plugged()[name]
+    try:
+        loaded: Assertion = point.load()()
+    except Exception as error:  # whatever somebody else's module does when it is imported
+        raise AssertionUseError(f"the plug-in {point.value} cannot be loaded: {_what(error)}") from error
+    return loaded
+
+
+def names() -> list[str]:
+    """The names of all assertions, sorted."""
+    return sorted({*BUILT_IN, *_plugged()})
 
 
 def check(assertion: Json) -> str | None:
     """What is wrong with an assertion as it is written, or None. Asked before any call is made."""
-    names = [name for name in assertion if name != "weight"]
-    if len(names) != 1:
-        return f"an assertion is one name with its argument, and this has {len(names)}: {', '.join(names) or 'nothing'}"
-    found = known().get(names[0])
-    if found is None:
-        near = difflib.get_close_matches(names[0], list(known()), n=1)
-        return f"unknown assertion {names[0]!r}; " + (
-            f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known()))}"
-        )
-    wrong = found.check(assertion[names[0]])
-    return f"{names[0]}: {wrong}" if wrong else None
+    found = [name for name in assertion if name != "weight"]
+    if len(found) != 1:
+        return f"an assertion is one name with its argument, and this has {len(found)}: {', '.join(found) or 'nothing'}"
+    name, argument = found[0], assertion[found[0]]
+    try:
+        kind = known(name)
+        if kind is None:
+            near = difflib.get_close_matches(name, names(), n=1)
+            return f"unknown assertion {name!r}; " + (
+                f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names())}"
+            )
+        wrong = None if name in _NOT_FILLED else next(filter(None, map(misspelt, _texts(argument))), None)
+        wrong = wrong or kind.check(argument)
+    except AssertionUseError as error:
+        return f"{name}: {error.message}"
+    except Exception as error:  # a plug-in's
+        return f"{name}: its argument could not be looked at: {_what(error)}"
+    return f"{name}: {wrong}" if wrong else None
 
 
 def requests(assertions: Iterable[Json], subject: Subject) -> list[Request]:
-    """The calls to judges that these assertions need for one answer."""
+    """The calls to judges that these assertions need for one answer.
+
+    Raises:
+        AssertionUseError: with this case's row an assertion means nothing: it names a column that is not there, or the
+            value that it takes from one is none that it can take. What the answer is plays no part in this.
+    """
     found: list[Request] = []
     for assertion in assertions:
-        name, argument = _filled(assertion, subject)
-        found += known()[name].requests(argument, subject)
+        name, kind, written = _parts(assertion)
+        argument = _filled(name, written, subject.row)
+        if argument is not written and (wrong := kind.check(argument)):
+            raise AssertionUseError(f"{name}: with this case's values {wrong}")
+        found += kind.requests(argument, subject)
     return found
 
 
 def decide(assertion: Json, subject: Subject) -> Outcome:
-    """Whether one assertion holds of one answer."""
-    name, argument = _filled(assertion, subject)
-    return known()[name].decide(argument, subject)
+    """Whether one assertion holds of one answer.
+
+    Raises:
+        AssertionUseError: it cannot be said.
+    """
+    name, kind, written = _parts(assertion)
+    try:
+        return kind.decide(_filled(name, written, subject.row), subject)
+    except AssertionUseError:
+        raise
+    except OnbookError as error:
+        raise AssertionUseError(f"{name}: {error.message}", hint=error.hint) from None
+    except Exception as error:  # a plug-in's, or an answer that a library cannot take
+        raise AssertionUseError(f"{name} could not look at the answer: {_what(error)}") from error
 
 
 def weight(assertion: Json) -> float:
@@ -296,97 +282,38 @@ def weight(assertion: Json) -> float:
     return float(value) if isinstance(value, int | float) else 1.0
 
 
-def _filled(assertion: Json, subject: Subject) -> tuple[str, object]:
-    """The assertion's name, and its argument with ``{{column}}`` replaced from the row."""
+def _parts(assertion: Json) -> tuple[str, Assertion, object]:
     name = next(key for key in assertion if key != "weight")
-    argument = assertion[name]
-    if isinstance(argument, str) and "{{" in argument:
-        return name, fill(argument, _row(subject.case))
-    return name, argument
+    kind = known(name)
+    assert kind, "check() comes first"
+    return name, kind, assertion[name]
 
 
-def _row(case: Case) -> Json:
-    return {**case.inputs, "expected": case.expected}
+def _filled(name: str, argument: object, row: Json) -> object:
+    """The argument with ``{{column}}`` replaced from the row, once; itself where there is nothing to replace."""
+    if name == "equals":
+        return _values(argument, row)
+    if name in _NOT_FILLED or not isinstance(argument, str) or "{{" not in argument:
+        return argument
+    if name == "regex" and not is_column(argument):
+        row = {column: re.escape(text_of(value)) for column, value in row.items()}
+    return filled(argument, row)
 
 
-_STRING_TESTS = ("equals", "contains", "startsWith", "endsWith")
+def _values(argument: object, row: Json) -> object:
+    if isinstance(argument, str):
+        return value_of(argument, row) if "{{" in argument else argument
+    if isinstance(argument, Mapping):
+        return {key: _values(value, row) for key, value in argument.items()}
+    return [_values(value, row) for value in argument] if isinstance(argument, list) else argument
 
 
-def _string_outcome(name: str, options: Json, subject: Subject) -> Outcome:
-    # gh models eval trims the answer before it looks.
-    text = subject.text.strip()
-    test = next(test for test in _STRING_TESTS if options.get(test))
-    wanted = fill(str(options[test]), _row(subject.case))
-    passed = {
-        "equals": text == wanted,
-        "contains": wanted.lower() in text.lower(),
-        "startsWith": text.lower().startswith(wanted.lower()),
-        "endsWith": text.lower().endswith(wanted.lower()),
-    }[test]
-    return Outcome.of(passed, f"{name}: expected {test} {dump(wanted)}, got {_shown(text)}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    model: str
-    system: str
-    prompt: str
-    choices: tuple[Json, ...]
-    parameters: Json
-
-
-# The five that gh models eval had, with our own text: prompts/judges/<name>.prompt.yml.
-GITHUB_JUDGES = ("similarity", "coherence", "fluency", "relevance", "groundedness")
-_STARS = tuple({"choice": str(stars), "score": (stars - 1) / 4} for stars in range(1, 6))
-
-
-def _unknown_judge(uses: str) -> str | None:
-    if uses.removeprefix("github/") in GITHUB_JUDGES and uses.startswith("github/"):
-        return None
-    return f"there is no evaluator {uses!r}; known are {', '.join(f'github/{name}' for name in GITHUB_JUDGES)}"
-
-
-def _judge(evaluator: Json) -> _Judge | None:
-    if "string" in evaluator:
-        return None
-    if "llm" in evaluator:
-        llm = _mapping(evaluator["llm"])
-        choices = llm.get("choices")
-        return _Judge(
-            str(llm.get("modelId", "")),
-            str(llm.get("systemPrompt") or ""),
-            str(llm.get("prompt", "")),
-            tuple(_mapping(choice) for choice in choices) if isinstance(choices, list) else (),
-            {},
-        )
-    return _built_in_judge(str(evaluator["uses"]).removeprefix("github/"))
-
-
-@cache
-def _built_in_judge(name: str) -> _Judge:
-    from onbook import resources
-    from onbook.project.load import load_prompt
-    from onbook.repo import Files
-
-    path = f"prompts/judges/{name}.prompt.yml"
-    prompt = load_prompt(Files({path: resources.read(path)}), path, "prompts").prompt
-    assert prompt
-    system, user = (getattr(message, "content", "") for message in prompt.messages)
-    return _Judge(str(prompt.model), system, user, _STARS, parameters_of(prompt))
-
-
-def _judge_request(judge: _Judge, subject: Subject) -> Request:
-    row = {**_row(subject.case), "completion": subject.text.strip()}
-    try:
-        content = fill(judge.prompt, row)
-    except InputError as error:
-        raise AssertionUseError(f"the judge's prompt needs what the case does not have: {error.message}") from None
-    system = [{"role": "system", "content": judge.system}] if judge.system else []
-    return Request(
-        model=judge.model,
-        messages=(*system, {"role": "user", "content": content}),
-        parameters=judge.parameters,
-    )
+def _texts(argument: object) -> Iterator[str]:
+    if isinstance(argument, str):
+        yield argument
+    elif isinstance(argument, Mapping | list):
+        for value in argument.values() if isinstance(argument, Mapping) else argument:
+            yield from _texts(value)
 
 
 def _check_one(argument: object) -> str | None:
@@ -407,9 +334,30 @@ def _list(value: object) -> list[Json]:
     return [_mapping(item) for item in value] if isinstance(value, list) else []
 
 
-def _told(assertion: Json) -> str:
-    return dump({name: argument for name, argument in assertion.items() if name != "weight"})
+def _json(text: str) -> object:
+    """An answer as JSON, by the grammar alone: no NaN. Raises ValueError, whose text says what it is instead."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError:
+        raise ValueError(f"no JSON: {shown(text)}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"JSON that cannot be read ({error}): {shown(text)}") from None
 
 
-def _shown(text: str) -> str:
-    return dump(text if len(text) <= 160 else text[:157] + "...")
+def _no_number(token: str) -> object:
+    raise ValueError(f"{token} is no number in JSON")
+
+
+def _same(one: object, other: object) -> bool:
+    """Equality as JSON has it: 1 is 1.0, and true is not 1, which Python thinks it is."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return one == other
+
+
+def _what(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

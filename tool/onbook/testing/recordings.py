@@ -6,17 +6,24 @@ sees in the pull request's own diff which answers moved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from onbook import __version__, resources
 from onbook.contract import Contract
+from onbook.errors import OnbookError
 from onbook.files import write_atomic
 from onbook.formats import read_rows, write_json_line
 from onbook.report import Problem
 from onbook.testing.models import Request, Response, key_of
+
+
+class RecordingError(OnbookError):
+    """An answer that cannot be recorded, because nobody could read it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,22 @@ class Recording:
             "engine": answer.engine,
         }
 
+    def line(self) -> bytes:
+        """The line as bytes, without its end, proved by reading it.
+
+        Raises:
+            RecordingError: it could not be written, or nobody could read it again.
+        """
+        try:
+            line = write_json_line(self.row()).encode()
+        except UnicodeEncodeError:
+            raise RecordingError("it holds half a character (a lone surrogate), which no file can") from None
+        except ValueError as error:
+            raise RecordingError(str(error)) from None
+        if problems := Recordings.read(line, ".jsonl").problems:
+            raise RecordingError(problems[0].message)
+        return line
+
     @property
     def order(self) -> tuple[str, str, str, int, str]:
         """By case, then the answer before its judges, then model and repeat."""
@@ -75,61 +98,73 @@ class Recording:
 
 
 class Recordings:
-    """The recordings of one prompt, by key."""
+    """The recordings of one prompt, by key. A line that was read is written back as it stood."""
 
-    def __init__(self, recordings: Iterable[Recording] = (), problems: Iterable[Problem] = ()) -> None:
+    def __init__(self, problems: Iterable[Problem] = ()) -> None:
         self._by_key: dict[str, Recording] = {}
+        self._lines: dict[str, bytes] = {}
         self.problems = list(problems)
-        for recording in recordings:
-            self.add(recording)
 
     @staticmethod
     def read(raw: bytes, path: str) -> Recordings:
         """Read a recordings file. Wrong lines are problems; one key with two answers is one, and neither counts."""
         rows, problems = read_rows(raw, path)
-        found: dict[str, Recording] = {}
+        lines = raw.split(b"\n")
+        found = Recordings(problems)
         clashing: set[str] = set()
         for row in rows:
             wrong = _contract().violations(row.data)
             if wrong:
                 message = f"this recording is wrong: {'/'.join(map(str, wrong[0].pointer))}: {wrong[0].message}"
-                problems.append(Problem("row-shape", message, path, row.line))
+                found.problems.append(Problem("row-shape", message, path, row.line, hint=_BY_HAND))
                 continue
             recording = _recording(row.data)
-            if key_of(recording.request) != recording.key:
+            if not _belongs(recording):
                 message = f"this recording of case {recording.case!r} does not belong to the request that it shows"
-                hint = "recordings are written by `onbook test --record`, never by hand"
-                problems.append(Problem("recording-forged", message, path, row.line, hint=hint))
+                found.problems.append(Problem("recording-forged", message, path, row.line, hint=_BY_HAND))
                 continue
-            first = found.setdefault(recording.key, recording)
-            if _said(first) != _said(recording):
+            first = found._by_key.get(recording.key)
+            if first is None:
+                line = lines[row.line - 1].removeprefix(b"\xef\xbb\xbf").strip()
+                found._keep(recording, line)
+            elif _said(first) != _said(recording):
                 clashing.add(recording.key)
                 message = f"case {recording.case!r} has two answers to one request (a bad merge?)"
                 hint = "delete both lines and run `onbook test --record`"
-                problems.append(Problem("recording-clash", message, path, row.line, hint=hint))
-        kept = (recording for key, recording in found.items() if key not in clashing)
-        return Recordings(kept, problems)
+                found.problems.append(Problem("recording-clash", message, path, row.line, hint=hint))
+        for key in clashing:
+            found._drop(key)
+        return found
 
     def get(self, key: str) -> Recording | None:
         """The answer to one exact request, or None."""
         return self._by_key.get(key)
 
-    def add(self, recording: Recording) -> None:
-        """Keep an answer; one that is kept already is never replaced."""
-        self._by_key.setdefault(recording.key, recording)
+    def add(self, recording: Recording) -> bytes:
+        """Keep an answer, and return its line. One that is kept already is never replaced.
+
+        Raises:
+            RecordingError: the line could not be read again.
+        """
+        if recording.key not in self._lines:
+            self._keep(recording, recording.line())
+        return self._lines[recording.key]
 
     def nearest(self, case: str, request: Request) -> Recording | None:
         """An older answer to the same case, model and repeat: what a miss is compared with."""
-        same = (r for r in self._by_key.values() if r.case == case and r.assertion is None)
-        return next((r for r in same if (r.model, r.repeat) == (request.model, request.repeat)), None)
+        wanted = (case, request.model, request.repeat, None)
+        return next((r for r in self._by_key.values() if _slot(r) == wanted), None)
 
-    def without_stale(self, case: str, request: Request) -> None:
-        """Drop the answers to older requests of the same case, model and repeat, now that there is a newer one."""
-        key = request.key()
-        for old in list(self._by_key.values()):
-            same = (old.case, old.model, old.repeat, old.assertion) == (case, request.model, request.repeat, None)
-            if same and old.key != key:
-                del self._by_key[old.key]
+    def drop_stale(self, needed: Collection[str]) -> None:
+        """Drop what a newer answer has replaced: not needed, while one of its case, model and repeat is.
+
+        Args:
+            needed: the keys that today's cases ask for, on every model of the suite.
+        """
+        renewed = {_slot(recording) for key, recording in self._by_key.items() if key in needed}
+        for key, recording in list(self._by_key.items()):
+            if key not in needed and _slot(recording) in renewed:
+                self._drop(key)
 
     def __iter__(self) -> Iterator[Recording]:
         return iter(sorted(self._by_key.values(), key=lambda recording: recording.order))
@@ -139,12 +174,93 @@ class Recordings:
 
     def write(self, path: Path) -> None:
         """Write all, sorted, in one step: a killed process leaves the old file or the new one."""
-        text = "".join(f"{write_json_line(recording.row())}\n" for recording in self)
-        write_atomic(path, text.encode())
+        write_atomic(path, b"".join(self._lines[recording.key] + b"\n" for recording in self))
+
+    def _keep(self, recording: Recording, line: bytes) -> None:
+        self._by_key[recording.key] = recording
+        self._lines[recording.key] = line
+
+    def _drop(self, key: str) -> None:
+        del self._by_key[key], self._lines[key]
 
 
-def _said(recording: Recording) -> tuple[str, object]:
-    return recording.response.text, recording.response.tool_calls
+class Journal:
+    """A recordings file while answers arrive. Each is appended at once, so that what has been paid for survives
+    whatever comes next; at the end the file is sorted in one step. If nothing arrives the file stays as it is.
+
+    Raises:
+        OnbookError: the file cannot be written; on entering, before anything is asked.
+    """
+
+    def __init__(self, recordings: Recordings, path: Path) -> None:
+        self.recordings = recordings
+        self.path = path
+        self.arrived = 0
+
+    def __enter__(self) -> Journal:
+        self._new = not self.path.exists()
+        with self._told():
+            self._file = self.path.open("ab+")
+            size = self._file.seek(0, os.SEEK_END)
+            self._file.seek(max(size - 1, 0))
+            self._unended = self._file.read(1) not in (b"", b"\n")
+        return self
+
+    def keep(self, recording: Recording) -> None:
+        """Keep an answer.
+
+        Raises:
+            RecordingError: it cannot be recorded; nothing was written.
+            OnbookError: the file cannot be written.
+        """
+        line = self.recordings.add(recording)
+        with self._told():
+            size = self._file.seek(0, os.SEEK_END)
+            try:
+                self._file.write(b"\n" * self._unended + line + b"\n")
+                self._file.flush()
+            except OSError:
+                self._file.truncate(size)  # half a line would make the file unreadable
+                raise
+        self._unended = False
+        self.arrived += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._told():
+            self._file.close()
+            if self.arrived:
+                self.recordings.write(self.path)
+            elif self._new:
+                self.path.unlink()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OnbookError(
+                f"the recordings cannot be written: {error.strerror}",
+                place=str(self.path),
+                hint="make room or set its permissions, and run `onbook test --record` again: what arrived is kept",
+            ) from None
+
+
+_BY_HAND = "recordings are written by `onbook test --record`, never by hand: delete the line and record again"
+
+
+def _belongs(recording: Recording) -> bool:
+    request = recording.request
+    labels = (request.get("model", recording.model), request.get("repeat", 0))
+    return key_of(request) == recording.key and labels == (recording.model, recording.repeat)
+
+
+def _slot(recording: Recording) -> tuple[str, str, int, str | None]:
+    return recording.case, recording.model, recording.repeat, recording.assertion
+
+
+def _said(recording: Recording) -> tuple[object, ...]:
+    answer = recording.response
+    return answer.text, answer.tool_calls, answer.finish
 
 
 def what_changed(old: Mapping[str, object], new: Mapping[str, object]) -> str:
@@ -176,16 +292,15 @@ def _contract() -> Contract:
 
 def _recording(row: Mapping[str, object]) -> Recording:
     # The schema has been checked; json gives plain data, which the casts below only name.
-    response, usage = row["response"], row.get("usage") or {}
+    response, usage, request = row["response"], row.get("usage") or {}, row["request"]
     assert isinstance(response, Mapping)
     assert isinstance(usage, Mapping)
-    request = row["request"]
     assert isinstance(request, Mapping)
     cost = row.get("cost")
     return Recording(
         case=str(row["case"]),
         model=str(row["model"]),
-        repeat=int(str(row["repeat"])),
+        repeat=int(_number(row["repeat"])),
         key=str(row["key"]),
         request=request,
         response=Response(
@@ -193,11 +308,15 @@ def _recording(row: Mapping[str, object]) -> Recording:
             tool_calls=tuple(response.get("tool_calls") or ()),
             finish=str(response.get("finish") or ""),
             model=str(response.get("model") or ""),
-            usage=usage,
-            latency_ms=int(str(row.get("latency_ms") or 0)),
-            cost=None if cost is None else float(str(cost)),
+            usage={name: int(count) for name, count in usage.items() if isinstance(count, int | float)},
+            latency_ms=round(_number(row.get("latency_ms"))),
+            cost=None if cost is None else float(_number(cost)),
             engine=str(row.get("engine") or ""),
         ),
         onbook=str(row.get("onbook") or ""),
         assertion=None if row.get("assertion") is None else str(row["assertion"]),
     )
+
+
+def _number(value: object) -> int | float:
+    return value if isinstance(value, int | float) else 0

@@ -6,21 +6,23 @@ model library unless an answer has to be asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from onbook.call import Caller, parameters_of, response_format_of, tools_of
-from onbook.errors import InputError
+from onbook.errors import InputError, UsageError
 from onbook.project import Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
-from onbook.prompt import Case, Json, Prompt
-from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.testing.assertions import AssertionUseError, Subject, check, decide, requests, weight
-from onbook.testing.models import ModelError, Request, Response, ask_all
-from onbook.testing.recordings import Recording, Recordings, what_changed
+from onbook.prompt import Case, Prompt
+from onbook.repo import SnapshotError
+from onbook.report import Check, Finding, Problem, Report, Severity, Status
+from onbook.testing.asking import Progress, record_missing
+from onbook.testing.assertions import AssertionUseError, Subject, check, requests
+from onbook.testing.models import Request
+from onbook.testing.recordings import Recordings, what_changed
+from onbook.testing.unit import STATES, Attempt, Unit, grade
 
-Progress = Callable[[int, int], None]
+__all__ = ["Progress", "request_for", "run", "summary"]
 
 # What a finding of a test run is called. They are no lint rules: a case is a fact about a prompt, not about its text.
 _FINDINGS = {
@@ -33,36 +35,12 @@ _FINDINGS = {
     "case-wrong": ("OT301", Severity.ERROR),
     "no-cases": ("OT302", Severity.INFO),
     "proxy-model": ("OT303", Severity.INFO),
+    "nothing-asserted": ("OT304", Severity.WARNING),
+    "prompt-unusable": ("OT305", Severity.ERROR),
 }
 
-
-@dataclass(slots=True)
-class Attempt:
-    """One case on one model, one repeat.
-
-    Attributes:
-        state: ``passed``, ``failed``, ``error`` (no usable answer), or ``missing`` (no recording).
-        reasons: why not, one line each.
-    """
-
-    case: Case
-    request: Request
-    state: str = "missing"
-    reasons: list[str] = field(default_factory=list)
-    score: float = 0.0
-
-
-@dataclass(slots=True)
-class _Run:
-    """One prompt's run on one model."""
-
-    source: Source
-    prompt: Prompt
-    model: str
-    attempts: list[Attempt]
-    recordings: Recordings
-    wrong: list[Finding] = field(default_factory=list)
-    failures: dict[str, ModelError] = field(default_factory=dict)
+# A share of cases is a float: 0.7 of ten is not to ask for eight.
+_ROUNDING = 1e-9
 
 
 def run(
@@ -73,7 +51,7 @@ def run(
     progress: Progress | None = None,
     head: str | None = None,
 ) -> Report:
-    """Run the cases of prompts and judge the answers.
+    """Run the cases of prompts and judge the answers. What cannot be run is unchecked and hides no other prompt.
 
     Args:
         record: ask the models for answers that are not recorded, and write them below ``root`` as they arrive.
@@ -81,26 +59,26 @@ def run(
         progress: called with the answers that have arrived and those that were asked for.
 
     Raises:
-        UsageError: a prompt cannot be read.
-        OnbookError: a model cannot be asked at all (its library is missing).
+        OnbookError: a model cannot be asked at all (its library is missing), or the recordings cannot be written.
     """
-    checks, rows = [], []
+    found: list[tuple[Check, dict[str, object]]] = []
     for source in sources:
-        prompt = source.usable()
+        prompt = source.prompt
+        if prompt is None or source.problems:
+            found.append(_unusable(source))
+            continue
         if not source.cases and not source.tests.problems:
             finding = _finding("no-cases", "this prompt has no cases, so nothing was tested", source)
-            checks.append(Check(f"test/{source.id}", Status.SKIPPED, source.id, (finding,)))
-            rows.append(_row(source, prompt.model or "", [], Status.SKIPPED))
+            row = _row(source, prompt.model, {}, Status.SKIPPED)
+            found.append((Check(f"test/{source.id}", Status.SKIPPED, source.id, (finding,)), row))
             continue
         recordings = _read_recordings(source)
-        for model in source.suite.models or ((prompt.model,) if prompt.model else ("",)):
-            unit = _plan(source, prompt, model, recordings)
-            if record and not unit.wrong and root is not None:
-                _record(unit, root / (stem(source.path) + RECORDINGS_SUFFIX), progress)
-            found, row = _judge(unit)
-            checks.append(found)
-            rows.append(row)
-    return Report("test", tuple(checks), head=head, data={"prompts": rows})
+        models = source.suite.models or (prompt.model or "",)
+        units = [_plan(source, prompt, model, recordings) for model in models]
+        if record and root is not None:
+            record_missing(units, root / (stem(source.path) + RECORDINGS_SUFFIX), progress)
+        found += [_judge(unit) for unit in units]
+    return Report("test", tuple(check for check, _ in found), head=head, data={"prompts": [row for _, row in found]})
 
 
 def summary(report: Report) -> str:
@@ -108,45 +86,10 @@ def summary(report: Report) -> str:
     rows = report.data["prompts"]
     assert isinstance(rows, list)
     counts = {key: sum(row[key] for row in rows) for key in ("passed", "failed", "errors", "missing", "xfailed")}
-    return ", ".join(f"{count} {key}" for key, count in counts.items() if count) or "no cases"
-
-
-def _read_recordings(source: Source) -> Recordings:
-    path = stem(source.path) + RECORDINGS_SUFFIX
-    if source.snapshot.entry(path) is None:
-        return Recordings()
-    return Recordings.read(source.snapshot.read(path), path)
-
-
-def _plan(source: Source, prompt: Prompt, model: str, recordings: Recordings) -> _Run:
-    """Every request of a run. Nothing is asked before all of them, and all assertions, are known to mean something."""
-    unit = _Run(source, prompt, model, [], recordings)
-    wrong = unit.wrong
-    if not model:
-        wrong.append(_finding("case-wrong", "the prompt names no model, so its cases cannot be run", source))
-        return unit
-    for problem in (*source.tests.problems, *recordings.problems):
-        wrong.append(_at("case-wrong", problem.message, problem.path, problem.line, hint=problem.hint))
-    for assertion in source.suite.assertions:
-        if message := check(assertion):
-            wrong.append(_at("case-wrong", f"the suite's assertion means nothing: {message}", source.path))
-    caller = Caller(prompt)
-    for case in source.cases:
-        messages = _messages(case, caller, wrong)
-        for assertion in case.assertions:
-            if message := check(assertion):
-                wrong.append(_at("case-wrong", f"case {case.id!r}: {message}", case.path, case.line))
-        for repeat in range(source.suite.repeats if messages else 0):
-            unit.attempts.append(Attempt(case, request_for(prompt, messages, model=model, repeat=repeat)))
-    return unit
-
-
-def _messages(case: Case, caller: Caller, wrong: list[Finding]) -> Sequence[Mapping[str, str]]:
-    try:
-        return caller.render(case.inputs)
-    except InputError as error:
-        wrong.append(_at("case-wrong", f"case {case.id!r}: {error.message}", case.path, case.line, hint=error.hint))
-        return ()
+    told = [f"{count} {key}" for key, count in counts.items() if count]
+    if any(row["status"] == Status.UNCHECKED and not row["missing"] for row in rows):
+        told.append("not run")
+    return ", ".join(told) or "no cases"
 
 
 def request_for(prompt: Prompt, messages: Sequence[Mapping[str, str]], *, model: str, repeat: int = 0) -> Request:
@@ -161,178 +104,154 @@ def request_for(prompt: Prompt, messages: Sequence[Mapping[str, str]], *, model:
     )
 
 
-def _record(unit: _Run, path: Path, progress: Progress | None) -> None:
-    """Ask for what is missing: first the prompt's answers, then what judges say of them."""
-    _ask(unit, _missing_answers(unit), path, progress)
-    _ask(unit, _missing_verdicts(unit), path, progress)
-
-
-_Wanted = list[tuple[str, str | None, Request]]
-
-
-def _missing_answers(unit: _Run) -> _Wanted:
-    return [
-        (attempt.case.id, None, attempt.request)
-        for attempt in unit.attempts
-        if unit.recordings.get(attempt.request.key()) is None
+def _unusable(source: Source) -> tuple[Check, dict[str, object]]:
+    findings = [
+        _at("prompt-unusable", problem.message, problem.path, problem.line, problem.column, hint=problem.hint)
+        for problem in source.problems
     ]
+    row = _row(source, source.prompt.model if source.prompt else None, {}, Status.UNCHECKED)
+    return Check(f"test/{source.id}", Status.UNCHECKED, source.id, tuple(findings)), row
 
 
-def _missing_verdicts(unit: _Run) -> _Wanted:
-    wanted: _Wanted = []
-    for attempt in unit.attempts:
-        recording = unit.recordings.get(attempt.request.key())
-        if recording is None:
+def _read_recordings(source: Source) -> Recordings:
+    path = stem(source.path) + RECORDINGS_SUFFIX
+    if source.snapshot.entry(path) is None:
+        return Recordings()
+    try:
+        return Recordings.read(source.snapshot.read(path), path)
+    except SnapshotError as error:
+        return Recordings([Problem("not-a-file", error.message, path)])
+
+
+# --- planning: nothing is asked before all requests, and all assertions, are known to mean something
+
+
+def _plan(source: Source, prompt: Prompt, model: str, recordings: Recordings) -> Unit:
+    unit = Unit(source, prompt, model, recordings)
+    wrong = unit.wrong
+    if not model:
+        message = "the prompt names no model, so its cases cannot be run"
+        wrong.append(_finding("case-wrong", message, source, hint="add the key 'model' to the prompt"))
+        return unit
+    for problem in (*source.tests.problems, *recordings.problems):
+        wrong.append(_at("case-wrong", problem.message, problem.path, problem.line, problem.column, hint=problem.hint))
+    for assertion in source.suite.assertions:
+        if fault := check(assertion):
+            wrong.append(_finding("case-wrong", f"the suite's assertion means nothing: {fault}", source))
+    shared = not wrong
+    caller = Caller(prompt)
+    for case in source.cases:
+        if faults := _faults(unit, case, suite=shared):
+            wrong += faults
             continue
-        subject = Subject(recording.response.text, unit.prompt, attempt.case, {})
-        for assertion in _assertions(unit, attempt.case):
-            name = next(key for key in assertion if key != "weight")
-            wanted += [
-                (attempt.case.id, name, request)
-                for request in requests([assertion], subject)
-                if unit.recordings.get(request.key()) is None
-            ]
-    return wanted
+        try:
+            messages = caller.render(case.inputs)
+            for repeat in range(source.suite.repeats):
+                request = request_for(prompt, messages, model=model, repeat=repeat)
+                unit.attempts.append(Attempt(case, request, request.key()))
+        except (InputError, UsageError) as error:
+            wrong.append(_of(case, "case-wrong", error.message, hint=error.hint))
+            continue
+        if not messages:
+            wrong.append(_of(case, "case-wrong", "the prompt renders no message, so there is nothing to ask"))
+    return unit
 
 
-def _ask(unit: _Run, wanted: _Wanted, path: Path, progress: Progress | None) -> None:
-    # Two cases may make the same request; it is asked once.
-    by_key = {request.key(): (case, assertion, request) for case, assertion, request in reversed(wanted)}
-    if not by_key:
-        return
-    arrived = 0
-
-    def tell() -> None:
-        if progress:
-            progress(arrived, len(by_key))
-
-    def keep(request: Request, response: Response) -> None:
-        nonlocal arrived
-        arrived += 1
-        case, assertion, _ = by_key[request.key()]
-        unit.recordings.add(Recording.of(case, request, response, assertion))
-        if assertion is None:
-            unit.recordings.without_stale(case, request)
-        # Written after every answer: what has been paid for survives whatever comes next.
-        unit.recordings.write(path)
-        tell()
-
-    def fail(request: Request, error: ModelError) -> None:
-        nonlocal arrived
-        arrived += 1
-        unit.failures[request.key()] = error
-        tell()
-
-    import asyncio
-
-    tell()
-    ordered = [by_key[key][2] for key in reversed(by_key)]
-    asyncio.run(ask_all(ordered, on_answer=keep, on_error=fail))
+def _faults(unit: Unit, case: Case, *, suite: bool) -> list[Finding]:
+    """What is wrong with a case's assertions as they are written, or with this row's values in them."""
+    if faults := [_of(case, "case-wrong", message) for each in case.assertions if (message := check(each))]:
+        return faults
+    try:
+        requests(unit.assertions(case) if suite else case.assertions, Subject("", unit.prompt, case, {}))
+    except AssertionUseError as error:
+        return [_of(case, "case-wrong", error.message, hint=error.hint)]
+    return []
 
 
-def _judge(unit: _Run) -> tuple[Check, dict[str, object]]:
+# --- judging
+
+
+def _judge(unit: Unit) -> tuple[Check, dict[str, object]]:
     source, suite = unit.source, unit.source.suite
     id = f"test/{source.id}" if not suite.models else f"test/{source.id}@{unit.model}"
     if unit.wrong:
-        row = _row(source, unit.model, [], Status.UNCHECKED)
+        row = _row(source, unit.model or None, {}, Status.UNCHECKED, proxy=unit.proxy)
         return Check(id, Status.UNCHECKED, source.id, tuple(unit.wrong)), row
+    states: dict[str, str] = {}
     for attempt in unit.attempts:
-        _grade(unit, attempt)
-    findings: list[Finding] = []
-    proxy = unit.model != unit.prompt.model
-    if proxy:
-        message = f"{unit.model} stands in for {unit.prompt.model}: a proxy's answers are not the prompt's own"
-        findings.append(_finding("proxy-model", message, source))
-    expected = [attempt for attempt in unit.attempts if attempt.case.xfail is None]
-    known = [attempt for attempt in unit.attempts if attempt.case.xfail is not None]
+        grade(unit, attempt)
+        states[attempt.case.id] = max(states.get(attempt.case.id, "passed"), attempt.state, key=STATES.index)
+    findings = [*_proxy(unit), *_nothing_asserted(unit)]
     findings += [_missed(unit, attempt) for attempt in unit.attempts if attempt.state == "missing"]
-    findings += [_passed_unexpectedly(attempt) for attempt in known if attempt.state == "passed"]
-    wrong = [attempt for attempt in expected if attempt.state in ("failed", "error")]
-    rate = 1 - len(wrong) / len(expected) if expected else 1.0
-    enough = rate >= suite.threshold
-    findings += [_failed(attempt, unit.model, forgiven=enough) for attempt in wrong]
-    status = Check.of(id, findings).status
-    if any(attempt.state == "missing" for attempt in unit.attempts):
+    surprising = [case for case in source.cases if case.xfail is not None and states[case.id] == "passed"]
+    findings += [_passed_unexpectedly(case) for case in surprising]
+    expected = [case for case in source.cases if case.xfail is None]
+    bad = [case for case in expected if states[case.id] in ("failed", "error")]
+    enough = len(expected) - len(bad) >= suite.threshold * len(expected) - _ROUNDING
+    for attempt in unit.attempts:
+        if attempt.case.xfail is None and attempt.state in ("failed", "error"):
+            findings.append(_failed(attempt, unit.model, forgiven=enough))
+    status = Status.PASSED
+    if surprising or not enough:
+        status = Status.FAILED  # whatever those that are missing will say
+    elif "missing" in states.values():
         status = Status.UNCHECKED
-    return Check(id, status, source.id, tuple(findings)), _row(source, unit.model, unit.attempts, status, proxy=proxy)
+    return Check(id, status, source.id, tuple(findings)), _row(source, unit.model, states, status, proxy=unit.proxy)
 
 
-def _assertions(unit: _Run, case: Case) -> list[Json]:
-    return [*unit.source.suite.assertions, *case.assertions]
+def _proxy(unit: Unit) -> list[Finding]:
+    if not unit.proxy:
+        return []
+    own = unit.prompt.model or "a model that the prompt does not name"
+    message = f"{unit.model} stands in for {own}: a proxy's answers are not the prompt's own"
+    return [_finding("proxy-model", message, unit.source)]
 
 
-def _grade(unit: _Run, attempt: Attempt) -> None:
-    recording = unit.recordings.get(attempt.request.key())
-    if recording is None:
-        return
-    answer = recording.response
-    if answer.finish == "length":
-        attempt.state, attempt.reasons = "error", ["the answer was cut at the limit of tokens"]
-        return
-    if not answer.text.strip() and not answer.tool_calls:
-        attempt.state, attempt.reasons = "error", ["the answer is empty"]
-        return
-    subject = Subject(answer.text, unit.prompt, attempt.case, {})
-    total = earned = 0.0
-    attempt.state = "passed"
-    for assertion in _assertions(unit, attempt.case):
-        try:
-            verdicts = {request.key(): unit.recordings.get(request.key()) for request in requests([assertion], subject)}
-        except (AssertionUseError, InputError) as error:
-            attempt.state = "error"
-            attempt.reasons.append(error.message)
-            return
-        if any(found is None for found in verdicts.values()):
-            attempt.state = "missing"
-            attempt.reasons = ["a judge's verdict is not recorded"]
-            return
-        said = {key: found.response.text for key, found in verdicts.items() if found}
-        outcome = decide(assertion, Subject(answer.text, unit.prompt, attempt.case, said))
-        total += weight(assertion)
-        earned += weight(assertion) * outcome.score
-        if not outcome.passed:
-            attempt.state = "failed"
-            attempt.reasons.append(outcome.message)
-    attempt.score = earned / total if total else 1.0
+def _nothing_asserted(unit: Unit) -> list[Finding]:
+    bare = [case.id for case in unit.source.cases if not unit.assertions(case)]
+    if not bare:
+        return []
+    told = ", ".join(map(repr, bare[:5])) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
+    message = f"nothing is asserted of the answers to {told}: they pass whatever the answer is"
+    hint = "add `assert` to the case, or to the suite for all cases"
+    return [_finding("nothing-asserted", message, unit.source, hint=hint)]
 
 
-def _missed(unit: _Run, attempt: Attempt) -> Finding:
-    case = attempt.case
-    failure = unit.failures.get(attempt.request.key())
-    if failure:
-        message = f"case {case.id!r} on {unit.model} was not answered: {failure.message}"
-        return _at("not-recorded", message, case.path, case.line, hint=failure.hint)
-    why = "there is no recording of its answer"
+def _missed(unit: Unit, attempt: Attempt) -> Finding:
+    slug, why = "recording-missing", "there is no recording of its answer"
     if attempt.reasons:
-        why = attempt.reasons[0]
-    elif older := unit.recordings.nearest(case.id, attempt.request):
+        slug, why = "not-recorded" if attempt.in_vain else slug, attempt.reasons[0]
+    elif older := unit.recordings.nearest(attempt.case.id, attempt.request):
         why = f"the request changed since it was recorded: {what_changed(older.request, attempt.request.canonical())}"
-    hint = f"run `onbook test {unit.source.id} --record` and commit the recordings"
-    return _at("recording-missing", f"case {case.id!r} on {unit.model}: {why}", case.path, case.line, hint=hint)
+    hint = attempt.hint or f"run `onbook test {unit.source.id} --record` and commit the recordings"
+    return _told(attempt, slug, unit.model, why, hint=hint)
 
 
-def _passed_unexpectedly(attempt: Attempt) -> Finding:
-    case = attempt.case
-    message = f"case {case.id!r} passes, and is marked as known to fail ({case.xfail})"
-    return _at("unexpected-pass", message, case.path, case.line, hint="delete its xfail")
+def _passed_unexpectedly(case: Case) -> Finding:
+    message = f"passes, and is marked as known to fail ({case.xfail})"
+    return _at("unexpected-pass", f"case {case.id!r} {message}", case.path, case.line, hint="delete its xfail")
 
 
 def _failed(attempt: Attempt, model: str, *, forgiven: bool) -> Finding:
-    case = attempt.case
     slug = "answer-unusable" if attempt.state == "error" else "case-failed"
     if forgiven:
         slug = "case-below-threshold"
-    repeat = f", repeat {attempt.request.repeat + 1}" if attempt.request.repeat else ""
-    return _at(slug, f"case {case.id!r} on {model}{repeat}: {'; '.join(attempt.reasons)}", case.path, case.line)
+    return _told(attempt, slug, model, "; ".join(attempt.reasons), hint=attempt.hint)
+
+
+def _told(attempt: Attempt, slug: str, model: str, message: str, *, hint: str | None) -> Finding:
+    case, repeat = attempt.case, attempt.request.repeat
+    again = f", repeat {repeat + 1}" if repeat else ""
+    return _at(slug, f"case {case.id!r} on {model}{again}: {message}", case.path, case.line, hint=hint)
 
 
 def _row(
-    source: Source, model: str, attempts: Iterable[Attempt], status: Status, *, proxy: bool = False
+    source: Source, model: str | None, states: Mapping[str, str], status: Status, *, proxy: bool = False
 ) -> dict[str, object]:
-    found = list(attempts)
+    """The numbers of cases; a case that is repeated is still one."""
 
-    def count(*states: str, known: bool = False) -> int:
-        return sum(1 for a in found if a.state in states and (a.case.xfail is not None) == known)
+    def count(*wanted: str, known: bool = False) -> int:
+        return sum(1 for c in source.cases if states.get(c.id) in wanted and (c.xfail is not None) == known)
 
     return {
         "id": source.id,
@@ -350,10 +269,16 @@ def _row(
     }
 
 
-def _finding(slug: str, message: str, source: Source) -> Finding:
-    return _at(slug, message, source.path)
+def _of(case: Case, slug: str, message: str, *, hint: str | None = None) -> Finding:
+    return _at(slug, f"case {case.id!r}: {message}", case.path, case.line, hint=hint)
 
 
-def _at(slug: str, message: str, path: str, line: int | None = None, *, hint: str | None = None) -> Finding:
+def _finding(slug: str, message: str, source: Source, *, hint: str | None = None) -> Finding:
+    return _at(slug, message, source.path, hint=hint)
+
+
+def _at(
+    slug: str, message: str, path: str, line: int | None = None, column: int | None = None, *, hint: str | None = None
+) -> Finding:
     rule, severity = _FINDINGS[slug]
-    return Finding(rule, slug, severity, message, path or None, line, None, hint)
+    return Finding(rule, slug, severity, message, path or None, line, column, hint)

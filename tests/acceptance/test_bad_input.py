@@ -1,0 +1,138 @@
+"""Bad input, as people bring it: each gets a clear error with its place and what to do, and the documented exit code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.console import Person, person
+
+PROMPT = "prompts/support/triage.prompt.yml"
+GOOD = """\
+name: triage
+model: openai/gpt-4.1-2025-04-14
+templateFormat: jinja2
+inputs:
+  type: object
+  required: [ticket]
+  properties:
+    ticket: {type: string}
+messages:
+  - role: user
+    content: |
+      Sort it.
+      <ticket>{{ ticket }}</ticket>
+"""
+
+
+@pytest.fixture
+def author(tmp_path: Path) -> Person:
+    found = person(tmp_path / "p")
+    found.write(PROMPT, GOOD)
+    return found
+
+
+FAULTS = [
+    ("not YAML", ("name: triage", "name: [triage"), r":\d+:\d+: ON101 ", None),
+    ("a duplicate key", ("name: triage", "name: triage\nname: other"), r":2:1: ON102 .*'name'.*line 1", None),
+    ("an unknown key", ("templateFormat:", "templatFormat:"), r":3:1: ON103 .*'templatFormat'", "templateFormat"),
+    ("an undeclared variable", ("{{ ticket }}", "{{ tickte }}"), r":13:18: ON203 .*tickte", "ticket"),
+    ("a partial that is missing", ("Sort it.", '{% include "_shared/tone.md" %}'), r":12:\d+: ON205 .*tone\.md", None),
+    ("a partial outside", ("Sort it.", '{% include "../secret.md" %}'), r":12:\d+: ON205 ", None),
+    ("a template that never ends", ("Sort it.", "{% if ticket %}"), r":12:\d+: ON201 ", None),
+    ("a call in a template", ("{{ ticket }}", "{{ ticket.upper() }}"), r":13:\d+: ON202 ", None),
+    ("a role that does not exist", ("role: user", "role: usr"), r":10:11: ON104 .*role", None),
+    ("an alias", ("name: triage", "name: &n triage"), r":1:7: ON111 ", None),
+]
+
+
+@pytest.mark.parametrize(("edit", "place", "hint"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_lint_says_what_is_wrong_and_where(author: Person, edit: tuple[str, str], place: str, hint: str | None) -> None:
+    author.onbook("lint")
+    author.edit(PROMPT, *edit)
+    told = author.onbook("lint", exits=1)
+    assert re.search(re.escape(PROMPT) + place, told), told
+    assert hint is None or hint in told, told
+    assert "Traceback" not in told
+
+
+def test_one_broken_file_hides_no_other(author: Person) -> None:
+    author.write("prompts/broken.prompt.yml", "messages: [")
+    author.edit(PROMPT, "{{ ticket }}", "{{ tickte }}")
+    told = author.onbook("lint", exits=1)
+    assert "prompts/broken.prompt.yml:1" in told
+    assert f"{PROMPT}:13:18" in told
+
+
+def test_an_empty_repository(tmp_path: Path) -> None:
+    author = person(tmp_path / "p")
+    assert "onbook new" in author.onbook("list")
+    author.onbook("lint")
+    told = author.onbook("release", exits=2)
+    assert "no commits yet" in told
+    assert "commit first" in told
+    assert "no prompt 'support/triage'" in author.onbook("render", "support/triage", exits=2)
+
+
+def test_no_repository_at_all(tmp_path: Path) -> None:
+    nobody = person(tmp_path / "p", repository=False)
+    for command in (["list"], ["lint"], ["diff"], ["test"], ["release"], ["init"], ["log", "a"]):
+        told = nobody.onbook(*command, exits=2)
+        assert "in no git repository" in told
+        assert "git init" in told
+
+
+def test_a_detached_head(author: Person) -> None:
+    author.commit("one")
+    author.git("checkout", "--quiet", "--detach")
+    author.onbook("lint")
+    assert "support/triage/v0.1.0" in author.onbook("release")
+    assert "no prompt changed" in author.onbook("diff")
+
+
+def test_a_shallow_clone_never_takes_a_prompt_for_new(author: Person, tmp_path: Path) -> None:
+    author.commit("one")
+    author.onbook("release")
+    author.edit(PROMPT, "Sort it.", "Sort the ticket.")
+    author.commit("two")
+    author.git("clone", "--quiet", "--depth=1", "--no-tags", f"file://{author.cwd}", str(tmp_path / "shallow"))
+    shallow = Person(tmp_path / "shallow")
+    shallow.onbook("lint")
+    for command in ("diff", "release"):
+        told = shallow.onbook(command, exits=3)
+        assert "shallow" in told
+        assert "git fetch --unshallow --tags" in told
+
+
+def test_usage_errors_name_what_was_meant(author: Person) -> None:
+    assert "did you mean 'lint'?" in author.onbook("lnt", exits=2)
+    assert "did you mean 'support/triage'?" in author.onbook("lint", "support/triag", exits=2)
+    told = author.onbook("render", "support/triage", "--var", "tiket=x", exits=2)
+    assert "tiket" in told
+    told = author.onbook("render", "support/triage", exits=2)
+    assert "'ticket' is required" in told
+    assert "no such option" in author.onbook("lint", "--stagd", exits=2).lower()
+    assert "names no commit here" in author.onbook("lint", "--at", "v9", exits=2)
+    assert "no legal prompt id" in author.onbook("new", "Support Triage", exits=2)
+    assert "exists already" in author.onbook("new", "support/triage", exits=2)
+    assert "did you mean" in author.onbook("explain", "undeclared-varable", exits=2)
+
+
+def test_a_model_that_is_not_chosen_is_asked_for(author: Person) -> None:
+    author.edit(PROMPT, "model: openai/gpt-4.1-2025-04-14\n", "")
+    told = author.onbook("run", "support/triage", "--var", "ticket=x", exits=2)
+    assert "names no model" in told
+    assert "--model" in told
+
+
+def test_configuration_that_cannot_be_meant(author: Person) -> None:
+    author.write("onbook.toml", 'prompt = "x"\n')
+    told = author.onbook("lint", exits=2)
+    assert "onbook.toml" in told
+    assert "did you mean 'prompts'?" in told
+    author.write("onbook.toml", "prompts = [")
+    assert "not TOML" in author.onbook("lint", exits=2)
+    author.write("onbook.toml", "")
+    author.write("pyproject.toml", "[tool.onbook]\n")
+    assert "configured twice" in author.onbook("lint", exits=2)

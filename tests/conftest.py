@@ -1,0 +1,72 @@
+"""Every test runs as a person with an empty home, a name, a fixed clock in git, and no way off this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_HOME = Path(tempfile.mkdtemp(prefix="onbook-tests-"))
+
+# Before anything is collected, because some modules start processes while they are imported.
+for _name in list(os.environ):
+    if _name.startswith(("GIT_", "ONBOOK_")) and _name != "ONBOOK_REQUIRE_LOCAL_MODEL":
+        del os.environ[_name]
+os.environ.update(
+    HOME=str(_HOME),
+    XDG_CACHE_HOME=str(_HOME / "cache"),
+    XDG_CONFIG_HOME=str(_HOME / "config"),
+    ONBOOK_CACHE=str(_HOME / "cache" / "onbook"),
+    GIT_CONFIG_GLOBAL=str(_HOME / "gitconfig"),
+    GIT_CONFIG_NOSYSTEM="1",
+    GIT_AUTHOR_NAME="Onbook Tests",
+    GIT_AUTHOR_EMAIL="tests@example.com",
+    GIT_AUTHOR_DATE="1700000000 +0000",
+    GIT_COMMITTER_NAME="Onbook Tests",
+    GIT_COMMITTER_EMAIL="tests@example.com",
+    GIT_COMMITTER_DATE="1700000000 +0000",
+    LANG="C.UTF-8",
+)
+os.environ.pop("LC_ALL", None)
+(_HOME / "gitconfig").write_text(
+    '[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[protocol "file"]\n\tallow = always\n'
+)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONBOOK_CACHE", str(tmp_path / "cache"))
+
+
+class LeftThisMachineError(AssertionError):
+    """A test wanted to speak to another machine."""
+
+
+def _guard(event: str, args: tuple[object, ...]) -> None:
+    if event in ("socket.connect", "socket.sendto"):
+        address = args[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = args[0]
+    else:
+        return
+    if not isinstance(host, str) or host in ("", "localhost"):
+        return
+    try:
+        local = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        raise LeftThisMachineError(f"{event}: {host}") from None
+    if not (local.is_loopback or local.is_unspecified):
+        raise LeftThisMachineError(f"{event}: {host}")
+
+
+sys.addaudithook(_guard)

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+
+from onbook.errors import OnbookError, UsageError
+from onbook.project import Config
+from onbook.project.config import Waiver
+from support.snapshots import files
+
+FULL = """\
+prompts = "ai/texts"
+tagPrefix = "prompts/"
+readers = "strict"
+release.branch = "trunk"
+environments.ref = "live"
+
+[lint]
+select = ["ON1"]
+ignore = ["ON104"]
+severity = {ON203 = "off"}
+
+[gates]
+tests = false
+
+[[waivers]]
+rule = "ON203"
+path = "ai/texts/a.prompt.yml"
+reason = "known"
+until = 2027-03-01
+
+[[waivers]]
+fingerprint = "0123456789abcdef"
+reason = "known too"
+until = "2027-03-02"
+"""
+
+
+def load(**contents: str | bytes) -> Config:
+    return Config.load(files({f"{name}.toml": text for name, text in contents.items()}))
+
+
+def test_defaults() -> None:
+    for found in (load(), load(onbook=""), load(pyproject='[project]\nname = "x"\n'), load(pyproject="[tool.onbook]")):
+        assert found == Config()
+    assert (found.prompts, found.tag_prefix, found.readers) == ("prompts", "", "tolerant")
+    assert [
+        name for name in ("lint", "diff", "tests", "verdict", "unchecked", "inconclusive") if not found.gate(name)
+    ] == ["inconclusive"]
+
+
+def test_everything() -> None:
+    found = load(onbook=FULL)
+    assert found == Config(
+        prompts="ai/texts",
+        tag_prefix="prompts/",
+        release_branch="trunk",
+        environments_ref="live",
+        readers="strict",
+        select=("ON1",),
+        ignore=("ON104",),
+        severities={"ON203": "off"},
+        gates={"tests": False},
+        waivers=(
+            Waiver("known", date(2027, 3, 1), rule="ON203", path="ai/texts/a.prompt.yml"),
+            Waiver("known too", date(2027, 3, 2), fingerprint="0123456789abcdef"),
+        ),
+    )
+    assert not found.gate("tests")
+    in_pyproject = "[tool.onbook]\n" + FULL.replace("[[", "[[tool.onbook.").replace("\n[l", "\n[tool.onbook.l").replace(
+        "\n[g", "\n[tool.onbook.g"
+    )
+    assert load(pyproject=in_pyproject) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message", "hint"),
+    [
+        ('prompt = "x"', "onbook.toml", "unknown key 'prompt'", "did you mean 'prompts'?"),
+        ('release.brnch = "x"', "onbook.toml: release", "unknown key 'brnch'", "did you mean 'branch'?"),
+        ("gates.lnt = true", "onbook.toml: gates", "unknown key 'lnt'", "did you mean 'lint'?"),
+        ("zzz = 1", "onbook.toml", "unknown key 'zzz'", "known keys here: environments, gates, lint"),
+        ("prompts = [", "onbook.toml", "this is not TOML", None),
+        ("a = 1\nb = = 2", "onbook.toml:2:5", "this is not TOML: Invalid value$", None),
+        ("a = 1\na = 2", "onbook.toml", "this is not TOML: Cannot overwrite", None),
+        (b"\xff", "onbook.toml", "byte 0 is no UTF-8", "save the file as UTF-8"),
+        ("prompts = 3", "onbook.toml: prompts", '3 is not of type "string"', None),
+        ('prompts = "../x"', "onbook.toml: prompts", "does not match", None),
+        ('prompts = "/x"', "onbook.toml: prompts", "does not match", None),
+        ('prompts = ""', "onbook.toml: prompts", "", None),
+        ('readers = "strct"', "onbook.toml: readers", "is not one of", None),
+        ("prompts = nan", "onbook.toml: prompts", "", None),
+        ("prompts = 07:32:00", "onbook.toml: prompts", "", None),
+        ("lint = 1", "onbook.toml: lint", "is not of type", None),
+        ('[[waivers]]\nrule = "ON1"\nuntil = 2027-03-01', "onbook.toml: waivers.0", "'reason' is required", None),
+        ('[[waivers]]\nrule = "ON1"\nreason = "r"\nuntil = "soon"', "onbook.toml: waivers.0.until", "date", None),
+        (
+            '[[waivers]]\nrule = "ON1"\nreason = "r"\nuntil = 2027-03-01T10:00:00',
+            "onbook.toml: waivers.0.until",
+            "date",
+            None,
+        ),
+    ],
+)
+def test_what_cannot_be_meant(text: str | bytes, place: str, message: str, hint: str | None) -> None:
+    with pytest.raises(UsageError) as told:
+        load(onbook=text)
+    assert str(told.value.place).startswith(place)
+    assert re.search(message, told.value.message), told.value.message
+    assert (told.value.hint or "").startswith(hint or "")
+    assert told.value.exit_code == 2
+    assert "\n" not in told.value.message
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert load(onbook=b'\xef\xbb\xbfprompts = "ai"').prompts == "ai"
+
+
+def test_in_pyproject_the_place_says_so() -> None:
+    with pytest.raises(UsageError) as told:
+        load(pyproject="[tool.onbook]\nprompt = 1")
+    assert told.value.place == "pyproject.toml [tool.onbook]"
+    with pytest.raises(UsageError, match="must be a table"):
+        load(pyproject="[tool]\nonbook = 5")
+
+
+def test_two_configurations_are_an_error() -> None:
+    with pytest.raises(UsageError, match="configured twice") as told:
+        load(onbook="", pyproject="[tool.onbook]")
+    assert told.value.hint == "keep one of the two"
+    assert load(onbook='prompts = "x"', pyproject="[tool.other]").prompts == "x"
+
+
+def test_a_link_is_not_followed() -> None:
+    with pytest.raises(OnbookError, match="symbolic link") as told:
+        Config.load(files({"onbook.toml": ""}, {"onbook.toml"}))
+    assert told.value.place == "onbook.toml"

@@ -1,0 +1,83 @@
+"""Runs onbook.testing.runner.run with record=True in a process of its own: litellm leaves sockets behind at exit.
+
+As a script it reads one JSON object from standard input: {"rounds": [...], "root": ..., "announce": bool}. A round is
+{"write": {path: text}, "record": bool, "below": folder}.
+Each round writes files below the root, runs all prompts there, and brings {"report": ..., "progress": [[n, of], ...],
+"files": {path: text}}. "announce" tells a line for each answer as it comes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def run(root: Path, rounds: Sequence[Mapping[str, object]], url: str) -> list[dict[str, Any]]:
+    """What every round brought. Fails if anything came to standard error."""
+    process = start(root, rounds, url)
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (0, "")
+    outcomes: list[dict[str, Any]] = json.loads(out)
+    return outcomes
+
+
+def start(
+    root: Path, rounds: Sequence[Mapping[str, object]], url: str, *, announce: bool = False
+) -> subprocess.Popen[str]:
+    """The running process, its input given."""
+    process = subprocess.Popen(
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OPENAI_API_BASE": url, "OPENAI_API_KEY": "sk-of-nobody"},
+    )
+    assert process.stdin
+    json.dump({"rounds": rounds, "root": str(root), "announce": announce}, process.stdin)
+    process.stdin.close()
+    process.stdin = None  # communicate() would write to it
+    return process
+
+
+def _files(root: Path) -> Iterator[tuple[str, str]]:
+    for path in root.rglob("*"):
+        if path.is_file():
+            yield str(path.relative_to(root)), path.read_bytes().decode()
+
+
+def _main() -> None:
+    from onbook.project import Catalog
+    from onbook.repo import Files
+    from onbook.reporters.json import write_json
+    from onbook.testing import models
+    from onbook.testing.runner import run
+
+    models.BACKOFF_S = 0.01
+    asked = json.load(sys.stdin)
+    outcomes: list[dict[str, Any]] = []
+    for one in asked["rounds"]:
+        root = Path(asked["root"]) / one.get("below", "")
+        for path, text in one.get("write", {}).items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, "utf-8")
+        catalog = Catalog(Files({path: text.encode() for path, text in _files(root)}))
+        progress: list[tuple[int, int]] = []
+
+        def tell(arrived: int, of: int, into: list[tuple[int, int]] = progress) -> None:
+            into.append((arrived, of))
+            if asked["announce"]:
+                print(arrived, flush=True)  # noqa: T201
+
+        report = run(catalog.select(()), record=one.get("record", True), root=root, progress=tell)
+        outcomes.append({"report": json.loads(write_json(report)), "progress": progress, "files": dict(_files(root))})
+    print(json.dumps(outcomes))  # noqa: T201
+
+
+if __name__ == "__main__":
+    _main()

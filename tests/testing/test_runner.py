@@ -1,0 +1,519 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import onbook
+from onbook import resources
+from onbook.call import Caller
+from onbook.contract import Contract
+from onbook.project import Source
+from onbook.report import Report
+from onbook.reporters.json import write_json
+from onbook.testing.models import Request, Response
+from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.runner import request_for, run, summary
+from support import record
+from support.openai_server import HANG, OpenAIServer, Received, Reply, answer, failure
+from support.sources import MODEL, PROMPT, source
+
+HERE = "prompts/a"
+RECORDINGS = f"{HERE}.recordings.jsonl"
+OTHER = "openai/gpt-4.1-mini-2025-04-14"
+
+Answers = Callable[[Request], str]
+
+
+def case(id: str, ticket: str | None = None, *asserted: Mapping[str, object], **other: object) -> dict[str, object]:
+    return {"id": id, "inputs": {"ticket": ticket or id}, "assert": list(asserted), **other}
+
+
+def lines(*rows: Mapping[str, object]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def project(*cases: Mapping[str, object], prompt: str = PROMPT, suite: str = "", **more: str) -> dict[str, str | bytes]:
+    files: dict[str, str | bytes] = {f"{HERE}.prompt.yml": prompt, f"{HERE}.cases.jsonl": lines(*cases), **more}
+    return {**files, f"{HERE}.suite.yml": suite} if suite else files
+
+
+def recorded(files: dict[str, str | bytes], *answers: str | Response, **by_case: str | Response) -> Source:
+    """The prompt with an answer recorded for each case in order, or for the cases that are named."""
+    found = source(files)
+    assert found.prompt
+    caller = Caller(found.prompt)
+    given = by_case or dict(zip((one.id for one in found.cases), answers, strict=False))
+    kept = [
+        recording(found, one.id, request_for(found.prompt, caller.render(one.inputs), model=model, repeat=repeat), said)
+        for one in found.cases
+        for model in found.suite.models or (MODEL,)
+        for repeat in range(found.suite.repeats)
+        if (said := given.get(one.id)) is not None
+    ]
+    return source({**files, RECORDINGS: b"".join(line.line() + b"\n" for line in kept)})
+
+
+def recording(found: Source, id: str, request: Request, said: str | Response, by: str | None = None) -> Recording:
+    said = said if isinstance(said, Response) else Response(said, (), "stop", MODEL, {}, 1, None, "test")
+    return Recording.of(id, request, said, by)
+
+
+def one(report: Report) -> dict[str, Any]:
+    """The only row, once the report has been held against its published schema."""
+    data = json.loads(write_json(report))
+    assert Contract(resources.schema("report")).violations(data) == []
+    (row,) = data["data"]["prompts"]
+    assert isinstance(row, dict)
+    return row
+
+
+def told(report: Report) -> list[tuple[str, str]]:
+    return [(finding.slug, finding.message) for finding in report.findings]
+
+
+def counts(report: Report) -> dict[str, int]:
+    row = one(report)
+    return {key: row[key] for key in ("passed", "failed", "errors", "missing", "xfailed") if row[key]}
+
+
+# --- replay: verdicts
+
+
+def test_passed_and_failed() -> None:
+    files = project(case("x", None, {"contains": "bill"}), case("y", None, {"contains": "bill"}, {"equals": "bug"}))
+    report = run([recorded(files, "billing", "refund")])
+    assert counts(report) == {"passed": 1, "failed": 1}
+    assert (report.status, report.exit_code()) == ("failed", 1)
+    assert summary(report) == "1 passed, 1 failed"
+    (finding,) = report.findings
+    assert (finding.path, finding.line, finding.slug) == (f"{HERE}.cases.jsonl", 2, "case-failed")
+    assert finding.message == (
+        f'case \'y\' on {MODEL}: expected "bill" in "refund"; expected exactly "bug", got "refund"'
+    )
+
+
+def test_assertions_of_the_suite_hold_for_all_cases() -> None:
+    files = project(case("x"), case("y"), suite="assert: [{contains: '{{ticket}}'}]")
+    assert counts(run([recorded(files, "about x", "about z")])) == {"passed": 1, "failed": 1}
+
+
+def test_nothing_is_recorded() -> None:
+    report = run([source(project(case("x", None, {"contains": "a"})))])
+    assert counts(report) == {"missing": 1}
+    assert (report.status, report.exit_code()) == ("unchecked", 3)
+    assert told(report) == [("recording-missing", f"case 'x' on {MODEL}: there is no recording of its answer")]
+    assert report.findings[0].hint == "run `onbook test a --record` and commit the recordings"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ("Sort this", "Sort that", "message 1"),
+        ("messages:", "modelParameters: {temperature: 0}\nmessages:", "parameters"),
+        ("messages:", "responseFormat: json_object\nmessages:", "response_format"),
+        ("messages:", "tools: [{type: function, function: {name: f}}]\nmessages:", "tools"),
+    ],
+)
+def test_a_changed_request_misses_and_what_changed_is_told(old: str, new: str, part: str) -> None:
+    files = project(case("x", None, {"contains": "a"}))
+    kept = recorded(files, "a").snapshot.read(RECORDINGS)
+    assert PROMPT.count(old) == 1
+    report = run([source({**files, f"{HERE}.prompt.yml": PROMPT.replace(old, new), RECORDINGS: kept})])
+    assert told(report) == [
+        ("recording-missing", f"case 'x' on {MODEL}: the request changed since it was recorded: {part}")
+    ]
+
+
+def test_xfail_is_strict() -> None:
+    files = project(
+        case("x", None, {"contains": "a"}, xfail="too small"), case("y", None, {"contains": "a"}, xfail="confused")
+    )
+    report = run([recorded(files, "a", "b")])
+    assert counts(report) == {"failed": 1, "xfailed": 1}
+    assert report.status == "failed"
+    assert told(report) == [("unexpected-pass", "case 'x' passes, and is marked as known to fail (too small)")]
+    assert run([recorded(files, "b", "b")]).status == "passed"
+
+
+def test_xfail_does_not_hide_a_missing_recording() -> None:
+    report = run([source(project(case("x", None, {"contains": "a"}, xfail="small")))])
+    assert (counts(report), report.status) == ({"missing": 1}, "unchecked")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "wrong", "status"),
+    [(1, 0, "passed"), (1, 1, "failed"), (0.9, 1, "passed"), (0.9, 2, "failed"), (0.7, 3, "passed"), (0, 10, "passed")],
+)
+def test_threshold(threshold: float, wrong: int, status: str) -> None:
+    cases = [case(f"c{number}", None, {"contains": "a"}) for number in range(10)]
+    known = case("known", None, {"contains": "a"}, xfail="it counts for neither side")
+    files = project(*cases, known, suite=f"threshold: {threshold}")
+    report = run([recorded(files, *["b"] * wrong, *["a"] * (10 - wrong), "b")])
+    assert report.status == status
+    slugs = {"case-below-threshold" if status == "passed" else "case-failed"} if wrong else set()
+    assert {slug for slug, _ in told(report)} == slugs
+    assert one(report)["failed"] == wrong
+
+
+def test_a_failure_is_a_failure_whatever_is_missing() -> None:
+    files = project(*(case(id, None, {"contains": "a"}) for id in "xyz"), suite="threshold: 0.6")
+    assert run([recorded(files, x="b", y="b")]).status == "failed"
+    # One may fail; what the third will say is open.
+    assert run([recorded(files, x="b", y="a")]).status == "unchecked"
+
+
+def test_a_case_is_as_good_as_the_worst_of_its_repeats() -> None:
+    files = project(
+        case("x", None, {"contains": "a"}),
+        case("y", None, {"contains": "a"}),
+        case("z", None, {"contains": "a"}, xfail="q"),
+        suite="repeats: 3",
+    )
+    found = recorded(files, "a", "a", "a")
+    kept = Recordings.read(found.snapshot.read(RECORDINGS), RECORDINGS)
+    rows = []
+    for line in kept:
+        row = line.row()
+        if (line.case, line.repeat) in (("y", 1), ("z", 2)):
+            row["response"] = {"text": "b"}
+        rows.append(row)
+    report = run([source({**files, RECORDINGS: lines(*rows)})])
+    assert counts(report) == {"passed": 1, "failed": 1, "xfailed": 1}
+    assert told(report) == [("case-failed", f'case \'y\' on {MODEL}, repeat 2: expected "a" in "b"')]
+    assert one(report)["cases"] == 3
+
+
+def test_models_and_proxies() -> None:
+    files = project(case("x", None, {"contains": "a"}), suite=f"models: [{MODEL}, {OTHER}]")
+    report = run([recorded(files, "a")])
+    assert [check.id for check in report.checks] == [f"test/a@{MODEL}", f"test/a@{OTHER}"]
+    rows: Any = report.data["prompts"]
+    assert [(row["model"], row["proxy"], row["passed"]) for row in rows] == [(MODEL, False, 1), (OTHER, True, 1)]
+    assert told(report) == [
+        ("proxy-model", f"{OTHER} stands in for {MODEL}: a proxy's answers are not the prompt's own")
+    ]
+    unnamed = run(
+        [source(project(case("x"), prompt=PROMPT.replace(f"model: {MODEL}\n", ""), suite=f"models: [{OTHER}]"))]
+    )
+    assert "stands in for a model that the prompt does not name" in told(unnamed)[0][1]
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        (Response("billing", (), "length", MODEL, {}, 1, None, ""), "cut at the limit of tokens"),
+        (Response("billing", (), "content_filter", MODEL, {}, 1, None, ""), "content filter"),
+        (" \n", "the answer is empty"),
+    ],
+)
+def test_an_answer_that_is_none_is_an_error_and_no_failure(said: str | Response, says: str) -> None:
+    report = run([recorded(project(case("x", None, {"contains": "bill"})), said)])
+    assert (counts(report), report.status) == ({"errors": 1}, "failed")
+    assert [slug for slug, _ in told(report)] == ["answer-unusable"]
+    assert says in report.findings[0].message
+
+
+def test_an_answer_that_only_calls_a_tool_is_one() -> None:
+    called = Response("", ({"type": "function"},), "tool_calls", MODEL, {}, 1, None, "")
+    assert run([recorded(project(case("x", None, {"not": {"contains": "a"}})), called)]).status == "passed"
+
+
+def test_what_is_asserted_of_nothing_is_told() -> None:
+    report = run(
+        [recorded(project(*(case(f"c{n}") for n in range(7)), case("z", None, {"contains": "a"})), *["a"] * 8)]
+    )
+    assert report.status == "passed"
+    assert told(report) == [
+        (
+            "nothing-asserted",
+            "nothing is asserted of the answers to 'c0', 'c1', 'c2', 'c3', 'c4' and 2 more: "
+            "they pass whatever the answer is",
+        )
+    ]
+
+
+def test_a_judge_is_replayed_and_a_verdict_that_is_not_recorded_is_missing() -> None:
+    llm = {"modelId": "openai/j", "prompt": "{{completion}}?", "choices": [{"choice": "y", "score": 1}]}
+    evaluator = {"name": "j", "llm": llm}
+    found = recorded(project(case("x", None, {"evaluator": evaluator})), "an answer")
+    report = run([found])
+    assert counts(report) == {"missing": 1}
+    assert told(report) == [
+        ("recording-missing", f"case 'x' on {MODEL}: a judge's verdict (evaluator) is not recorded")
+    ]
+    asked = Request("openai/j", ({"role": "user", "content": "an answer?"},), {})
+    for said, status in (("Y!", "passed"), ("no", "failed")):
+        verdict = recording(found, "x", asked, said, "evaluator")
+        kept = found.snapshot.read(RECORDINGS) + verdict.line() + b"\n"
+        files = project(case("x", None, {"evaluator": evaluator}))
+        assert run([source({**files, RECORDINGS: kept})]).status == status
+
+
+def test_githubs_rows_and_evaluators_in_the_prompt_file() -> None:
+    prompt = PROMPT + (
+        "testData:\n- {ticket: a, expected: billing}\n- {ticket: b, expected: bug}\n"
+        "evaluators:\n- name: as expected\n  string: {equals: '{{expected}}'}\n"
+    )
+    report = run([recorded({f"{HERE}.prompt.yml": prompt}, "billing", " Bug ")])
+    assert counts(report) == {"passed": 1, "failed": 1}
+    (finding,) = report.findings
+    assert (finding.path, finding.line) == (f"{HERE}.prompt.yml", 7)
+    assert "case 'row-2'" in finding.message
+    assert 'as expected: expected equals "bug", got "Bug"' in finding.message
+
+
+# --- what cannot be run is unchecked, before any call
+
+
+@pytest.mark.parametrize(
+    ("files", "place", "says"),
+    [
+        (project(case("x", None, {"contain": "a"})), (f"{HERE}.cases.jsonl", 1), "did you mean 'contains'"),
+        (project(case("x", None, {"equals": "{{tiket}}"})), (f"{HERE}.cases.jsonl", 1), "no value for {{tiket}}"),
+        (project(case("x", None, {"json-schema": True})), (f"{HERE}.cases.jsonl", 1), "declares no output schema"),
+        (project(case("x"), suite="assert: [{regex: '('}]"), (f"{HERE}.prompt.yml", None), "the suite's assertion"),
+        (project(case("x"), suite="repeat: 2"), (f"{HERE}.suite.yml", 1), "unknown key 'repeat'"),
+        (project({"id": "x", "inputs": {"tiket": "a"}}), (f"{HERE}.cases.jsonl", 1), "no value"),
+        (project({"id": "x", "input": {}}), (f"{HERE}.cases.jsonl", 1), "this case is wrong"),
+        (project(case("x"), case("x", "b")), (f"{HERE}.cases.jsonl", 2), "taken already, at prompts/a.cases.jsonl:1"),
+        (project(case("x"), prompt=PROMPT.replace(MODEL, "local/other")), (f"{HERE}.cases.jsonl", 1), "local/other"),
+        (project(case("x"), prompt=PROMPT.replace(f"model: {MODEL}\n", "")), (f"{HERE}.prompt.yml", None), "no model"),
+        (project(case("x"), prompt="messages: [{slot: history}]\nmodel: m/m\n"), (f"{HERE}.cases.jsonl", 1), "no mess"),
+        (project(case("x"), prompt=PROMPT.replace("role: user", "role: usr")), (f"{HERE}.prompt.yml", 3), "role"),
+        (project(case("x"), **{RECORDINGS: "{}\n"}), (RECORDINGS, 1), "this recording is wrong"),
+        (project(case("x"), **{f"{HERE}.cases.yaml": "[]"}), (f"{HERE}.cases.yaml", None), "must end in .cases.yml"),
+    ],
+)  # fmt: skip
+def test_what_means_nothing_is_unchecked_before_any_call(
+    files: dict[str, str | bytes], place: tuple[str, int | None], says: str, tmp_path: Path
+) -> None:
+    # Recording would ask at once; a proof that it does not is that litellm is not even imported.
+    report = run([source(files)], record=True, root=tmp_path)
+    assert (report.status, report.exit_code()) == ("unchecked", 3)
+    assert "litellm" not in sys.modules
+    assert summary(report) == "not run"
+    assert one(report)["status"] == "unchecked"
+    finding = report.findings[0]
+    assert (finding.path, finding.line) == place, finding.message
+    assert says in finding.message
+
+
+def test_inputs_that_the_contract_refuses() -> None:
+    prompt = PROMPT + "inputs: {type: object, properties: {ticket: {type: string}}, required: [ticket]}\n"
+    report = run([source(project({"id": "x", "inputs": {"ticket": "a", "tickets": "b"}}, prompt=prompt))])
+    (finding,) = report.findings
+    assert finding.message == "case 'x': a does not accept these inputs: 'tickets' is not expected here"
+    assert finding.hint == "did you mean 'ticket'?"
+
+
+def test_recordings_behind_a_link_are_not_read() -> None:
+    report = run([source(project(case("x"), **{RECORDINGS: ""}), links={RECORDINGS})])
+    assert report.status == "unchecked"
+    assert "symbolic link" in report.findings[0].message
+
+
+def test_one_broken_prompt_hides_no_other() -> None:
+    good = recorded(project(case("x", None, {"contains": "a"})), "a")
+    report = run([source({f"{HERE}.prompt.yml": "messages: ["}), good])
+    assert [check.status for check in report.checks] == ["unchecked", "passed"]
+    assert report.findings[0].slug == "prompt-unusable"
+    assert report.findings[0].line == 1
+
+
+def test_no_cases_is_skipped() -> None:
+    report = run([source({f"{HERE}.prompt.yml": PROMPT.replace(f"model: {MODEL}\n", "")})])
+    assert (report.checks[0].status, report.exit_code()) == ("skipped", 0)
+    assert one(report)["model"] is None
+    assert summary(report) == "no cases"
+
+
+# --- replay opens nothing and imports nothing
+
+
+REPLAY = """
+import sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append((event, args)) if event.startswith("socket.") else None)
+sys.path[:0] = [{tests!r}]
+from pathlib import Path
+from onbook.project import Catalog
+from onbook.testing.runner import run
+from support.snapshots import files
+root = Path({root!r})
+found = {{str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}}
+report = run(Catalog(files(found)).select(()))
+assert report.status == "passed", report
+assert not opened, opened
+heavy = {{"litellm", "asyncio", "ssl", "httpx", "jsonschema", "git", "xllamacpp"}} & set(sys.modules)
+print(sorted(heavy))
+"""
+
+
+def test_replay_opens_no_socket_and_imports_no_model_library(tmp_path: Path) -> None:
+    files = project(
+        case("x", None, {"contains": "a"}, {"regex": "a+"}, {"equals": ["a"]}, {"json-schema": {"type": "array"}})
+    )
+    found = recorded(files, '["a"]')
+    (tmp_path / "prompts").mkdir()
+    for path in (*files, RECORDINGS):
+        (tmp_path / path).write_bytes(found.snapshot.read(path))
+    code = REPLAY.format(tests=str(Path(__file__).parents[1]), root=str(tmp_path))
+    # The script lies outside of the checkout, so that nothing but the installed package is found.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[]\n"
+    assert onbook.__version__
+
+
+# --- recording, from a real server on loopback
+
+
+class _Answering(OpenAIServer):
+    """Answers by what it is asked, whatever the order is."""
+
+    def __init__(self, replies: Mapping[str, Reply | Sequence[Reply]]) -> None:
+        super().__init__()
+        self._replies = {text: [it] if isinstance(it, Reply) else list(it) for text, it in replies.items()}
+
+    def _next(self, received: Received) -> Reply:
+        super()._next(received)
+        asked = str(received.body["messages"])
+        for text, replies in self._replies.items():
+            if text in asked:
+                return replies.pop(0) if len(replies) > 1 else replies[0]
+        return answer(f"about {asked[-40:]}")
+
+
+JUDGE: dict[str, Any] = {
+    "name": "j",
+    "llm": {"modelId": "openai/judge", "prompt": "JUDGE {{completion}}", "choices": [{"choice": "yes", "score": 1}]},
+}
+POOR = {**JUDGE, "llm": {"modelId": "openai/poor", "prompt": "POOR {{completion}}", "choices": JUDGE["llm"]["choices"]}}
+
+
+@contextmanager
+def served(replies: Mapping[str, Reply | Sequence[Reply]]) -> Iterator[OpenAIServer]:
+    with _Answering(replies) as server:
+        yield server
+
+
+def written(files: Mapping[str, str | bytes]) -> dict[str, object]:
+    return {"write": files}
+
+
+def slugs(outcome: Mapping[str, Any]) -> list[str]:
+    return [finding["slug"] for check in outcome["report"]["checks"] for finding in check["findings"]]
+
+
+def row(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    assert Contract(resources.schema("report")).violations(outcome["report"]) == []
+    found: dict[str, Any] = outcome["report"]["data"]["prompts"][0]
+    return found
+
+
+def test_recording_from_end_to_end(tmp_path: Path) -> None:
+    asked = [{"contains": "about"}]
+    cases = [case(id, None, *asked) for id in ("delta", "alpha", "broken", "halved")]
+    twin = case("twin", "alpha", *asked)
+    first = project(*cases, twin)
+    reworded = PROMPT.replace("Sort this", "Sort that")
+    judged = project(case("alpha", None, {"evaluator": JUDGE}), prompt=reworded)
+    again = project(case("alpha", "changed", {"evaluator": JUDGE}), prompt=reworded)
+    moved = project(*cases[:2], twin)
+    rounds: list[dict[str, object]] = [
+        written(first),  # 0: two requests fail, the others are kept
+        {},  # 1: only what is missing is asked for
+        {},  # 2: nothing is missing
+        {"record": False},  # 3: replay
+        written(project(case("alpha", "another", *asked), *cases[:1], twin)),  # 4: the twin keeps what both had
+        written(moved),  # 5
+        written(project(*cases[:2], prompt=reworded)),  # 6: every request is another one
+        written(judged),  # 7: a judge
+        {"record": False},  # 8: replayed
+        written(again),  # 9: another answer, another verdict
+    ]
+    replies: dict[str, Reply | Sequence[Reply]] = {
+        "JUDGE": answer("Yes."),
+        "broken": [failure(400, "context too long"), answer("about broken")],
+        "halved": [answer("about \ud83d"), answer("about halved")],
+    }
+    # In a room of its own: a judge that cannot be asked, an answer that is cut, two models.
+    two = f"models: [{MODEL}, {OTHER}]"
+    poor = project(case("x", None, {"evaluator": POOR}), case("cut", None, {"evaluator": POOR}), suite=two)
+    rounds.append({**written(poor), "below": "poor"})
+    replies |= {"POOR": failure(400, "no such judge"), "cut": answer("abou", finish="length")}
+    with served(replies) as server:
+        outcomes = record.run(tmp_path, rounds, server.url)
+    kept, before, last = (outcomes[number]["files"][RECORDINGS].encode() for number in (0, 2, 9))
+
+    # 0: duplicated requests of two cases are asked once; a failure leaves the others recorded and is told.
+    assert outcomes[0]["progress"][-1] == [4, 4]
+    assert (row(outcomes[0])["passed"], row(outcomes[0])["missing"]) == (3, 2)
+    assert outcomes[0]["report"]["status"] == "unchecked"
+    findings = outcomes[0]["report"]["checks"][0]["findings"]
+    assert [finding["slug"] for finding in findings] == ["not-recorded", "not-recorded"]
+    assert "the answer was not given" in findings[0]["message"]
+    assert "context too long" in findings[0]["message"]
+    assert findings[0]["line"] == 3
+    assert "half a character" in findings[1]["message"]
+    assert [line.case for line in Recordings.read(kept, RECORDINGS)] == ["alpha", "delta"]
+
+    # 1, 2, 3: an unchanged key is never rewritten, and with nothing missing nothing is asked.
+    assert outcomes[1]["progress"][-1] == [2, 2]
+    assert row(outcomes[1])["passed"] == 5
+    assert outcomes[2]["progress"] == []
+    assert row(outcomes[2]) == row(outcomes[3])
+    assert set(kept.splitlines()) <= set(before.splitlines())
+
+    # 4: alpha asks something else now; the answer that stands under its name is the twin's still.
+    assert outcomes[4]["progress"][-1] == [1, 1]
+    assert row(outcomes[4])["passed"] == 3
+    assert (outcomes[5]["progress"], row(outcomes[5])["passed"]) == ([], 3)
+
+    # 6: a newer answer replaces the stale one of the same case; those of cases that are gone stay.
+    assert row(outcomes[6])["passed"] == 2
+    # 7, 8: a judge is recorded and replayed; 9: its verdict is replaced with the answer.
+    assert outcomes[7]["progress"] == [[0, 1], [1, 1]]
+    assert row(outcomes[7])["passed"] == row(outcomes[8])["passed"] == 1
+    assert outcomes[9]["progress"] == [[0, 1], [1, 1], [0, 1], [1, 1]]
+    left = [(line.case, line.assertion) for line in Recordings.read(last, RECORDINGS)]
+    assert left == [
+        ("alpha", None), ("alpha", "evaluator"), ("broken", None), ("delta", None), ("halved", None)
+    ]  # fmt: skip
+    # Nothing that was sent holds what must not be recorded, and no line holds the key.
+    assert b"sk-of-nobody" not in last
+    assert len(server.received) == 4 + 2 + 1 + 2 + 1 + 2 + 5
+
+    poor_rows = outcomes[10]["report"]["data"]["prompts"]
+    assert [(it["model"], it["missing"], it["errors"]) for it in poor_rows] == [(MODEL, 1, 1), (OTHER, 1, 1)]
+    findings = [finding for check in outcomes[10]["report"]["checks"] for finding in check["findings"]]
+    assert "a judge's verdict (evaluator) was not given: openai/poor: no such judge" in findings[0]["message"]
+    # An answer that was cut is not judged, and so not paid for twice; equal answers of two models are judged once.
+    assert sum("POOR" in str(received.body["messages"]) for received in server.received) == 1
+
+
+def test_an_interruption_keeps_what_arrived(tmp_path: Path) -> None:
+    files = project(*(case(id, None, {"contains": "about"}) for id in ("b", "a", "hang")))
+    with served({"hang": HANG}) as server:
+        process = record.start(tmp_path, [written(files)], server.url, announce=True)
+        assert process.stdout
+        while process.stdout.readline().strip() != "2":
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == (-signal.SIGINT if os.name == "posix" else 1)
+    found = Recordings.read((tmp_path / RECORDINGS).read_bytes(), RECORDINGS)
+    assert found.problems == []
+    assert [line.case for line in found] == ["a", "b"]
+    assert sorted(path.name for path in (tmp_path / "prompts").iterdir()) == [
+        "a.cases.jsonl", "a.prompt.yml", "a.recordings.jsonl"
+    ]  # fmt: skip

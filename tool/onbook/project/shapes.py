@@ -1,0 +1,118 @@
+"""Our own published schemas, held against files: which part of a file is wrong, where, and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache
+
+from onbook import resources
+from onbook.contract import Contract, Violation
+from onbook.formats import Document, Pointer
+from onbook.report import Problem
+
+Json = Mapping[str, object]
+
+
+@cache
+def contract(name: str, part: str | None = None) -> Contract:
+    """A published schema, or one of its own definitions: ``contract("prompt", "example")``."""
+    schema = resources.schema(name)
+    if part is None:
+        return Contract(schema)
+    definitions = schema["$defs"]
+    assert isinstance(definitions, Mapping)
+    return Contract({**definitions[part], "$defs": definitions})
+
+
+def shape_problems(
+    contract: Contract, document: Document, *, at: Pointer = (), value: object = None, code: str = "wrong-shape"
+) -> list[Problem]:
+    """What a schema of ours says of a part of a file: unknown keys with the nearest known one, then everything else."""
+    problems = []
+    within = f" in {'/'.join(map(str, at))}" if at else ""
+    for violation in contract.violations(document.data if value is None else value):
+        pointer = (*at, *violation.pointer)
+        hint = wanted(contract, violation)
+        if violation.keyword == "additionalProperties":
+            for name in violation.names:
+                mark = document.place((*pointer, name), key=True)
+                hint = meant(contract, violation, name)
+                message = f"unknown key {name!r}{within}"
+                problems.append(Problem("unknown-key", message, document.path, mark.line, mark.column, hint))
+            continue
+        mark = document.place(pointer)
+        problems.append(Problem(code, told(violation, pointer), document.path, mark.line, mark.column, hint))
+    return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+def row_problems(contract: Contract, data: Json, wrong: str, path: str, line: int | None) -> list[Problem]:
+    """The same of a row: ``wrong`` says so to people, as in ``this case is wrong``."""
+    found = contract.violations(data)
+    unknown = {name for violation in found if violation.keyword == "additionalProperties" for name in violation.names}
+    problems = []
+    for violation in found:
+        hint, message = wanted(contract, violation), told(violation, violation.pointer)
+        if violation.keyword == "additionalProperties":
+            hint = meant(contract, violation, violation.names[0])
+            inside = f" in {'/'.join(map(str, violation.pointer))}" if violation.pointer else ""
+            message = f"unknown key {', '.join(map(repr, violation.names))}{inside}"
+        elif violation.keyword == "required" and difflib.get_close_matches(violation.names[0], unknown):
+            continue  # it is there and misspelt, which is told
+        problems.append(Problem("row-shape", f"{wrong}: {message}", path, line, hint=hint))
+    return problems
+
+
+def told(violation: Violation, pointer: Pointer) -> str:
+    """A violation with its place in the value."""
+    where = "/".join(map(str, pointer))
+    message = violation.message
+    if violation.keyword in ("minProperties", "maxProperties") and "assertion" in violation.schema_pointer:
+        message = "an assertion is one name with its argument, and perhaps a weight; write each as an item of its own"
+    return f"{where}: {message}" if where else message
+
+
+def meant(contract: Contract, violation: Violation, name: str) -> str:
+    """What to say of an unknown key: the nearest of those that may stand there, or all of them."""
+    known = sorted(_properties(_at(contract.schema, violation.schema_pointer[:-1])))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(known)}"
+
+
+# What JSON Schema calls a type, as people write it.
+_WRITTEN = {
+    "array": "write a list: in YAML each item begins with '- '",
+    "object": "write a mapping: in YAML each line is 'key: value'",
+    "string": "write it as a text, in quotes",
+    "boolean": "write true or false, without quotes",
+    "integer": "write a whole number, without quotes",
+    "number": "write a number, without quotes",
+}
+
+
+def wanted(contract: Contract, violation: Violation) -> str | None:
+    """What should stand there, in the words of the schema, which says it of every key."""
+    schema = _at(contract.schema, violation.schema_pointer[:-1])
+    if violation.keyword == "type":
+        return _WRITTEN.get(str(_at(contract.schema, violation.schema_pointer)))
+    if violation.keyword == "required":
+        named = _properties(schema).get(violation.names[0])
+        description = named.get("description") if isinstance(named, Mapping) else None
+        return f"{violation.names[0]}: {description}" if description else None
+    description = schema.get("description") if isinstance(schema, Mapping) else None
+    return str(description) if description else None
+
+
+def _at(schema: object, pointer: Pointer) -> object:
+    node = schema
+    for step in pointer:
+        if isinstance(node, Mapping):
+            node = node.get(str(step))
+        elif isinstance(node, list) and isinstance(step, int):
+            node = node[step]
+    return node
+
+
+def _properties(schema: object) -> Json:
+    found = schema.get("properties") if isinstance(schema, Mapping) else None
+    return found if isinstance(found, Mapping) else {}

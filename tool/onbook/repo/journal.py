@@ -1,0 +1,144 @@
+"""Writing release tags: a killed process leaves the remote with none or all, and the next run completes the rest.
+
+Order of writing: the tag objects are there, a journal of (ref, object) is kept in the git directory, the push is atomic
+and by object id, then the local refs are written in one transaction. A killed ref transaction leaves locks and some
+refs: that is git, and is what the journal is for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from onbook.errors import IntegrityError, OnbookError
+from onbook.files import write_atomic
+from onbook.repo.git import GitError, Repository
+from onbook.repo.remote import push, remote_tags
+from onbook.repo.tags import create_refs
+
+JOURNAL = "release.json"
+VERSION = 1
+
+
+def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earlier: Mapping[str, str]) -> None:
+    """Push refs, and what the remote lacks of earlier ones, all or none; then write them here, all or none.
+
+    To be called within :func:`locked`.
+
+    Raises:
+        OnbookError: pushing or writing failed; the message says what stands where.
+    """
+    journal = _folder(repo) / JOURNAL
+    if journal.exists():
+        raise OnbookError("an interrupted release has to be completed first", hint="run `onbook release` again")
+    write_atomic(journal, json.dumps({"version": VERSION, "remote": remote, "refs": dict(refs)}).encode())
+    if remote:
+        _publish(repo, remote, {**earlier, **refs}, journal)
+    try:
+        create_refs(repo, refs)
+    except GitError as error:
+        journal.unlink()
+        if remote:
+            raise OnbookError(
+                f"the tags are on {remote}, and could not be written here: {error.message}",
+                hint=f"`git fetch {remote} --tags` brings them",
+            ) from None
+        raise IntegrityError(f"no tag was written: {error.message}", hint="see `git tag`, then try again") from None
+    journal.unlink()
+
+
+def recover(repo: Repository) -> list[str]:
+    """Complete what a killed run has left: its journal says which refs to write, and whether to push them first.
+
+    Returns:
+        The names of the tags that were completed.
+
+    Raises:
+        IntegrityError: the remote has another release under one of the names; the interrupted one is given up.
+        OnbookError: the remote cannot be reached, or another release runs.
+    """
+    journal = _folder(repo) / JOURNAL
+    if not journal.exists():
+        return []
+    with locked(repo):
+        try:
+            data = json.loads(journal.read_bytes())
+            refs = {str(ref): str(oid) for ref, oid in data["refs"].items()}
+            remote = data["remote"]
+        except FileNotFoundError:
+            return []
+        except (ValueError, KeyError, TypeError, AttributeError):
+            hint = "look whether its tags are complete, then delete this file"
+            raise OnbookError(
+                "the journal of an earlier release is unreadable", place=str(journal), hint=hint
+            ) from None
+        if any(repo.read_object(oid) is None for oid in refs.values()):
+            # git has cleaned up what nothing referred to: it is too late to complete this one.
+            journal.unlink()
+            return []
+        for ref in refs:
+            # Only the journal's own locks: nobody else writes these names, and the run that did is dead.
+            (repo.git_dir / f"{ref}.lock").unlink(missing_ok=True)
+        if remote and refs:
+            _publish(repo, remote, refs, journal)
+        present = repo.text("for-each-ref", "--format=%(refname)", *refs).split("\n") if refs else ()
+        missing = {ref: oid for ref, oid in refs.items() if ref not in present}
+        if missing:
+            create_refs(repo, missing)
+        journal.unlink()
+        return [ref.removeprefix("refs/tags/") for ref in missing]
+
+
+def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Path) -> None:
+    """Push, and where that fails find out what the remote has: an answer may be lost after everything arrived.
+
+    Raises:
+        IntegrityError: the remote refused; the journal is gone, for nothing of it is left to do.
+        OnbookError: the remote cannot be asked; the journal stays.
+    """
+    try:
+        push(repo, remote, refs)
+        return
+    except GitError as error:
+        failed = error.message
+    try:
+        there = remote_tags(repo, remote)
+    except GitError:
+        raise OnbookError(
+            f"whether the tags reached {remote} is not known: {failed}",
+            place=str(journal),
+            hint=f"run `onbook release` again when {remote} answers: it completes this release before anything else",
+        ) from None
+    if any(there.get(ref) != oid for ref, oid in refs.items()):
+        journal.unlink()
+        raise IntegrityError(
+            f"no tag was written: {failed}",
+            hint=f"if somebody released meanwhile: `git fetch {remote} --tags`, then release again",
+        )
+
+
+def _folder(repo: Repository) -> Path:
+    return repo.git_dir / "onbook"
+
+
+@contextmanager
+def locked(repo: Repository) -> Iterator[None]:
+    """Hold this repository's release lock; the system frees it when a process dies.
+
+    Raises:
+        OnbookError: another release runs here.
+    """
+    folder = _folder(repo)
+    folder.mkdir(exist_ok=True)
+    with (folder / "release.lock").open("w") as handle:
+        try:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OnbookError("another release runs in this repository", hint="wait for it to end") from None
+        except (ImportError, OSError):
+            pass  # no such locks here (Windows): two releases at once are still kept apart by the ref transaction
+        yield

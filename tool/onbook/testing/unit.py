@@ -1,0 +1,140 @@
+"""One prompt's cases on one model: what is asked, what was answered, and how each answer is graded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from onbook.project import Source
+from onbook.prompt import Case, Json, Prompt
+from onbook.report import Finding
+from onbook.testing.assertions import AssertionUseError, Subject, decide, requests, weight
+from onbook.testing.models import ModelError, Request, Response
+from onbook.testing.recordings import Recordings
+
+# From the best to the worst: a case is as good as the worst of its repeats.
+STATES = ("passed", "failed", "error", "missing")
+
+# Why an answer is no answer, by the reason for which it ended.
+_CUT = {
+    "length": "the answer was cut at the limit of tokens",
+    "content_filter": "the provider's content filter withheld the answer",
+}
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One case on one model, one repeat.
+
+    Attributes:
+        key: of the request.
+        state: ``passed``, ``failed``, ``error`` (no usable answer, or nobody can say), ``missing`` (no recording).
+        reasons: why not, one line each; hint: what to do, where a reason brings it.
+        in_vain: it is missing because asking brought nothing that could be recorded.
+        score: the share of the weighted assertions that hold.
+    """
+
+    case: Case
+    request: Request
+    key: str
+    state: str = "missing"
+    reasons: list[str] = field(default_factory=list)
+    hint: str | None = None
+    in_vain: bool = False
+    score: float = 0.0
+
+    def settle(self, state: str, reason: str, hint: str | None = None) -> None:
+        """Say why this attempt brought nothing that could be graded."""
+        self.state, self.reasons, self.hint = state, [reason], hint
+
+    def miss(self, what: str, failure: ModelError | None) -> None:
+        """Say why there is nothing recorded."""
+        self.in_vain = failure is not None
+        why = f"was not given: {failure.message}" if failure else "is not recorded"
+        self.settle("missing", f"{what} {why}", failure.hint if failure else None)
+
+
+@dataclass(slots=True)
+class Unit:
+    """One prompt's run on one model.
+
+    Attributes:
+        recordings: shared by the units of one prompt.
+        wrong: what keeps the unit from being run at all.
+        failures: why a request brought no recording, by its key.
+    """
+
+    source: Source
+    prompt: Prompt
+    model: str
+    recordings: Recordings
+    attempts: list[Attempt] = field(default_factory=list)
+    wrong: list[Finding] = field(default_factory=list)
+    failures: dict[str, ModelError] = field(default_factory=dict)
+
+    @property
+    def proxy(self) -> bool:
+        """Whether this is another model than the prompt's own."""
+        return self.model != self.prompt.model
+
+    def assertions(self, case: Case) -> list[Json]:
+        """What must hold of the answer to a case: what the suite says of all, then its own."""
+        return [*self.source.suite.assertions, *case.assertions]
+
+    def verdicts(self, attempt: Attempt) -> Iterator[tuple[str, Request]]:
+        """The calls to judges that one recorded answer needs, each with its assertion's name.
+
+        Raises:
+            AssertionUseError: an assertion means nothing for this case; planning finds that out.
+        """
+        recording = self.recordings.get(attempt.key)
+        if recording is None or unusable(recording.response):
+            return
+        subject = Subject(recording.response.text, self.prompt, attempt.case, {})
+        for assertion in self.assertions(attempt.case):
+            name = next(key for key in assertion if key != "weight")
+            for request in requests([assertion], subject):
+                yield name, request
+
+
+def unusable(answer: Response) -> str | None:
+    """Why an answer is not one that can be graded, or None."""
+    if answer.finish in _CUT:
+        return _CUT[answer.finish]
+    return None if answer.text.strip() or answer.tool_calls else "the answer is empty"
+
+
+def grade(unit: Unit, attempt: Attempt) -> None:
+    """Set the state of an attempt from what is recorded, and from nothing else."""
+    recording = unit.recordings.get(attempt.key)
+    if recording is None:
+        if failure := unit.failures.get(attempt.key):
+            attempt.miss("the answer", failure)
+        return
+    text = recording.response.text
+    if reason := unusable(recording.response):
+        attempt.settle("error", reason)
+        return
+    said: dict[str, str] = {}
+    total = earned = 0.0
+    attempt.state = "passed"
+    try:
+        for name, request in unit.verdicts(attempt):
+            key = request.key()
+            verdict = unit.recordings.get(key)
+            if verdict is None:
+                attempt.miss(f"a judge's verdict ({name})", unit.failures.get(key))
+                return
+            said[key] = verdict.response.text
+        subject = Subject(text, unit.prompt, attempt.case, said)
+        for assertion in unit.assertions(attempt.case):
+            outcome = decide(assertion, subject)
+            total += weight(assertion)
+            earned += weight(assertion) * outcome.score
+            if not outcome.passed:
+                attempt.state = "failed"
+                attempt.reasons.append(outcome.message)
+    except AssertionUseError as error:
+        attempt.settle("error", error.message, error.hint)
+        return
+    attempt.score = earned / total if total else 1.0
