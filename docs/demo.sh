@@ -46,27 +46,34 @@ show onbook test
 say "3. Release them: one annotated tag for each prompt."
 show onbook release --push
 
-say "4. Edit a prompt: callers may now send one more plan."
-sed -i.bak 's/enum: \[free, team, enterprise\]/enum: [free, team, enterprise, trial]/' prompts/support/triage.prompt.yml
-rm prompts/support/triage.prompt.yml.bak
+say "4. Edit a prompt: callers may now say by which channel a ticket came."
+edit() {
+  python - "$1" "$2" <<'PY'
+import pathlib, sys
+path = pathlib.Path("prompts/support/triage.prompt.yml")
+text = path.read_text()
+assert text.count(sys.argv[1]) == 1, sys.argv[1]
+path.write_text(text.replace(sys.argv[1], sys.argv[2]))
+PY
+}
+edit '  required: [ticket]' '    channel: {type: string, default: mail}
+  required: [ticket]'
 show git diff --stat
 show onbook diff
 
-say "5. Had it needed a field that nobody sends yet, diff would say so."
+say "5. Had callers to send it, which nobody does yet, diff would say so."
 cp prompts/support/triage.prompt.yml "$work/kept"
-sed -i.bak 's/required: \[ticket\]/required: [ticket, plan]/' prompts/support/triage.prompt.yml
-rm prompts/support/triage.prompt.yml.bak
+edit 'required: [ticket]' 'required: [ticket, channel]'
 expect 1 onbook diff --fail-on major
 cp "$work/kept" prompts/support/triage.prompt.yml
 
 say "6. The answers still hold, because the model is sent the same: replay, commit, release."
 show onbook test support/triage
-show git commit --quiet --all --message "triage: accept trial plans"
+show git commit --quiet --all --message "triage: accept the channel of a ticket"
 show onbook release --push
 
 say "7. A change of wording is another request, so replay misses it, and that is never reported as fine."
-sed -i.bak 's/You sort support tickets\./You sort the support tickets of a small company./' prompts/support/triage.prompt.yml
-rm prompts/support/triage.prompt.yml.bak
+edit 'Sort the support ticket into' 'Sort the ticket of a customer into'
 printf '%s$ onbook test support/triage%s\n' "$cyan" "$off"
 code=0
 onbook test support/triage >"$work/out" || code=$?
@@ -96,7 +103,7 @@ import onbook
 book = onbook.open("git://127.0.0.1:$port/remote.git", lock="onbook.lock")
 prompt = book.get("support/triage", "^0.1")
 print(prompt.id, prompt.version)
-print(prompt.render(ticket="I was charged twice.", plan="trial")[-1]["content"])
+print(prompt.render(ticket="I was charged twice.", channel="chat")[-1]["content"])
 PY
 show cat app.py
 show python app.py

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from support.console import Person, person
 
 PROMPT = "prompts/support/triage.prompt.yml"

@@ -23,5 +23,5 @@ def test_the_demo_goes_through() -> None:
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for told in ("support/triage/v0.1.0", "support/triage/v0.1.1", "OD108", "OD102", '"tag_object"'):
+    for told in ("support/triage/v0.1.0", "support/triage/v0.1.1", "OD106", "OD101", '"tag_object"'):
         assert told in done.stdout

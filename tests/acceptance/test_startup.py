@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.console import ONBOOK, person
 
 HEAVY = {"litellm", "git", "jsonschema", "click", "jinja2", "yaml", "ruamel", "asyncio", "xllamacpp"}

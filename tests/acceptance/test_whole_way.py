@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
+
 from support.ask import need_local_model
 from support.console import Person, person
 from support.git import daemon
@@ -110,7 +112,7 @@ prompt = onbook.open({near!r}, lock="onbook.lock").get("support/triage", "^0.1")
 print(prompt.version, prompt.render(text="It came late.")[-1]["content"])
 """,
         )
-        assert "0.1.1 Summarise" in application._run(["python", "app.py"], 0)
+        assert "0.1.1 Summarise" in application._run([sys.executable, "app.py"], 0)
 
         # Somebody moves a tag: refused, with what was locked and what was found.
         author.git("tag", "--force", "--annotate", "--message", "moved", "support/triage/v0.1.0", "HEAD")

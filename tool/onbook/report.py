@@ -81,7 +81,7 @@ class Finding:
 
 def fingerprint(rule: str, path: str, message: str) -> str:
     """16 hex digits that name a finding: its rule, file and message, never its line."""
-    return hashlib.sha256("\0".join((rule, path, message)).encode()).hexdigest()[:16]
+    return hashlib.sha256("\0".join((rule, path, message)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
