@@ -1,4 +1,4 @@
-"""Bad input, as people bring it: each gets a clear error with its place and what to do, and the documented exit code."""
+"""Bad input, as people bring it: each gets a clear error, its place, what to do, and the documented exit code."""
 
 from __future__ import annotations
 
