@@ -138,7 +138,7 @@ def test_invalid_example_fails_where_it_says(path: Path) -> None:
 
 @pytest.mark.parametrize("path", examples("invalid"))
 def test_both_libraries_refuse_it_in_the_same_place(path: Path) -> None:
-    """jsonschema-rs decides and jsonschema explains: they must speak of the same mistake."""
+    """jsonschema-rs decides; an implementation of its own must come to the same verdict."""
     import jsonschema
 
     expected = EXPECTED.match(path.read_text("utf-8"))

@@ -42,7 +42,7 @@ def test_no_command_loads_what_only_models_or_remotes_need(tmp_path: Path, comma
     words = ["onbook", *command.split()]
     code = f"import sys; sys.argv = {words!r}; from onbook.cli import main\n"
     code += "try: main()\nexcept SystemExit as end: assert end.code == 0"
-    # jsonschema only explains failures, GitPython only talks to remotes, asyncio only asks models.
+    # jsonschema is only for tests, GitPython only talks to remotes, asyncio only asks models.
     found = imported(code, author.cwd) & {"litellm", "git", "jsonschema", "asyncio", "ruamel", "xllamacpp"}
     assert not found
 
