@@ -179,7 +179,8 @@ def test_what_is_endless_is_cut_and_said_to_be() -> None:
 
 
 PLUGIN = '''\
-from onbook.rules import Rule
+from onbook.rules import AcrossRule, Rule
+from onbook.rules.base import Hit
 
 
 class Crashing(Rule):
@@ -206,6 +207,28 @@ class Asked(Rule):
         from onbook.rules.base import hit_at
 
         yield hit_at(source, ("messages",), "here it is", key=True)
+
+
+class Twins(AcrossRule):
+    """Finds prompts of one text; crashes where the text says so, after what it found."""
+
+    id = "XX903"
+    slug = "twins"
+    default = False
+
+    def note(self, source):
+        if "no note" in source.document.text:
+            raise RuntimeError("nothing to note")
+        return None if "alone" in source.document.text else [source.path, source.document.text]
+
+    def across(self, notes):
+        seen = {}
+        for id, (path, text) in notes.items():
+            if text in seen:
+                yield id, Hit(f"this is the text of {seen[text]} again", path, 1)
+            if "no comparing" in text:
+                raise RuntimeError("nothing to compare")
+            seen[text] = id
 '''
 
 
@@ -217,7 +240,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: onbook-plugin-of-the-tests\nVersion: 1.0\n")
     module = "onbook_plugin_of_the_tests"
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\none = {module}:Crashing\ntwo = {module}:Asked\n")
+    (info / "entry_points.txt").write_text(
+        f"[{GROUP}]\none = {module}:Crashing\ntwo = {module}:Asked\nthree = {module}:Twins\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     all_rules.cache_clear()
     yield
@@ -245,6 +270,28 @@ def test_a_crash_cannot_be_waived() -> None:
 def test_a_rule_may_be_off_until_it_is_selected() -> None:
     assert rules(run(a=GOOD)) == []
     assert rules(run('lint = {select = ["XX902"]}', a=GOOD)) == ["XX902"]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_rule_may_compare_prompts() -> None:
+    select = 'lint = {select = ["XX903"]}'
+    alone = GOOD + "# alone\n"
+    report = run(select, a=GOOD, b=GOOD, c=alone, d=alone, e=GOOD)
+    assert [(check.prompt, [f.message for f in check.findings]) for check in report.checks if check.findings] == [
+        ("b", ["this is the text of a again"]),
+        ("e", ["this is the text of b again"]),
+    ]
+    assert rules(run(select, "b", a=GOOD, b=GOOD)) == []
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_comparing_rule_that_crashes_leaves_no_prompt_fine() -> None:
+    select = 'lint = {select = ["XX903"]}'
+    noted = run(select, a=GOOD, b=GOOD + "# no note\n", c=GOOD)
+    assert [check.status for check in noted.checks] == [Status.PASSED, Status.UNCHECKED, Status.FAILED]
+    compared = run(select, a=GOOD, b=GOOD + "# no comparing\n", c=GOOD + "# alone\n")
+    assert [check.status for check in compared.checks] == [Status.UNCHECKED, Status.UNCHECKED, Status.PASSED]
+    assert "nothing to compare" in compared.findings[0].message
 
 
 def test_rules_are_found_by_id_and_slug() -> None:

@@ -6,6 +6,6 @@ entry-point group ``onbook.rules``, never from a prompt file: an entry point nam
 
 from __future__ import annotations
 
-from onbook.rules.base import GROUP, Rule, all_rules, find_rule
+from onbook.rules.base import GROUP, AcrossRule, Rule, all_rules, find_rule
 
-__all__ = ["GROUP", "Rule", "all_rules", "find_rule"]
+__all__ = ["GROUP", "AcrossRule", "Rule", "all_rules", "find_rule"]

@@ -41,6 +41,10 @@ class Rule:
     Attributes:
         codes: problems of the readers that this rule reports; the default ``check`` does just that.
         default: whether the rule is on unless it is selected by name.
+        dated: whether the verdict depends on the day; what it found is then not remembered for another day.
+
+    A rule reads what the prompt's source and snapshot hold, its own code, and the day if it is ``dated``: lint
+    remembers what it found for as long as none of these has changed.
     """
 
     id: ClassVar[str]
@@ -48,6 +52,7 @@ class Rule:
     severity: ClassVar[Severity] = Severity.ERROR
     codes: ClassVar[frozenset[str]] = frozenset()
     default: ClassVar[bool] = True
+    dated: ClassVar[bool] = False
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Every place of one prompt, and of the files beside it, that breaks the rule."""
@@ -59,6 +64,22 @@ class Rule:
     def of(problem: Problem) -> Hit:
         """A reader's problem as a place that breaks the rule."""
         return Hit(problem.message, problem.path, problem.line, problem.column, problem.hint)
+
+
+class AcrossRule(Rule):
+    """A rule that compares prompts with each other.
+
+    It looks in two steps, so that lint can share out the first among processes and remember it: ``note`` sees one
+    prompt and keeps what the second step needs of it, ``across`` sees the notes of all prompts that are linted.
+    """
+
+    def note(self, source: Source) -> object:
+        """What ``across`` needs of one prompt: JSON data, as little as will do; None for a prompt to pass over."""
+        raise NotImplementedError
+
+    def across(self, notes: Mapping[str, object]) -> Iterator[tuple[str, Hit]]:
+        """Every place that breaks the rule, with the id of its prompt; the notes stand in the order of the ids."""
+        raise NotImplementedError
 
 
 def hit_at(source: Source, pointer: Pointer, message: str, *, key: bool = False, hint: str | None = None) -> Hit:
