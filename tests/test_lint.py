@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onbook.errors import UsageError
-from onbook.lint import MAX_TOLD, lint, selected
+from onbook.lint import MAX_TOLD, lint, look, selected
 from onbook.project import Catalog
 from onbook.report import Report, Severity, Status
 from onbook.rules import GROUP, all_rules, find_rule
@@ -73,6 +73,9 @@ def test_only_the_prompts_that_are_named() -> None:
         ('lint = {ignore = ["ON2"]}', []),
         ('lint = {select = ["ON1"]}', []),
         ('lint = {severity = {ON203 = "off"}}', ["ON204"]),
+        ('lint = {select = ["undeclared-variable"]}', ["ON203", "ON203"]),
+        ('lint = {ignore = ["undeclared-variable", "ON1"]}', ["ON204"]),
+        ('lint = {severity = {undeclared-variable = "off"}}', ["ON204"]),
     ],
 )
 def test_selection(config: str, found: list[str]) -> None:
@@ -85,7 +88,6 @@ def test_selection(config: str, found: list[str]) -> None:
         'lint = {select = ["ON205", "ON29"]}',
         'lint = {ignore = ["ON999"]}',
         'lint = {severity = {ON999 = "off"}}',
-        'waivers = [{rule = "ON999", until = 2027-03-01, reason = "x"}]',
     ],
 )
 def test_a_rule_that_does_not_exist_is_refused(config: str) -> None:
@@ -100,10 +102,10 @@ def test_severities() -> None:
     assert report.exit_code(strict=True) == 1
 
 
-def test_every_rule_is_on_by_default() -> None:
+def test_every_rule_is_on_by_default_that_does_not_say_otherwise() -> None:
     from onbook.project import Config
 
-    assert [rule.id for rule, _ in selected(Config())] == list(all_rules())
+    assert [rule.id for rule, _ in selected(Config())] == [rule.id for rule in all_rules().values() if rule.default]
 
 
 @pytest.mark.parametrize(
@@ -122,9 +124,31 @@ def test_waivers(waiver: str, waived: int) -> None:
     row = waiver.replace("{first}", first)
     report = run(f'waivers = [{{{row}, until = 2027-01-31, reason = "known"}}]', a=BAD)
     assert [finding.waived for finding in report.findings].count(True) == waived
-    assert len(report.findings) == 3
+    assert rules(report)[:3] == ["ON204", "ON203", "ON203"]
+    assert rules(report)[3:] == ([] if waived else ["ON123"])
     late = run(f'waivers = [{{{row}, until = 2027-01-30, reason = "known"}}]', a=BAD)
     assert not any(finding.waived for finding in late.findings)
+
+
+def test_unused_is_said_only_by_whoever_looked_at_everything() -> None:
+    waiver = 'waivers = [{{rule = "{}", until = 2027-03-01, reason = "x"}}]'
+    assert rules(run(waiver.format("ON110"), a=GOOD)) == ["ON123"]
+    assert rules(run(waiver.format("ON110"), "a", a=GOOD)) == []
+    assert rules(run(waiver.format("ON110") + '\nlint = {select = ["ON123", "ON203"]}', a=GOOD)) == []
+    assert rules(run(waiver.format("OD101"), a=GOOD)) == []
+    assert rules(run('waivers = [{rule = "ON110", until = 2020-03-01, reason = "x"}]', a=GOOD)) == ["ON122"]
+
+
+def test_what_is_raw_depends_on_no_day_and_no_waiver() -> None:
+    text = BAD + "# onbook: allow ON204 until 2027-01-30: x\n"
+    catalog = Catalog(files({"prompts/a.prompt.yml": "# onbook: allow ON203 until 2027-01-31: x\n" + text}))
+    raw = look(catalog.find("a"), [rule for rule, _ in selected(catalog.config)])
+    assert [rule for rule, _ in raw.hits] == ["ON203", "ON203", "ON204"]
+    assert [waiver.rule for waiver in raw.waivers] == ["ON203", "ON204"]
+    before, after = (lint(catalog, today=date(2027, month, 28)) for month in (1, 3))
+    assert [f.waived for f in before.findings if f.rule == "ON203"] == [True, True]
+    assert [f.waived for f in after.findings if f.rule == "ON203"] == [False, False]
+    assert sorted(set(rules(after)) - set(rules(before))) == ["ON122"]
 
 
 def test_what_is_waived_is_told_and_not_counted() -> None:
@@ -269,7 +293,10 @@ def test_a_crash_cannot_be_waived() -> None:
 @pytest.mark.usefixtures("plugin")
 def test_a_rule_may_be_off_until_it_is_selected() -> None:
     assert rules(run(a=GOOD)) == []
-    assert rules(run('lint = {select = ["XX902"]}', a=GOOD)) == ["XX902"]
+    for name in ("XX902", "only-when-asked"):
+        assert rules(run(f'lint = {{select = ["{name}"]}}', a=GOOD)) == ["XX902"]
+        assert rules(run(f'lint = {{severity = {{{name} = "info"}}}}', a=GOOD)) == ["XX902"]
+    assert rules(run('lint = {select = ["XX"]}', a=GOOD)) == []
 
 
 @pytest.mark.usefixtures("plugin")

@@ -11,9 +11,10 @@ from pathlib import Path
 import onbook
 from onbook.rules import all_rules
 
-READERS = ("formats", "project", "render", "testing")
+READERS = ("formats", "project", "render", "testing", "waivers", "rules/waivers")
 # What makes a problem, directly or by a detour; a code is the only argument of theirs that is spelt so.
 MAKERS = {"Problem", "TemplateProblem", "PlacedError", "Flaw", "note", "_report", "complain", "_take", "_RowError"}
+MAKERS |= {"problem"}
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
@@ -22,7 +23,8 @@ def emitted() -> set[str]:
     return {
         code
         for folder in READERS
-        for path in sorted((package / folder).rglob("*.py"))
+        for path in sorted([*(package / folder).rglob("*.py"), package / f"{folder}.py"])
+        if path.is_file()
         for code in _codes(ast.parse(path.read_text("utf-8")))
     }
 

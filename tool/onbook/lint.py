@@ -1,17 +1,21 @@
-"""Catalog -> findings. A rule that crashes is told as what could not be checked, never as nothing found."""
+"""Catalog -> findings. A rule that crashes is told as what could not be checked, never as nothing found.
+
+What :func:`look` says depends on files and rules alone. Severities, waivers and the day come after it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 
 from onbook.project import Catalog, Config, Source
-from onbook.project.config import Waiver
-from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.report import Check, Finding, Problem, Report, Severity, Status
 from onbook.rules import AcrossRule, Rule, all_rules, find_rule
 from onbook.rules.base import Hit, unreported
+from onbook.rules.waivers import unknown_rule, waivers_of
+from onbook.waivers import NOT_CHECKED, Waiver, apply, expired, unused
 
 MAX_TOLD = 1_000
 """Places of one prompt that one rule tells: more say nothing new, and a hostile file could ask for any number."""
@@ -27,6 +31,7 @@ class Looked:
         hits: every place, with the id of the rule that it breaks.
         unchecked: what could not be looked at.
         notes: by rule id, what a rule that compares prompts keeps of this one.
+        waivers: those that stand as comments in the prompt's files.
     """
 
     path: str
@@ -34,45 +39,67 @@ class Looked:
     hits: list[tuple[str, Hit]] = field(default_factory=list)
     unchecked: list[Hit] = field(default_factory=list)
     notes: dict[str, object] = field(default_factory=dict)
+    waivers: list[Waiver] = field(default_factory=list)
+
+
+_Rules = Mapping[str, tuple[Rule, Severity]]
 
 
 def lint(catalog: Catalog, ids: Iterable[str] = (), *, today: date | None = None) -> Report:
     """Look at prompts with every rule that the configuration selects.
 
     Args:
-        ids: the prompts to look at; none means all.
+        ids: the prompts to look at; none means all, and then the configuration's own waivers are looked at too.
         today: the day that waivers are measured against.
 
     Raises:
         UsageError: a prompt that is named does not exist, or the configuration names a rule that does not.
     """
     rules = selected(catalog.config)
-    day = today or date.today()
-    looked = {source.id: look(source, [rule for rule, _ in rules]) for source in catalog.select(ids)}
+    day, named = today or date.today(), tuple(ids)
+    looked = {source.id: look(source, [rule for rule, _ in rules]) for source in catalog.select(named)}
     _across(looked, [rule for rule, _ in rules if isinstance(rule, AcrossRule)])
     by_id = {rule.id: (rule, severity) for rule, severity in rules}
-    checks = [_judge(id, found, by_id, catalog.config, day) for id, found in looked.items()]
+    needed = set[int]()
+    checks = [_judge(id, found, by_id, catalog.config.waivers, day, needed) for id, found in looked.items()]
+    if not named:
+        complete = all(found.sound and not found.unchecked for found in looked.values())
+        if found := list(_of_configuration(catalog.config, by_id, day, needed, complete=complete)):
+            checks.append(Check.of("lint/configuration", _sorted(found)))
     return Report("lint", tuple(checks), head=catalog.snapshot.name)
 
 
 def selected(config: Config) -> list[tuple[Rule, Severity]]:
-    """The rules that are on, each with its severity; ``select`` and ``ignore`` take ids and beginnings of ids."""
+    """The rules that are on, each with its severity.
+
+    ``select`` and ``ignore`` take ids, names, and beginnings of ids: a beginning selects the rules that are on by
+    default. A severity other than ``off`` also turns a rule on, unless ``select`` says which are.
+
+    Raises:
+        UsageError: a rule is named that does not exist.
+    """
     for name in (*config.select, *config.ignore):
-        if not any(_named(rule, (name,)) for rule in all_rules().values()):
+        if not any(_begun(rule, (name,)) or rule.slug == name for rule in all_rules().values()):
             find_rule(name)
-    for name in (*config.severities, *(waiver.rule for waiver in config.waivers if waiver.rule)):
+    for name in config.severities:
         find_rule(name)
     found = []
     for rule in all_rules().values():
-        severity = config.severities.get(rule.id, config.severities.get(rule.slug, rule.severity))
-        wanted = _named(rule, config.select) if config.select else rule.default
-        if wanted and not _named(rule, config.ignore) and severity != "off":
-            found.append((rule, Severity(severity)))
+        set_to = config.severities.get(rule.id, config.severities.get(rule.slug))
+        wanted = rule.default or set_to is not None
+        if config.select:
+            wanted = _named(rule, config.select) or (rule.default and _begun(rule, config.select))
+        if wanted and not _begun(rule, config.ignore) and not _named(rule, config.ignore) and set_to != "off":
+            found.append((rule, Severity(set_to or rule.severity)))
     return found
 
 
 def _named(rule: Rule, names: tuple[str, ...]) -> bool:
-    return any(rule.id.startswith(name) or rule.slug == name for name in names)
+    return any(name in (rule.slug, rule.id, rule.id.lower()) for name in names)
+
+
+def _begun(rule: Rule, names: tuple[str, ...]) -> bool:
+    return any(rule.id.startswith(name.upper()) for name in names)
 
 
 def look(source: Source, rules: Iterable[Rule]) -> Looked:
@@ -87,6 +114,7 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
         except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
             looked.unchecked.append(_crashed(rule, source.path, error))
     looked.unchecked += [Rule.of(problem) for problem in unreported((*source.problems, *source.tests.problems))]
+    looked.waivers = waivers_of(source)[0]
     return looked
 
 
@@ -120,25 +148,55 @@ def _crashed(rule: Rule, path: str, error: Exception) -> Hit:
     return Hit(f"rule {rule.id} could not check this prompt: {type(error).__name__}: {error}", path)
 
 
-def _judge(id: str, looked: Looked, rules: Mapping[str, tuple[Rule, Severity]], config: Config, today: date) -> Check:
-    findings = [_finding(*rules[rule], hit) for rule, hit in looked.hits]
+def _judge(id: str, looked: Looked, rules: _Rules, shared: Sequence[Waiver], today: date, needed: set[int]) -> Check:
+    """The check of one prompt. The numbers of the shared waivers that it needs are added to ``needed``."""
+    own = [waiver for waiver in looked.waivers if unknown_rule(waiver) is None]
+    judged, used = apply((_finding(*rules[rule], hit) for rule, hit in looked.hits), (*shared, *own), today)
+    needed |= {number for number in used if number < len(shared)}
+    problems = expired(own, today)
+    if looked.sound and not looked.unchecked:
+        idle = (waiver for number, waiver in enumerate(own, len(shared)) if number not in used)
+        problems += unused(waiver for waiver in idle if waiver.until >= today and _looked_for(waiver, rules))
+    judged += _found(problems, rules)
     unchecked = [_unchecked(hit.message, hit.path, hit.line, hit.column) for hit in looked.unchecked]
-    if not looked.sound and not unchecked and not _failed(findings, config.waivers, today):
+    failed = any(finding.severity is Severity.ERROR and not finding.waived for finding in judged)
+    if not looked.sound and not unchecked and not failed:
         # The rule that would tell why is off, waived or a warning: even so, nothing was looked at.
         unchecked.append(_unchecked("this prompt cannot be read, so no rule could look at it", looked.path))
-    findings += unchecked
-    judged = [_waived(finding, config.waivers, today) for finding in _sorted(findings)]
-    check = Check.of(f"lint/{id}", judged, prompt=id)
+    check = Check.of(f"lint/{id}", _sorted([*judged, *unchecked]), prompt=id)
     return Check(check.id, Status.UNCHECKED, check.prompt, check.findings) if unchecked else check
 
 
+def _of_configuration(
+    config: Config, rules: _Rules, today: date, needed: set[int], *, complete: bool
+) -> Iterator[Finding]:
+    """What is wrong with the configuration's waivers, once every prompt was looked at."""
+    unknown = {number: problem for number, waiver in enumerate(config.waivers) if (problem := unknown_rule(waiver))}
+    known = {number: waiver for number, waiver in enumerate(config.waivers) if number not in unknown}
+    problems = [*config.faults, *unknown.values(), *expired(known.values(), today)]
+    if complete:
+        idle = (waiver for number, waiver in known.items() if number not in needed and waiver.until >= today)
+        problems += unused(waiver for waiver in idle if _looked_for(waiver, rules))
+    return _found(problems, rules)
+
+
+def _looked_for(waiver: Waiver, rules: _Rules) -> bool:
+    """Whether every rule that a waiver could speak of is on; the rules of diff never are, here."""
+    if waiver.rule is not None:
+        return any(waiver.rule in (rule.id, rule.slug) for rule, _ in rules.values())
+    return all(rule.id in rules for rule in all_rules().values() if rule.default)
+
+
+def _found(problems: Iterable[Problem], rules: _Rules) -> Iterator[Finding]:
+    """Problems as findings of the rules that name them, as far as these are on."""
+    for problem in problems:
+        for rule, severity in rules.values():
+            if problem.code in rule.codes:
+                yield _finding(rule, severity, Rule.of(problem))
+
+
 def _unchecked(message: str, path: str, line: int | None = None, column: int | None = None) -> Finding:
-    return Finding("ON000", "not-checked", Severity.ERROR, message, path, line, column)
-
-
-def _failed(findings: Iterable[Finding], waivers: tuple[Waiver, ...], today: date) -> bool:
-    judged = (_waived(finding, waivers, today) for finding in findings)
-    return any(finding.severity is Severity.ERROR and not finding.waived for finding in judged)
+    return Finding(NOT_CHECKED, "not-checked", Severity.ERROR, message, path, line, column)
 
 
 def _finding(rule: Rule, severity: Severity, hit: Hit) -> Finding:
@@ -147,14 +205,3 @@ def _finding(rule: Rule, severity: Severity, hit: Hit) -> Finding:
 
 def _sorted(findings: Iterable[Finding]) -> Iterator[Finding]:
     yield from sorted(findings, key=lambda f: (f.path or "", f.line or 0, f.column or 0, f.rule, f.message))
-
-
-def _waived(finding: Finding, waivers: tuple[Waiver, ...], today: date) -> Finding:
-    for waiver in waivers:
-        named = waiver.fingerprint == finding.fingerprint or waiver.rule in (finding.rule, finding.slug)
-        if named and waiver.path in (None, finding.path) and waiver.until >= today:
-            return Finding(
-                finding.rule, finding.slug, finding.severity, finding.message, finding.path, finding.line,
-                finding.column, finding.hint, finding.fingerprint, waived=True,
-            )  # fmt: skip
-    return finding

@@ -14,7 +14,7 @@ from onbook.project import Catalog
 @click.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @place_options
-@click.option("--select", multiple=True, metavar="RULE", help="Only these rules; an id, or the beginning of ids.")
+@click.option("--select", multiple=True, metavar="RULE", help="Only these rules: ids, names, or beginnings of ids.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @format_option
@@ -30,7 +30,12 @@ def command(
     """Find faults in prompts: those that are named, or all."""
     catalog = Catalog(snapshot(repository(), staged=staged, at=at))
     config = catalog.config
-    catalog.config = replace(config, select=select or config.select, ignore=(*config.ignore, *ignore))
+    catalog.config = replace(config, select=_names(select) or config.select, ignore=(*config.ignore, *_names(ignore)))
     report = lint(catalog, ids)
     print_report(report, format)
     return report.exit_code(strict=strict)
+
+
+def _names(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Rules as they are given on a command line: an option each, or several in one, with commas."""
+    return tuple(name for text in given for name in text.replace(",", " ").split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from onbook.formats.comments import Comment, comments
 from onbook.formats.compose import Pointer
 from onbook.formats.document import MAX_FILE_BYTES, Document, Mark, read_yaml
 from onbook.formats.edit import set_key
@@ -9,10 +10,12 @@ from onbook.formats.rows import Row, read_rows, write_json_line
 
 __all__ = [
     "MAX_FILE_BYTES",
+    "Comment",
     "Document",
     "Mark",
     "Pointer",
     "Row",
+    "comments",
     "read_rows",
     "read_yaml",
     "set_key",

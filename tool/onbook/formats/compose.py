@@ -7,7 +7,7 @@ Nothing here asks for more than the next event, and reading stops at MAX_DEPTH.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import yaml
@@ -112,6 +112,16 @@ def compose(text: str) -> Composed:
         words = " ".join(str(error).split())[:200]
         composer.flaws.append(Flaw("yaml-syntax", 0, f"not YAML: {words}"))
     return Composed(data, composer.starts, composer.flaws, sound)
+
+
+def events(text: str) -> Iterator[Any]:
+    """The parser's events of a text that :func:`compose` found sound.
+
+    Raises:
+        yaml.YAMLError: it is not sound.
+    """
+    found: Iterator[Any] = yaml.parse(text, Loader=_Loader)
+    return found
 
 
 def places(composed: Composed) -> dict[Pointer, Place]:

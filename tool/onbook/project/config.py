@@ -12,25 +12,11 @@ from datetime import date, time
 from onbook.errors import UsageError
 from onbook.project.shapes import contract, meant
 from onbook.repo import Snapshot
+from onbook.report import Problem
+from onbook.waivers import Waiver
 
 FILE = "onbook.toml"
 PYPROJECT = "pyproject.toml"
-
-
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """A finding that is known and accepted until a day, for a reason.
-
-    Attributes:
-        rule: a rule's id or slug; fingerprint: of one finding. One of the two is set.
-        path: only findings in this file, or None.
-    """
-
-    reason: str
-    until: date
-    rule: str | None = None
-    fingerprint: str | None = None
-    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +30,7 @@ class Config:
         readers: ``tolerant`` or ``strict``: how the readers of an answer take a property they do not know.
         gates: which kinds of trouble block a release.
         severities: rule id or slug -> ``error``, ``warning``, ``info`` or ``off``.
+        faults: waivers that are none (``bad-waiver``): lint tells them, and they waive nothing.
     """
 
     prompts: str = "prompts"
@@ -56,6 +43,7 @@ class Config:
     severities: Mapping[str, str] = field(default_factory=dict)
     gates: Mapping[str, bool] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+    faults: tuple[Problem, ...] = ()
 
     @staticmethod
     def load(snapshot: Snapshot) -> Config:
@@ -72,12 +60,12 @@ class Config:
                 f"onbook is configured twice, in {FILE} and in [tool.onbook] of {PYPROJECT}", hint="keep one of the two"
             )
         if own is not None:
-            return _config(own, FILE)
+            return _config(own, FILE, snapshot)
         if shared is None:
             return Config()
         if not isinstance(shared, Mapping):
             raise UsageError("tool.onbook must be a table", place=PYPROJECT, hint="write [tool.onbook] on its own line")
-        return _config(shared, f"{PYPROJECT} [tool.onbook]")
+        return _config(shared, PYPROJECT, snapshot)
 
     def gate(self, name: str) -> bool:
         """Whether a kind of trouble blocks a release. Only what cannot be decided does not, unless asked to."""
@@ -102,17 +90,27 @@ _SAVE = "save the file as UTF-8"
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
-def _config(data: Mapping[str, object], place: str) -> Config:
+def _config(data: Mapping[str, object], file: str, snapshot: Snapshot) -> Config:
+    place = file if file == FILE else f"{file} [tool.onbook]"
     # TOML dates become texts, as JSON Schema knows them.
     plain = _plain(data)
     assert isinstance(plain, dict)
     schema = contract("config")
+    lines, bad = _waiver_lines(snapshot, file), dict[int, Problem]()
     for violation in schema.violations(plain):
         where = ".".join(map(str, violation.pointer))
         message, hint = violation.message, None
         if violation.keyword == "additionalProperties":
             message = f"unknown key {', '.join(map(repr, violation.names))}"
             hint = meant(schema, violation, violation.names[0])
+        number = violation.pointer[1] if violation.pointer[:1] == ("waivers",) and len(violation.pointer) > 1 else None
+        if isinstance(number, int):
+            # A waiver that is none waives nothing: lint tells it, and no other verb need stop for it.
+            inner = "".join(f"{key}: " for key in violation.pointer[2:])
+            message = f"this waiver is none: {inner}{message}"
+            hint = hint or 'write rule = "ON203", until = 2027-03-01 and reason = "..."'
+            bad.setdefault(number, Problem("bad-waiver", message, file, lines.get(number), hint=hint))
+            continue
         raise UsageError(message, place=f"{place}: {where}" if where else place, hint=hint)
     lint = _table(plain, "lint")
     return Config(
@@ -125,17 +123,34 @@ def _config(data: Mapping[str, object], place: str) -> Config:
         ignore=_texts(lint.get("ignore")),
         severities={key: str(value) for key, value in _table(lint, "severity").items()},
         gates={key: bool(value) for key, value in _table(plain, "gates").items()},
-        waivers=tuple(_waiver(row) for row in _rows(plain.get("waivers"))),
+        waivers=tuple(
+            _waiver(row, file, lines.get(number))
+            for number, row in enumerate(_rows(plain.get("waivers")))
+            if number not in bad
+        ),
+        faults=tuple(bad.values()),
     )
 
 
-def _waiver(row: Mapping[str, object]) -> Waiver:
+_TABLE = re.compile(r"[ \t]*\[\[[ \t]*(?:tool[ \t]*\.[ \t]*onbook[ \t]*\.[ \t]*)?waivers[ \t]*\]\]")
+
+
+def _waiver_lines(snapshot: Snapshot, file: str) -> dict[int, int]:
+    """The line of each waiver, where each is a table of its own; TOML's reader does not tell."""
+    lines = snapshot.read(file).decode("utf-8-sig", "replace").split("\n")
+    return dict(enumerate(number for number, line in enumerate(lines, 1) if _TABLE.match(line)))
+
+
+def _waiver(row: Mapping[str, object], file: str, line: int | None) -> Waiver:
+    path = _text(row.get("path"))
     return Waiver(
         reason=str(row["reason"]),
         until=date.fromisoformat(str(row["until"])),
         rule=_text(row.get("rule")),
         fingerprint=_text(row.get("fingerprint")),
-        path=_text(row.get("path")),
+        path=path.rstrip("/") if path else None,
+        file=file,
+        line=line,
     )
 
 
@@ -155,7 +170,7 @@ def _table(data: Mapping[str, object], key: str) -> Mapping[str, object]:
 
 
 def _rows(value: object) -> list[Mapping[str, object]]:
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+    return [row if isinstance(row, Mapping) else {} for row in value] if isinstance(value, list) else []
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -101,7 +101,9 @@ def _summary(report: Report, style: _Style) -> str:
     unchecked = sum(1 for check in report.checks if check.status is Status.UNCHECKED)
     words += [f"{unchecked} could not be checked"] if unchecked else []
     told = ", ".join(words) or "nothing found"
-    return style(f"{_count(len(report.checks), 'prompt')}: {told}", _STATUS[report.status])
+    return style(
+        f"{_count(sum(check.prompt is not None for check in report.checks), 'prompt')}: {told}", _STATUS[report.status]
+    )
 
 
 def _diff(report: Report, style: _Style) -> Iterator[str]:

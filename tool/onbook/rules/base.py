@@ -16,7 +16,13 @@ from onbook.report import Problem, Severity
 
 GROUP = "onbook.rules"
 
-_THEMES = ("structure", "variables", "contracts", "safety")
+# Modules of rules; the hundreds of an id tell the theme, and a theme may have several modules.
+_MODULES = (
+    *("structure", "waivers"),
+    "variables",
+    "contracts",
+    "safety",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +112,8 @@ def hit_in(source: Source, pointer: Pointer, line: int, column: int, message: st
 def all_rules() -> Mapping[str, Rule]:
     """All rules by id, the built-in ones and those that installed packages add, sorted."""
     found: list[Rule] = []
-    for theme in _THEMES:
-        module = import_module(f"onbook.rules.{theme}")
+    for name in _MODULES:
+        module = import_module(f"onbook.rules.{name}")
         found += [rule() for rule in module.RULES]
     found += [point.load()() for point in metadata.entry_points(group=GROUP)]
     return {rule.id: rule for rule in sorted(found, key=lambda rule: rule.id)}
