@@ -9,7 +9,7 @@ import pytest
 from onbook import resources
 from onbook.contract import Contract
 from onbook.report import Check, Finding, Report, Severity
-from onbook.reporters import REPORTERS
+from onbook.reporters import FORMATS, reporter
 from onbook.reporters.json import write_json
 from support.console import Person, person
 from support.git import Repo, bare_remote
@@ -124,4 +124,4 @@ def test_texts_come_back_as_they_were_and_nothing_in_them_steers_a_terminal() ->
 
 
 def test_the_formats_of_the_command_line() -> None:
-    assert set(REPORTERS) == {"terminal", "json"}
+    assert {format: reporter(format).__name__ for format in FORMATS} == {name: f"write_{name}" for name in FORMATS}

@@ -11,31 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.report import Check, Finding, Report, Severity
 from onbook.reporters.terminal import write_terminal
 from support.console import ONBOOK, person
+from support.reports import REPORTS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-
-
-def _finding(row: dict[str, Any]) -> Finding:
-    return Finding(**{**row, "severity": Severity(row["severity"])})
-
-
-def _report(row: dict[str, Any]) -> Report:
-    checks = (
-        Check(check["id"], Status(check["status"]), check["prompt"], tuple(map(_finding, check["findings"])))
-        for check in row.get("checks", ())
-    )
-    return Report(row["verb"], tuple(checks), data=row.get("data", {}))
-
-
-REPORTS = {
-    name: _report(row)
-    for name, row in yaml.safe_load(Path(__file__).with_name("reports.yml").read_text("utf-8")).items()
-}
 
 
 @pytest.mark.parametrize("name", list(REPORTS))
@@ -48,7 +30,7 @@ def test_snapshots(name: str) -> None:
 
 
 def test_there_is_no_snapshot_of_nothing() -> None:
-    assert {path.stem for path in SNAPSHOTS.iterdir()} == set(REPORTS)
+    assert {path.stem for path in SNAPSHOTS.glob("*.txt")} == set(REPORTS)
 
 
 @pytest.mark.parametrize("name", list(REPORTS))

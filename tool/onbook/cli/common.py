@@ -16,10 +16,9 @@ from onbook.prompt import Prompt
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, Index, WorkTree
 from onbook.report import Report
+from onbook.reporters import FORMATS, reporter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-FORMATS = ("terminal", "json")
 
 
 def format_option(command: Command) -> Command:
@@ -113,9 +112,7 @@ def _typed(prompt: Prompt, name: str, value: str) -> object:
 
 def print_report(report: Report, format: str) -> None:
     """Write a report to standard output, in colour where a person looks on."""
-    from onbook.reporters import REPORTERS
-
-    click.echo(REPORTERS[format](report, color_wanted()), nl=False, color=True)
+    click.echo(reporter(format)(report, color_wanted()), nl=False, color=True)
 
 
 def color_wanted() -> bool:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib import import_module
 
 from onbook.report import Report
-from onbook.reporters.json import write_json
-from onbook.reporters.terminal import write_terminal
 
 Reporter = Callable[[Report, bool], str]
 
-REPORTERS: Mapping[str, Reporter] = {"terminal": write_terminal, "json": write_json}
+FORMATS = ("terminal", "json", "github", "sarif", "junit")
+"""The module of each format; its function is called ``write_<format>``."""
 
-__all__ = ["REPORTERS", "Reporter"]
+
+def reporter(format: str) -> Reporter:
+    """The reporter of one of ``FORMATS``. Only its module is imported: most runs write one format."""
+    found: Reporter = getattr(import_module(f"onbook.reporters.{format}"), f"write_{format}")
+    return found
+
+
+__all__ = ["FORMATS", "Reporter", "reporter"]

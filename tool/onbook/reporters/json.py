@@ -19,6 +19,11 @@ def write_json(report: Report, color: bool = False) -> str:
         "checks": [asdict(check) for check in report.checks],
         "data": report.data,
     }
+    return dump(data)
+
+
+def dump(data: object) -> str:
+    """JSON for machines that a person may look at: readable, and nothing in it steers a terminal."""
     text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
