@@ -1,4 +1,4 @@
-"""Lint rules: one class a rule, one theme a file; a rule's docstring is its documentation.
+"""Lint rules: one class a rule, one theme a file or several; a rule's docstring is its documentation.
 
 Themes: ON1xx structure, ON2xx variables and templates, ON3xx contracts, ON4xx safety. Plug-ins come through the
 entry-point group ``onbook.rules``, never from a prompt file: an entry point names a class of the shape :class:`Rule`.

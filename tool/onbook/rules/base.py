@@ -18,8 +18,8 @@ GROUP = "onbook.rules"
 
 # Modules of rules; the hundreds of an id tell the theme, and a theme may have several modules.
 _MODULES = (
-    *("structure", "waivers"),
-    "variables",
+    *("files", "roles", "gold", "waivers"),
+    *("templates", "variables", "values"),
     "contracts",
     "safety",
 )

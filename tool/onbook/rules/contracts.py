@@ -9,7 +9,7 @@ from onbook.contract import Contract, ContractError
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule, hit_at
-from onbook.rules.variables import in_example
+from onbook.rules.values import in_example
 
 
 class InvalidSchema(Rule):

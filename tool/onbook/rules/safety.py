@@ -15,8 +15,8 @@ from onbook.render.template import pieces
 from onbook.render.types import normal_newlines
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
+from onbook.rules.declared import resolve
 from onbook.rules.texts import Text, messages, partial, texts
-from onbook.rules.variables import resolve
 
 if TYPE_CHECKING:
     from jinja2 import nodes

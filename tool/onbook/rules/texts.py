@@ -12,6 +12,9 @@ from onbook.render import Template, analyse
 from onbook.report import Severity
 from onbook.rules.base import Hit, hit_in
 
+# Of the simple format, where everything but a variable is literal: told, and rendered all the same.
+LITERAL = frozenset({"spaced-placeholder", "jinja-in-simple", "unclosed-variable"})
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -91,3 +94,14 @@ def reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
             if found and (use.name, inner) not in seen:
                 seen.add((use.name, inner))
                 waiting.append((found, inner))
+
+
+def broken(source: Source) -> bool:
+    """Whether some text cannot be read or rendered, which other rules tell."""
+    fatal = (
+        problem
+        for text in texts(source)
+        for problem in text.template.problems
+        if not (text.template_format == "simple" and problem.code in LITERAL)
+    )
+    return bool(source.problems) or any(fatal)

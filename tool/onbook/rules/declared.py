@@ -1,0 +1,84 @@
+"""The names that a contract declares, wherever in its schema."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+Json = Mapping[str, object]
+
+
+@dataclass(slots=True)
+class Declared:
+    """The names that a contract declares, wherever in the schema: beside ``$ref``, in ``allOf`` and its like.
+
+    Attributes:
+        names: to the older names that are accepted for each.
+        open: whether it says that other names are accepted too, or could not be followed.
+    """
+
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    open: bool = False
+
+    @staticmethod
+    def of(inputs: Json) -> Declared:
+        found = Declared()
+        found._add(inputs, inputs, set())
+        return found
+
+    def _add(self, schema: object, root: Json, followed: set[str]) -> None:
+        if not isinstance(schema, Mapping):
+            return
+        properties = schema.get("properties")
+        for name, part in properties.items() if isinstance(properties, Mapping) else ():
+            aliases = part.get("x-aliases") if isinstance(part, Mapping) else None
+            self.names[name] = tuple(map(str, aliases)) if isinstance(aliases, list) else self.names.get(name, ())
+        if any(schema.get(key, False) is not False for key in ("additionalProperties", "unevaluatedProperties")):
+            self.open = True
+        if schema.get("patternProperties"):
+            self.open = True
+        reference = schema.get("$ref")
+        if isinstance(reference, str) and reference not in followed:
+            followed.add(reference)
+            target = resolve(reference, root)
+            self.open = self.open or target is None
+            self._add(target, root, followed)
+        for part in _parts(schema):
+            self._add(part, root, followed)
+
+    def hint(self, name: str) -> str:
+        """What to do about a name that is not declared."""
+        for current, aliases in self.names.items():
+            if name in aliases:
+                return f"{name!r} is an older name of {current!r}: write {current!r}"
+        near = difflib.get_close_matches(name, self.names, n=1)
+        if near:
+            return f"did you mean {near[0]!r}?"
+        return f"declare it under inputs/properties; declared are {', '.join(self.names) or 'none'}"
+
+
+def _parts(schema: Json) -> Iterable[object]:
+    for key in ("allOf", "anyOf", "oneOf"):
+        part = schema.get(key)
+        yield from part if isinstance(part, list) else ()
+    for key in ("if", "then", "else"):
+        yield schema.get(key)
+    dependent = schema.get("dependentSchemas")
+    yield from dependent.values() if isinstance(dependent, Mapping) else ()
+
+
+def resolve(reference: str, root: Json) -> object:
+    """What a local reference (``#/$defs/x``) stands for; None if it is of another kind or leads nowhere."""
+    if not reference.startswith("#/"):
+        return root if reference == "#" else None
+    found: object = root
+    for step in reference[2:].split("/"):
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, Mapping):
+            found = found.get(name)
+        elif isinstance(found, list) and name.isdigit() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            return None
+    return found
