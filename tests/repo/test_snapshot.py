@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,7 +46,88 @@ def agree(repo: Repo, folder: str = "prompts") -> dict[str, tuple[str, bytes]]:
             assert entry
             assert entry.mode == mode
             assert not entry.is_regular or snapshot.read(path) == data
+    # And what stands there is told alike, before it is read and after.
+    for path in commit:
+        assert len({snapshot.identity(path) for snapshot in three(repo)}) == 1, path
     return commit
+
+
+def test_an_identity_is_that_of_the_bytes_that_are_read(repo: Repo) -> None:
+    repo.commit({f"prompts/{name}": f"text {name}" for name in ("a", "b", "c", "gone", "same", "trusted")})
+    repo.git("update-index", "--assume-unchanged", "prompts/trusted")
+    before = WorkTree(Repository.discover(repo.path))
+    known = {path: before.identity(path) for path in before.entries("prompts")}
+    repo.write("prompts/b", "text B")  # of the same size, within the same second as the index
+    repo.write("prompts/trusted", "text TRUSTED")
+    repo.write("prompts/new", "new")
+    repo.write("prompts/same", "other")
+    repo.write("prompts/same", "text same")
+    (repo.path / "prompts/c").chmod(0o755)
+    (repo.path / "prompts/gone").unlink()
+    after = WorkTree(Repository.discover(repo.path))
+    found = {path: after.identity(path) for path in [*known, "prompts/new"]}
+    assert found["prompts/gone"] == ""
+    changed = {path for path in found if found[path] != known.get(path)}
+    assert changed == {f"prompts/{name}" for name in ("b", "c", "gone", "new", "trusted")}
+    for path, identity in found.items():
+        entry = after.entry(path)
+        assert entry is None or identity == after.identity_of(entry, after.read(path))
+
+
+@pytest.mark.parametrize("format", ["sha1", "sha256"])
+def test_an_identity_is_gits_own(tmp_path: Path, format: str) -> None:
+    repo = new_repo(tmp_path / format, f"--object-format={format}")
+    repo.commit({"prompts/a": "a", "prompts/b": "b"})
+    repo.write("prompts/b", "changed")
+    blob = repo.blob(b"changed")
+    tree = WorkTree(Repository.discover(repo.path))
+    tree.entries("prompts")
+    assert tree.identity("prompts/b") == f"100644 {blob}"
+    repo.git("add", "--all")
+    assert Index(Repository.discover(repo.path)).identity("prompts/b") == f"100644 {blob}"
+
+
+def test_what_a_link_leads_to_has_no_identity_here(repo: Repo, tmp_path: Path) -> None:
+    repo.commit({"prompts/sub/a": "a", "prompts/b": "b"})
+    (repo.path / "prompts/sub").rename(tmp_path / "moved")
+    (repo.path / "prompts/sub").symlink_to(tmp_path / "moved")
+    tree = WorkTree(Repository.discover(repo.path))
+    assert tree.identity("prompts/sub/a") == ""
+    assert tree.identity("prompts/sub") == SYMLINK
+
+
+def test_a_file_that_something_else_replaced_is_not_waited_for(repo: Repo) -> None:
+    repo.commit({"prompts/a": "a", "prompts/b": "b"})
+    tree = WorkTree(Repository.discover(repo.path))
+    tree.entries("prompts")
+    (repo.path / "prompts/a").unlink()
+    os.mkfifo(repo.path / "prompts/a")
+    (repo.path / "prompts/b").unlink()
+    for path in ("prompts/a", "prompts/b"):
+        with pytest.raises(SnapshotError) as caught:
+            tree.read(path)
+        assert "cannot be read" in caught.value.message
+
+
+def test_a_child_process_has_pipes_of_its_own(repo: Repo) -> None:
+    repo.commit({f"prompts/{number}": f"text {number}" for number in range(200)})
+    done = subprocess.run([sys.executable, "-c", FORKING], cwd=repo.path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+FORKING = """
+import os, pathlib
+from onbook.repo import Repository
+from onbook.repo.snapshot import Commit
+commit = Commit(Repository.discover(pathlib.Path.cwd()), "HEAD")
+assert commit.read("prompts/0") == b"text 0"
+child = os.fork()
+wrong = any(commit.read(f"prompts/{number}") != f"text {number}".encode() for number in range(200))
+if not child:
+    os._exit(wrong)
+assert os.waitpid(child, 0)[1] == 0 and not wrong
+assert commit.read("prompts/1") == b"text 1"
+"""
 
 
 def test_plain_files_modes_and_odd_names(repo: Repo) -> None:

@@ -174,16 +174,24 @@ class _Loader:
         function = _mapping(tool.get("function"))
         if "parameters" not in function:
             return tool
-        bundled = bundler.bundle(function["parameters"], self.path, (*at, "function", "parameters"))
+        bundled = self._joined(bundler, function["parameters"], (*at, "function", "parameters"))
         return {**tool, "function": {**function, "parameters": bundled}}
 
     def _bundled(self, bundler: Bundler, schema: object, at: Pointer) -> object:
         """A schema with its references in it, known to be one; faults are reported once."""
         before = len(self.problems)
-        bundled = bundler.bundle(schema, self.path, at)
+        bundled = self._joined(bundler, schema, at)
         if len(self.problems) == before:
             self._compile(bundled, at)
         return bundled
+
+    def _joined(self, bundler: Bundler, schema: object, at: Pointer) -> object:
+        # A key of the file cannot be $ref where neither these letters nor an escape for them stand in its text. What
+        # stands in it as a text of JSON may be nested deeper than the file, so it is always walked.
+        text = self.document.text if self.document else "$ref"
+        if "$ref" in text or "\\" in text or at[0] == "jsonSchema":
+            return bundler.bundle(schema, self.path, at)
+        return schema
 
     def _compile(self, schema: object, at: Pointer) -> None:
         try:

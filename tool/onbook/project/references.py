@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from onbook.formats import MAX_FILE_BYTES, Pointer, read_yaml
@@ -156,7 +157,7 @@ class Bundler:
                 wrong = f"no readable YAML at {problems[0].place}: {problems[0].message}"
             else:
                 try:
-                    return read_json(raw)
+                    return _shared_json(raw)
                 except (ValueError, RecursionError) as error:
                     wrong = f"no readable JSON: {error}"
         self.complain("ref-syntax", f"$ref to {path!r}: {wrong}", where.at)
@@ -171,6 +172,12 @@ class Bundler:
             name = f"{stem}{number}"
         self._taken.add(name)
         return name
+
+
+@lru_cache(maxsize=256)
+def _shared_json(raw: bytes) -> object:
+    """What many prompts refer to is read once; nobody changes it, for a bundle is a copy."""
+    return read_json(raw)
 
 
 def read_json(text: str | bytes) -> object:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from onbook.render.scan import RESERVED, scan
 from onbook.render.types import Places, Template, TemplateProblem, Use, normal_newlines
 
 MAX_TEMPLATE = 256 * 1024  # characters of one template
 MAX_PROBLEMS = 20  # of one kind in one template: the rest says nothing new
-
-# Names that mean something else to jinja2 than a variable.
-RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "else", "elif", "self", "loop"})
-RESERVED |= {"true", "false", "none", "True", "False", "None"}
 
 
 # A text as literal pieces and uses of variables: all there is in the simple format, and in most jinja2 templates.
@@ -36,6 +33,8 @@ def analyse(text: str, template_format: str) -> Template:
 def _analyse(text: str, template_format: str) -> Template:
     found = pieces(text, template_format)
     if found is None:
+        if (proved := scan(normal_newlines(text))) is not None:
+            return proved
         from onbook.render.syntax import check
 
         return check(text).template

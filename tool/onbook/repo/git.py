@@ -232,6 +232,10 @@ class Repository:
         self._objects.close()
 
 
+# Processes of a parent, in its children: kept, because forgetting one would warn that nobody waited for it.
+_ABANDONED: list[subprocess.Popen[bytes] | None] = []
+
+
 class Objects:
     """One long-lived ``git cat-file --batch``: starting git costs more than reading most objects does."""
 
@@ -239,6 +243,7 @@ class Objects:
         self._root = root
         self._env = env
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
 
     def read(self, name: str) -> tuple[str, bytes] | None:
         """An object's type and bytes, or None if it is not here."""
@@ -259,6 +264,10 @@ class Objects:
         return head[1].decode(), data
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._owner != os.getpid():
+            # After a fork the pipes are the parent's: two processes that ask through one get each other's answers.
+            _ABANDONED.append(self._process)
+            self._process, self._owner = None, os.getpid()
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen(
@@ -275,7 +284,7 @@ class Objects:
 
     def close(self) -> None:
         """End the process; it starts again when needed."""
-        if self._process is None:
+        if self._process is None or self._owner != os.getpid():
             return
         process, self._process = self._process, None
         for pipe in (process.stdin, process.stdout):

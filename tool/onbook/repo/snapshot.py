@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import stat
 from abc import ABC, abstractmethod
@@ -60,6 +62,27 @@ class Snapshot(ABC):
         """The same place as it stands now; what cannot change is returned as it is."""
         return self
 
+    def identity(self, path: str) -> str | None:
+        """What stands at a path, as a short text that differs where mode or bytes do; empty where nothing stands.
+
+        None where it cannot be told. It is told without reading the file where git knows it.
+        """
+        entry = self.entry(path)
+        if entry is None:
+            return ""
+        if not entry.is_regular:
+            return entry.mode
+        if entry.blob:
+            return f"{entry.mode} {entry.blob}"
+        try:
+            return self.identity_of(entry, self.read(path))
+        except SnapshotError:
+            return None
+
+    def identity_of(self, entry: Entry, raw: bytes) -> str:
+        """The identity of a regular file with these bytes."""
+        return f"{entry.mode} {blob_id(raw)}"
+
     def read(self, path: str) -> bytes:
         """The bytes of a file, as git stores them.
 
@@ -78,6 +101,11 @@ class Snapshot(ABC):
             kind = {SYMLINK: "a symbolic link", SUBMODULE: "a submodule"}.get(entry.mode, "no regular file")
             raise SnapshotError(f"this is {kind}, and only regular files are read", place=path)
         return self._read(entry)
+
+
+def blob_id(raw: bytes, algorithm: str = "sha1") -> str:
+    """The id that git gives to a blob with these bytes, in a repository of this object format."""
+    return hashlib.new(algorithm, b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
 
 
 class Files(Snapshot):
@@ -104,6 +132,10 @@ class _Listed(Snapshot):
         self.repo = repo
         self._trees: dict[str, dict[str, Entry]] = {}
         self._single: dict[str, Entry | None] = {}
+        self._algorithm = "sha1"
+
+    def identity_of(self, entry: Entry, raw: bytes) -> str:
+        return f"{entry.mode} {blob_id(raw, self._algorithm)}"
 
     @abstractmethod
     def _list(self, folder: str) -> Iterable[Entry]:
@@ -121,7 +153,7 @@ class _Listed(Snapshot):
 
     def entry(self, path: str) -> Entry | None:
         for folder, tree in self._trees.items():
-            if _below(path, folder):
+            if path.startswith(f"{folder}/") or not folder:
                 return tree.get(path)
         if path not in self._single:
             self._single[path] = self._find(path)
@@ -187,6 +219,9 @@ class Index(_Listed):
         return [entry for entry in found if entry.path not in intended]
 
     def _find(self, path: str) -> Entry | None:
+        if parent := path.rpartition("/")[0]:
+            # Schemas stand side by side, and starting git costs more than listing their folder does.
+            return self.entries(parent).get(path)
         return next((entry for entry in self._list(path) if entry.path == path), None) if path else None
 
     def _intended(self) -> frozenset[str]:
@@ -207,43 +242,72 @@ class WorkTree(_Listed):
         if repo.bare:
             raise UsageError("there is no work tree here", hint="name a commit with --at")
         super().__init__(repo)
+        self._top = f"{repo.root}{os.sep}"
         self._inside: dict[str, bool] = {}
+        self._clean: dict[str, str] = {}
         self._conversion = Conversion(repo)
 
     def again(self) -> Snapshot:
         return WorkTree(self.repo)
 
+    def identity(self, path: str) -> str | None:
+        entry = self.entry(path)
+        if entry is not None and (blob := self._clean.get(path)):
+            return f"{entry.mode} {blob}"
+        return super().identity(path)
+
     def _list(self, folder: str) -> Iterable[Entry]:
-        kinds = ["--cached", "--others", "--exclude-standard"]
-        out = self.repo.git("ls-files", "-z", "-t", "-s", "--full-name", *kinds, "--", folder or ".")
-        found = {}
+        # Git compares the files' times and sizes with its index, and their bytes where these cannot tell; what it does
+        # not list as modified has the blob of the index, and its mode.
+        kinds = ["--cached", "--others", "--modified", "--exclude-standard"]
+        out = self.repo.git("ls-files", "-z", "-v", "-s", "--full-name", *kinds, "--", folder or ".")
+        tags: dict[str, str] = {}
+        indexed: dict[str, Entry] = {}
         for record in records(out):
             tag, rest = record[0], record[2:]
-            listed = None if tag == "?" else _index_entry(rest)[0]
-            path = listed.path if listed else rest
-            if entry := self._on_disk(path, listed):
-                found[path] = entry
-            elif listed and tag == "S":
-                found[path] = listed
-        return (found[path] for path in sorted(found))
+            if tag == "?":
+                tags.setdefault(rest, tag)
+                continue
+            meta, path = rest.split("\t", 1)
+            tags[path] = tag if path not in tags else "C"
+            if path not in indexed:
+                mode, blob, _ = meta.split(" ")
+                indexed[path] = Entry(path, mode, blob)
+        found = (self._listed(path, tag, indexed.get(path)) for path, tag in sorted(tags.items()))
+        return [entry for entry in found if entry]
+
+    def _listed(self, path: str, tag: str, indexed: Entry | None) -> Entry | None:
+        if indexed and tag == "H" and self._is_inside(path):
+            if indexed.is_regular:
+                self._algorithm = "sha256" if len(indexed.blob) == 64 else "sha1"
+                self._clean[path] = indexed.blob
+            return Entry(path, indexed.mode)
+        if entry := self._on_disk(path, indexed):
+            return entry
+        return indexed if indexed and tag.upper() == "S" else None
 
     def _find(self, path: str) -> Entry | None:
         if not path or self._on_disk(path, None) is None:
             return None
+        if parent := path.rpartition("/")[0]:
+            return self.entries(parent).get(path)
         return next((entry for entry in self._list(path) if entry.path == path), None)
 
-    def _on_disk(self, path: str, listed: Entry | None) -> Entry | None:
-        parent, _, name = path.rpartition("/")
+    def _is_inside(self, path: str) -> bool:
+        parent = path.rpartition("/")[0]
         if parent not in self._inside:
             # A link on the way would lead out of the repository, where nothing is versioned.
             real = os.path.realpath(self.repo.root)
             expected = os.path.join(real, parent) if parent else real
-            self._inside[parent] = os.path.realpath(self.repo.root / parent) == expected
+            self._inside[parent] = os.path.realpath(self._top + parent) == expected
+        return self._inside[parent]
+
+    def _on_disk(self, path: str, listed: Entry | None) -> Entry | None:
         try:
-            mode = (self.repo.root / path).lstat().st_mode
+            mode = os.lstat(self._top + path).st_mode
         except (OSError, ValueError):
             return None
-        if not name or not self._inside[parent]:
+        if path.endswith("/") or not self._is_inside(path):
             return None
         if stat.S_ISREG(mode):
             return Entry(path, self._mode(mode, listed))
@@ -266,7 +330,7 @@ class WorkTree(_Listed):
         if entry.blob:
             return super()._read(entry)
         try:
-            raw = (self.repo.root / entry.path).read_bytes()
+            raw = _bytes_of(self._top + entry.path)
         except OSError as error:
             raise SnapshotError(f"cannot be read: {error.strerror}", place=entry.path) from None
         if b"\r" not in raw and not self._conversion.concerns(entry.path, self._neighbours):
@@ -284,6 +348,16 @@ class WorkTree(_Listed):
         return [path]
 
 
+def _bytes_of(path: str) -> bytes:
+    """The bytes of a file that was a regular one when it was listed; what took its place since is not waited for."""
+    descriptor = os.open(path, _READING)
+    with open(descriptor, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file any more")
+        return file.read()
+
+
+_READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLDER = "040000"
 _EMPTY_BLOBS = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
