@@ -245,7 +245,7 @@ class Twins(AcrossRule):
             raise RuntimeError("nothing to note")
         return None if "alone" in source.document.text else [source.path, source.document.text]
 
-    def across(self, notes):
+    def across(self, notes, today):
         seen = {}
         for id, (path, text) in notes.items():
             if text in seen:

@@ -50,7 +50,7 @@ def lint(catalog: Catalog, ids: Iterable[str] = (), *, today: date | None = None
 
     Args:
         ids: the prompts to look at; none means all, and then the configuration's own waivers are looked at too.
-        today: the day that waivers are measured against.
+        today: the day that waivers, and rules that look at dates, are measured against.
 
     Raises:
         UsageError: a prompt that is named does not exist, or the configuration names a rule that does not.
@@ -58,7 +58,7 @@ def lint(catalog: Catalog, ids: Iterable[str] = (), *, today: date | None = None
     rules = selected(catalog.config)
     day, named = today or date.today(), tuple(ids)
     looked = {source.id: look(source, [rule for rule, _ in rules]) for source in catalog.select(named)}
-    _across(looked, [rule for rule, _ in rules if isinstance(rule, AcrossRule)])
+    _across(looked, [rule for rule, _ in rules if isinstance(rule, AcrossRule)], day)
     by_id = {rule.id: (rule, severity) for rule, severity in rules}
     needed = set[int]()
     checks = [_judge(id, found, by_id, catalog.config.waivers, day, needed) for id, found in looked.items()]
@@ -118,13 +118,13 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
     return looked
 
 
-def _across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule]) -> None:
+def _across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: date) -> None:
     """Let rules that compare prompts look at their notes, and add what they found to the prompts."""
     for rule in rules:
         noted = {id: found.notes[rule.id] for id, found in looked.items() if rule.id in found.notes}
         told: dict[str, list[Hit]] = {}
         try:
-            for id, hit in rule.across(noted):
+            for id, hit in rule.across(noted, today):
                 told.setdefault(id, []).append(hit)
             for id, hits in told.items():
                 found = looked[id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib import import_module, metadata
 from typing import ClassVar
@@ -47,10 +48,9 @@ class Rule:
     Attributes:
         codes: problems of the readers that this rule reports; the default ``check`` does just that.
         default: whether the rule is on unless it is selected by name.
-        dated: whether the verdict depends on the day; what it found is then not remembered for another day.
 
-    A rule reads what the prompt's source and snapshot hold, its own code, and the day if it is ``dated``: lint
-    remembers what it found for as long as none of these has changed.
+    A rule reads what the prompt's source and snapshot hold, and its own code: lint remembers what it found for as long
+    as none of these has changed. A rule whose verdict depends on the day is an :class:`AcrossRule`.
     """
 
     id: ClassVar[str]
@@ -58,7 +58,6 @@ class Rule:
     severity: ClassVar[Severity] = Severity.ERROR
     codes: ClassVar[frozenset[str]] = frozenset()
     default: ClassVar[bool] = True
-    dated: ClassVar[bool] = False
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Every place of one prompt, and of the files beside it, that breaks the rule."""
@@ -73,7 +72,7 @@ class Rule:
 
 
 class AcrossRule(Rule):
-    """A rule that compares prompts with each other.
+    """A rule that compares prompts with each other, or with the day.
 
     It looks in two steps, so that lint can share out the first among processes and remember it: ``note`` sees one
     prompt and keeps what the second step needs of it, ``across`` sees the notes of all prompts that are linted.
@@ -83,7 +82,7 @@ class AcrossRule(Rule):
         """What ``across`` needs of one prompt: JSON data, as little as will do; None for a prompt to pass over."""
         raise NotImplementedError
 
-    def across(self, notes: Mapping[str, object]) -> Iterator[tuple[str, Hit]]:
+    def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Every place that breaks the rule, with the id of its prompt; the notes stand in the order of the ids."""
         raise NotImplementedError
 
