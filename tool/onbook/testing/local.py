@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -76,6 +77,7 @@ def require(*packages: str) -> None:
     raise OnbookError(f"{names} {verb} not installed", hint="Run:\n  " + "\n  ".join(commands))
 
 
+@cache
 def engine() -> str:
     """The engine and its version, as recordings name it."""
     import importlib.metadata

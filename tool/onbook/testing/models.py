@@ -12,22 +12,28 @@ import hashlib
 import json
 import math
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from functools import cache
+from typing import Any, cast
 
 from onbook.errors import OnbookError, UsageError
 from onbook.testing import local
+from onbook.testing.failures import failure_of, leaked, secrets
+from onbook.testing.limits import Limits, Meter
 
-# Sends of one request in all, and the seconds that each may take: a reasoning model may well think for minutes.
+# Sends of one request in all, the seconds that each may take (a reasoning model may well think for minutes), and the
+# seconds for all of them and the waits between them. There is no other layer of retries that could multiply these.
 SENDS = 5
 TIMEOUT_S = 300.0
+TOTAL_S = 900.0
 # The wait before the second send, doubled each time; a provider that asks for more than the longest wait is given up.
 BACKOFF_S = 0.5
 LONGEST_WAIT_S = 60.0
+# A longer answer is an error and never cut: a recording is the whole answer. One line of the file holds it escaped.
+MAX_ANSWER_BYTES = 256 * 1024
 
 # What else litellm takes as an argument (`api_base`, `extra_headers`, `mock_response`) is not for a prompt file to say:
 # it could send the key elsewhere.
@@ -109,6 +115,10 @@ class ModelError(OnbookError):
     """A call that brought no usable answer: which model, why, and what to do. Never holds a credential."""
 
 
+class NotAskedError(ModelError):
+    """A request that was not sent, or not sent again, because the run ended before: a limit, or an interruption."""
+
+
 def ask(request: Request) -> Response:
     """Ask one model once.
 
@@ -131,13 +141,15 @@ def ask(request: Request) -> Response:
 async def ask_all(
     requests: Iterable[Request],
     *,
-    concurrency: int = 8,
+    concurrency: int | None = None,
+    meter: Meter | None = None,
     on_answer: Callable[[Request, Response], None],
     on_error: Callable[[Request, ModelError], None],
 ) -> None:
     """Ask for every request; each is told to one of the two functions as soon as it is settled.
 
-    The local model is asked one request at a time, whatever ``concurrency`` is.
+    Each provider has a queue of its own; the local model is asked one request at a time, whatever ``concurrency`` is.
+    Once the meter refuses, what was not sent is settled by a :class:`NotAskedError`.
 
     Raises:
         UsageError: a ``local/`` model that is not known.
@@ -145,22 +157,25 @@ async def ask_all(
     """
     import asyncio
 
-    near: list[Request] = []
-    far: list[Request] = []
+    meter = meter or Meter(Limits(concurrency=concurrency or Limits().concurrency))
+    queues: dict[str, list[Request]] = {}
     for request in requests:
-        (near if local.is_local(request.model) else far).append(request)
-    if not near and not far:
+        provider = local.PREFIX if local.is_local(request.model) else request.model.partition("/")[0]
+        queues.setdefault(provider, []).append(request)
+    if not queues:
         return
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(local.serve()) if near else None
+        url = stack.enter_context(local.serve()) if local.PREFIX in queues else None
         stack.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", module=r"(litellm|pydantic)\b")
         litellm = _litellm()
+        known = secrets()
 
         async def work(queue: Iterator[Request], url: str | None) -> None:
             for request in queue:
                 try:
-                    response = await _ask(litellm, request, url)
+                    response = await _ask(litellm, request, url, meter)
+                    _check(request, response, known)
                 except ModelError as error:
                     on_error(request, error)
                 else:
@@ -168,10 +183,11 @@ async def ask_all(
 
         try:
             async with asyncio.TaskGroup() as group:
-                for waiting, width, address in ((near, 1, url), (far, concurrency, None)):
+                for provider, waiting in queues.items():
+                    near = provider == local.PREFIX
                     queue = iter(waiting)
-                    for _ in range(min(width, len(waiting))):
-                        group.create_task(work(queue, address))
+                    for _ in range(min(1 if near else meter.limits.concurrency, len(waiting))):
+                        group.create_task(work(queue, url if near else None))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None  # what on_answer or on_error raised
         finally:
@@ -196,29 +212,72 @@ def _litellm() -> Any:
     return litellm
 
 
-async def _ask(litellm: Any, request: Request, url: str | None) -> Response:
+async def _ask(litellm: Any, request: Request, url: str | None, meter: Meter) -> Response:
     import asyncio
     import random
 
     arguments = _arguments(request, url)
+    if meter.limits.max_cost is not None and not url and not _has_price(litellm, request.model):
+        raise NotAskedError(
+            f"{request.model}: no price is known, so --max-cost cannot be held",
+            hint="Bound the run by --max-calls instead.",
+        )
+    began = time.monotonic()
+    cause = ""
     for sends in range(1, SENDS + 1):
+        if refusal := meter.refuses():
+            raise NotAskedError(refusal + (f" after {cause}" if cause else ""), hint=_RESUME)
+        # The first send always has its whole time.
+        timeout_s = min(TIMEOUT_S, max(TOTAL_S - (time.monotonic() - began), 0.001))
         try:
             # litellm's own timeout may start again with every byte that trickles in.
-            async with asyncio.timeout(TIMEOUT_S + 1):
+            async with asyncio.timeout(timeout_s + 1):
+                meter.sent()
                 started = time.perf_counter()
-                answer = await litellm.acompletion(**arguments)
+                answer = await litellm.acompletion(**arguments, timeout=timeout_s)
                 latency_ms = round((time.perf_counter() - started) * 1000)
-            return _response(litellm, request, answer, latency_ms)
+            response = _response(litellm, request, answer, latency_ms)
+            meter.paid(response.cost)
+            return response
         except ModelError:
             raise
         except Exception as error:
-            failure = _failure(litellm, request.model, error)
+            failure = failure_of(litellm, request.model, error, timeout_s=timeout_s, longest_wait_s=LONGEST_WAIT_S)
+            cause = failure.cause
             wait = max(failure.asked_wait_s, random.uniform(0.5, 1) * BACKOFF_S * 2 ** (sends - 1))  # noqa: S311
-            if not failure.passing or sends == SENDS or wait > LONGEST_WAIT_S:
+            late = time.monotonic() - began + wait >= TOTAL_S
+            if not failure.passing or sends == SENDS or wait > LONGEST_WAIT_S or late:
                 times = f" (sent {sends} times)" if sends > 1 else ""
-                raise ModelError(f"{request.model}: {failure.cause}{times}", hint=failure.hint) from None
+                raise ModelError(f"{request.model}: {cause}{times}", hint=failure.hint) from None
         await asyncio.sleep(wait)
     raise AssertionError("unreachable")
+
+
+_RESUME = "Run the same command again: what was answered is kept, and only the rest is asked for."
+
+
+def _check(request: Request, response: Response, secrets: Mapping[str, str]) -> None:
+    """Raises ModelError for an answer that must not be recorded."""
+    texts = [response.text, json.dumps(response.tool_calls, ensure_ascii=False)]
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    if size > MAX_ANSWER_BYTES:
+        raise ModelError(
+            f"{request.model}: the answer has {size:,} bytes; at most {MAX_ANSWER_BYTES:,} are kept",
+            hint="Ask for less, or set maxCompletionTokens.",
+        )
+    if name := leaked(texts, secrets):
+        raise ModelError(
+            f"{request.model}: the answer holds the value of the environment variable {name}, so it is not kept",
+            hint="Find out how the credential came into the prompt or its inputs, and replace the credential.",
+        )
+
+
+def _has_price(litellm: Any, model: str) -> bool:
+    try:
+        litellm.cost_per_token(model=model, prompt_tokens=1, completion_tokens=1)
+    except Exception:  # whatever it raises for a model that it has no price for
+        return False
+    return True
 
 
 def _arguments(request: Request, url: str | None) -> dict[str, object]:
@@ -234,7 +293,7 @@ def _arguments(request: Request, url: str | None) -> dict[str, object]:
     arguments: dict[str, Any] = {name: plain[name] for name in parts if name in plain}
     arguments |= cast(dict[str, object], plain.get("parameters", {}))
     # With tools, litellm 1.106.2 looks for a gateway of its own and fails where the package mcp is missing.
-    arguments |= {"timeout": TIMEOUT_S, "num_retries": 0, "max_retries": 0, "_skip_mcp_handler": True}
+    arguments |= {"num_retries": 0, "max_retries": 0, "_skip_mcp_handler": True}
     if url:
         import urllib.request
 
@@ -251,8 +310,6 @@ def _response(litellm: Any, request: Request, answer: Any, latency_ms: int) -> R
             f"{request.model}: the answer holds no choice",
             hint="Ask again; if it stays so, what stands behind the model's address does not speak OpenAI's protocol.",
         )
-    import importlib.metadata
-
     choice = answer.choices[0]
     calls = choice.message.tool_calls or ()
     usage = getattr(answer, "usage", None)
@@ -274,78 +331,15 @@ def _response(litellm: Any, request: Request, answer: Any, latency_ms: int) -> R
         usage={name: int(getattr(usage, name, 0) or 0) for name in ("prompt_tokens", "completion_tokens")},
         latency_ms=latency_ms,
         cost=cost,
-        engine=local.engine() if near else f"litellm {importlib.metadata.version('litellm')}",
+        engine=local.engine() if near else _engine(),
     )
 
 
-class _Failure(NamedTuple):
-    """Why a send failed, what to do, whether it may pass, and the seconds that the provider asks to wait."""
+@cache
+def _engine() -> str:
+    import importlib.metadata
 
-    cause: str
-    hint: str
-    passing: bool = False
-    asked_wait_s: float = 0.0
-
-
-def _failure(litellm: Any, model: str, error: Exception) -> _Failure:
-    cause = _cause(error)
-    status = getattr(error, "status_code", None) or 400
-    body = getattr(error, "body", None)
-    # litellm reports some keys that are not set as 500, and any exception of its own.
-    missing = [] if local.is_local(model) else litellm.validate_environment(model)["missing_keys"]
-    if isinstance(error, TimeoutError | litellm.Timeout):
-        hint = "Ask again, or allow shorter answers (maxCompletionTokens)."
-        failure = _Failure(f"no answer within {TIMEOUT_S:g} s", hint, passing=True)
-    elif missing and re.search(r"(?i)credential|api.?key|environment variable|unauthori", cause):
-        failure = _Failure(cause, f"Set {' / '.join(missing)} in the environment.")
-    elif re.search("No module named|pip install", cause):
-        failure = _Failure(cause, "Install what litellm needs for this provider.")
-    elif isinstance(error, litellm.UnsupportedParamsError):
-        failure = _Failure(cause, "Take what is not supported out of the prompt's modelParameters.")
-    elif isinstance(body, Mapping) and body.get("code") == "insufficient_quota":
-        failure = _Failure(cause, "The account's quota is used up: waiting does not help.")
-    elif status in (408, 429) or status >= 500:
-        wait = _asked_wait(getattr(error, "litellm_response_headers", None) or {})
-        if wait > LONGEST_WAIT_S:
-            cause += f"; the provider asks to wait {wait:.0f} s"
-        failure = _Failure(cause, "Ask again later: what was answered is kept.", True, wait)
-    elif status in (401, 403):
-        name = f"{model.partition('/')[0].upper()}_API_KEY"
-        where = f"in the environment variable {name}" if name in os.environ else "that the provider is given"
-        failure = _Failure(cause, f"Check the key {where}, and what the account may do.")
-    else:
-        hint = "Check the model's name (provider/model), and the prompt's modelParameters, responseFormat and tools."
-        failure = _Failure(cause, hint)
-    return failure
-
-
-def _asked_wait(headers: Mapping[str, str]) -> float:
-    """Seconds that a ``Retry-After`` header asks for: a number or an HTTP date (RFC 9110, 10.2.3)."""
-    import email.utils
-    from datetime import UTC, datetime
-
-    value = str(headers.get("retry-after") or headers.get("Retry-After") or "")
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(value))
-    with contextlib.suppress(ValueError, TypeError):
-        return max(0.0, (email.utils.parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    return 0.0
-
-
-def _cause(error: Exception) -> str:
-    """One line of what went wrong, without litellm's prefixes and advice, and without anything secret."""
-    text = str(error).partition("Traceback (most recent call last)")[0].partition("To drop ")[0]
-    text = re.sub(r"^(?:litellm\.)?(?:\w+(?:Error|Exception)\b(?: - |: | ))+|^\w+Exception - ", "", text.strip())
-    text = re.sub(r"^(?:\w+\.)?\w+(?:Error|Exception): ", "", text)
-    text = re.sub(r"^\w+Exception - ", "", text)
-    for name, value in os.environ.items():
-        if re.search(r"(?i)key|token|secret|password|credential", name) and len(value) >= 6:
-            text = text.replace(value, "***")
-    text = re.sub(r"(?i)\b(sk-|bearer )[\w.*~+/=-]+", r"\1***", text)
-    text = re.sub(r"(?i)([?&](?:api[-_]?)?(?:key|token)=)[^&\s'\"]+", r"\1***", text)
-    text = re.sub(r"//[^/\s@]+@", "//***@", text)
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return (text[:300] + "...") if len(text) > 300 else text or type(error).__name__
+    return f"litellm {importlib.metadata.version('litellm')}"
 
 
 def _plain(value: object) -> object:
