@@ -1,9 +1,9 @@
-"""Runs onbook.testing.runner.run with record=True in a process of its own: litellm leaves sockets behind at exit.
+"""Runs onbook.testing.runner.record in a process of its own: litellm leaves sockets behind at exit.
 
 As a script it reads one JSON object from standard input: {"rounds": [...], "root": ..., "announce": bool}. A round is
 {"write": {path: text}, "record": bool, "below": folder}.
-Each round writes files below the root, runs all prompts there, and brings {"report": ..., "progress": [[n, of], ...],
-"files": {path: text}}. "announce" tells a line for each answer as it comes.
+Each round writes files below the root, runs all prompts there, and brings {"report": ..., "files": {path: text},
+"progress": [[arrived, failed, of], ...]}. "announce" tells a line for each answer as it comes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def _main() -> None:
     from onbook.repo import Files
     from onbook.reporters.json import write_json
     from onbook.testing import models
-    from onbook.testing.runner import run
+    from onbook.testing.asking import Standing
+    from onbook.testing.judging import report_of
+    from onbook.testing.runner import record, replay
 
     models.BACKOFF_S = 0.01
     asked = json.load(sys.stdin)
@@ -67,14 +69,15 @@ def _main() -> None:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text, "utf-8")
         catalog = Catalog(Files({path: text.encode() for path, text in _files(root)}))
-        progress: list[tuple[int, int]] = []
+        progress: list[tuple[int, ...]] = []
 
-        def tell(arrived: int, of: int, into: list[tuple[int, int]] = progress) -> None:
-            into.append((arrived, of))
+        def tell(standing: Standing, into: list[tuple[int, ...]] = progress) -> None:
+            into.append((standing.arrived, standing.failed, standing.wanted))
             if asked["announce"]:
-                print(arrived, flush=True)  # noqa: T201
+                print(standing.arrived, flush=True)  # noqa: T201
 
-        report = run(catalog.select(()), record=one.get("record", True), root=root, progress=tell)
+        sources = catalog.select(())
+        report = report_of(record(sources, root, progress=tell) if one.get("record", True) else replay(sources))
         outcomes.append({"report": json.loads(write_json(report)), "progress": progress, "files": dict(_files(root))})
     print(json.dumps(outcomes))  # noqa: T201
 

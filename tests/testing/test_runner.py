@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,8 +18,10 @@ from onbook.contract import Contract
 from onbook.project import Source
 from onbook.report import Report
 from onbook.reporters.json import write_json
+from onbook.testing.judging import report_of
 from onbook.testing.models import Request, Response
 from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.runner import record as ask_missing
 from onbook.testing.runner import request_for, run, summary
 from support import record
 from support.openai_server import HANG, OpenAIServer, Received, Reply, answer, failure
@@ -188,7 +189,7 @@ def test_a_case_is_as_good_as_the_worst_of_its_repeats() -> None:
         rows.append(row)
     report = run([source({**files, RECORDINGS: lines(*rows)})])
     assert counts(report) == {"passed": 1, "failed": 1, "xfailed": 1}
-    assert told(report) == [("case-failed", f'case \'y\' on {MODEL}, repeat 2: expected "a" in "b"')]
+    assert told(report) == [("case-failed", f'case \'y\' on {MODEL}, 1 of 3 repeats failed (2): expected "a" in "b"')]
     assert one(report)["cases"] == 3
 
 
@@ -297,7 +298,7 @@ def test_what_means_nothing_is_unchecked_before_any_call(
     files: dict[str, str | bytes], place: tuple[str, int | None], says: str, tmp_path: Path
 ) -> None:
     # Recording would ask at once; a proof that it does not is that litellm is not even imported.
-    report = run([source(files)], record=True, root=tmp_path)
+    report = report_of(ask_missing([source(files)], tmp_path))
     assert (report.status, report.exit_code()) == ("unchecked", 3)
     assert "litellm" not in sys.modules
     assert summary(report) == "not run"
@@ -456,7 +457,7 @@ def test_recording_from_end_to_end(tmp_path: Path) -> None:
     kept, before, last = (outcomes[number]["files"][RECORDINGS].encode() for number in (0, 2, 9))
 
     # 0: duplicated requests of two cases are asked once; a failure leaves the others recorded and is told.
-    assert outcomes[0]["progress"][-1] == [4, 4]
+    assert outcomes[0]["progress"][-1] == [2, 2, 4]
     assert (row(outcomes[0])["passed"], row(outcomes[0])["missing"]) == (3, 2)
     assert outcomes[0]["report"]["status"] == "unchecked"
     findings = outcomes[0]["report"]["checks"][0]["findings"]
@@ -468,23 +469,23 @@ def test_recording_from_end_to_end(tmp_path: Path) -> None:
     assert [line.case for line in Recordings.read(kept, RECORDINGS)] == ["alpha", "delta"]
 
     # 1, 2, 3: an unchanged key is never rewritten, and with nothing missing nothing is asked.
-    assert outcomes[1]["progress"][-1] == [2, 2]
+    assert outcomes[1]["progress"][-1] == [2, 0, 2]
     assert row(outcomes[1])["passed"] == 5
     assert outcomes[2]["progress"] == []
     assert row(outcomes[2]) == row(outcomes[3])
     assert set(kept.splitlines()) <= set(before.splitlines())
 
     # 4: alpha asks something else now; the answer that stands under its name is the twin's still.
-    assert outcomes[4]["progress"][-1] == [1, 1]
+    assert outcomes[4]["progress"][-1] == [1, 0, 1]
     assert row(outcomes[4])["passed"] == 3
     assert (outcomes[5]["progress"], row(outcomes[5])["passed"]) == ([], 3)
 
     # 6: a newer answer replaces the stale one of the same case; those of cases that are gone stay.
     assert row(outcomes[6])["passed"] == 2
     # 7, 8: a judge is recorded and replayed; 9: its verdict is replaced with the answer.
-    assert outcomes[7]["progress"] == [[0, 1], [1, 1]]
+    assert outcomes[7]["progress"] == [[0, 0, 1], [1, 0, 1]]
     assert row(outcomes[7])["passed"] == row(outcomes[8])["passed"] == 1
-    assert outcomes[9]["progress"] == [[0, 1], [1, 1], [0, 1], [1, 1]]
+    assert outcomes[9]["progress"] == [[0, 0, 1], [1, 0, 1], [1, 0, 2], [2, 0, 2]]
     left = [(line.case, line.assertion) for line in Recordings.read(last, RECORDINGS)]
     assert left == [
         ("alpha", None), ("alpha", "evaluator"), ("broken", None), ("delta", None), ("halved", None)
@@ -509,8 +510,14 @@ def test_an_interruption_keeps_what_arrived(tmp_path: Path) -> None:
         while process.stdout.readline().strip() != "2":
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-    assert process.returncode == (-signal.SIGINT if os.name == "posix" else 1)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    (outcome,) = json.loads(out.splitlines()[-1])
+    assert (row(outcome)["passed"], row(outcome)["missing"], row(outcome)["not_run"]) == (2, 1, 1)
+    assert outcome["report"]["status"] == "unchecked"
+    (finding,) = outcome["report"]["checks"][0]["findings"]
+    assert finding["slug"] == "not-run"
+    assert finding["message"] == f"1 case was not run on {MODEL} ('hang'): the run was interrupted"
     found = Recordings.read((tmp_path / RECORDINGS).read_bytes(), RECORDINGS)
     assert found.problems == []
     assert [line.case for line in found] == ["a", "b"]

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Ask the model once and print its answer.",
     "diff": "Tell what changes mean, and which version they need.",
     "test": "Run the cases of prompts, by replay or recording.",
+    "merge": "Put the reports of shards together.",
     "release": "Tag what changed since its last release.",
     "log": "List the releases of a prompt.",
     "fetch": "Fetch a released prompt by its tag, verified.",

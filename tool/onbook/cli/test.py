@@ -2,40 +2,135 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 
 import click
 
-from onbook.cli.common import format_option, place_options, print_report, repository, snapshot
+from onbook.cli.common import format_option, note, place_options, print_report, repository, snapshot
+from onbook.cli.progress import Bar
 from onbook.errors import UsageError
-from onbook.project import Catalog
-from onbook.testing.runner import run
+from onbook.project import Catalog, Source
+from onbook.repo import Repository
+from onbook.repo.snapshot import Commit
+from onbook.report import Report
+from onbook.testing import lastrun
+from onbook.testing.asking import INTERRUPTED
+from onbook.testing.limits import CONCURRENCY, Limits, Meter
+from onbook.testing.results import UnitResult
+from onbook.testing.runner import live as ask_anew
+from onbook.testing.runner import prune as drop_orphans
+from onbook.testing.runner import record as ask_missing
+from onbook.testing.runner import replay, report_of
+from onbook.testing.selection import Selection, Shard, changed_since
+from onbook.testing.shards import sharded
 
 
 @click.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="Only cases with this tag, or one of these.")
+@click.option("--case", "cases", metavar="ID", multiple=True, help="Only the case of this id, or of these.")
+@click.option("--changed-since", "since", metavar="REV", help="Only prompts that changed since a revision.")
+@click.option("--failed", is_flag=True, help="Only the cases that failed last time.")
+@click.option("--shard", metavar="I/N", help="Only the i-th of n parts; `onbook merge` puts their reports together.")
 @click.option("--record", is_flag=True, help="Ask the models for answers that are not recorded, and record them.")
+@click.option("--prune", is_flag=True, help="Drop recordings that no case asks for any more.")
+@click.option("--live", is_flag=True, help="Ask for every answer anew and compare; recordings are not touched.")
+@click.option("--max-cost", metavar="USD", type=click.FloatRange(min=0, min_open=True), help="Spend no more than this.")
+@click.option("--max-calls", metavar="N", type=click.IntRange(min=1), help="Send no more than this, in all.")
+@click.option(
+    "--concurrency",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=CONCURRENCY,
+    show_default=True,
+    help="Requests under way at one provider.",
+)
 @place_options
 @format_option
-def command(ids: tuple[str, ...], record: bool, staged: bool, at: str | None, format: str) -> int:
-    """Run the cases of prompts. Answers are replayed from recordings: no key, no network, no cost."""
-    if record and (staged or at):
-        raise UsageError("--record writes beside the prompts of the work tree, so --staged and --at make no sense")
+def command(
+    ids: tuple[str, ...],
+    tags: tuple[str, ...],
+    cases: tuple[str, ...],
+    since: str | None,
+    failed: bool,
+    shard: str | None,
+    record: bool,
+    prune: bool,
+    live: bool,
+    max_cost: float | None,
+    max_calls: int | None,
+    concurrency: int,
+    staged: bool,
+    at: str | None,
+    format: str,
+) -> int:
+    """Run the cases of prompts. Answers are replayed from recordings: no key, no network, no cost.
+
+    --record asks only for what is missing. Ctrl-C, a limit or a crash at any moment keeps every answer that has
+    arrived, and the same command asks for the rest.
+    """
+    if (record or prune) and (staged or at):
+        what = "--record" if record else "--prune"
+        raise UsageError(f"{what} writes beside the prompts of the work tree, so --staged and --at make no sense")
+    if live and (record or prune):
+        raise UsageError("--live touches no recording, so --record and --prune make no sense with it")
+    if not (record or live) and (max_cost is not None or max_calls is not None):
+        raise UsageError("nothing is asked in a replay", hint="--max-cost and --max-calls go with --record or --live")
     repo = repository()
+    selection = Selection(cases or None, tags or None, _failed(repo) if failed else None, _shard(shard))
+    if prune and selection.narrows:
+        raise UsageError("--prune looks at all cases of a prompt, so name prompts and not cases")
     catalog = Catalog(snapshot(repo, staged=staged, at=at))
-    report = run(
-        catalog.select(ids),
-        record=record,
-        root=repo.root if record else None,
-        progress=_progress if record else None,
-        head=catalog.snapshot.name,
-    )
+    sources = _sources(repo, catalog, ids, since, selection)
+    meter = Meter(Limits(concurrency, max_calls, max_cost))
+    bar = Bar()
+    if record:
+        results = ask_missing(sources, repo.root, selection=selection, meter=meter, progress=bar)
+        bar.done("recorded")
+    elif live:
+        results = ask_anew(sources, selection=selection, meter=meter, progress=bar)
+        bar.done("asked for")
+    else:
+        results = list(replay(sources, selection))
+    if prune:
+        catalog = Catalog(snapshot(repo))
+        for path, count in drop_orphans([catalog.find(source.id) for source in sources], repo.root).items():
+            note(f"dropped {count} from {path}")
+    report = _report(results, selection, catalog.snapshot.name, detail=format == "json")
     print_report(report, format)
+    if not at:
+        with contextlib.suppress(OSError):  # a git directory that cannot be written keeps nobody from testing
+            lastrun.remember(repo, results)
+    if meter.stopped == INTERRUPTED:
+        note("interrupted: what was answered is kept; run the same command again for the rest")
+        return 130
     return report.exit_code()
 
 
-def _progress(arrived: int, wanted: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r  recording {arrived}/{wanted} answers", err=True, nl=arrived == wanted)
-    elif arrived == wanted:
-        click.echo(f"  recorded {arrived} answers", err=True)
+def _shard(text: str | None) -> Shard | None:
+    return None if text is None else Shard.parse(text)
+
+
+def _failed(repo: Repository) -> dict[str, list[str]]:
+    found = lastrun.recall(repo)
+    if found is None:
+        raise UsageError("no earlier run is remembered here", hint="run `onbook test` first")
+    return dict(found)
+
+
+def _sources(
+    repo: Repository, catalog: Catalog, ids: tuple[str, ...], since: str | None, selection: Selection
+) -> list[Source]:
+    sources = catalog.select(ids)
+    if since is not None:
+        sources = changed_since(catalog, Catalog(Commit(repo, since)), sources)
+        if not sources:
+            note(f"no prompt changed since {since}")
+    if selection.failed is not None and not any(selection.failed.values()):
+        note("nothing failed last time")
+    return selection.sources(sources)
+
+
+def _report(results: list[UnitResult], selection: Selection, head: str, *, detail: bool) -> Report:
+    report = report_of(results, head=head, detail=detail)
+    return sharded(report, results, selection.shard) if selection.shard else report

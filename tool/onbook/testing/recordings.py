@@ -7,9 +7,10 @@ sees in the pull request's own diff which answers moved.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +19,14 @@ from onbook.contract import Contract
 from onbook.errors import OnbookError
 from onbook.files import write_atomic
 from onbook.formats import read_rows, write_json_line
+from onbook.formats.compose import MAX_DEPTH, MAX_FLAWS
+from onbook.formats.rows import MAX_LINE_BYTES
 from onbook.report import Problem
 from onbook.testing.models import Request, Response, key_of
+
+Slot = tuple[str, str, int, str | None]
+
+_BOM = b"\xef\xbb\xbf"
 
 
 class RecordingError(OnbookError):
@@ -87,9 +94,16 @@ class Recording:
             raise RecordingError("it holds half a character (a lone surrogate), which no file can") from None
         except ValueError as error:
             raise RecordingError(str(error)) from None
-        if problems := Recordings.read(line, ".jsonl").problems:
-            raise RecordingError(problems[0].message)
+        try:
+            _read(line, ".jsonl", 1)
+        except _WrongLineError as wrong:
+            raise RecordingError(wrong.problem.message) from None
         return line
+
+    @property
+    def slot(self) -> Slot:
+        """Whose answer it is: a case's, on a model, in a repeat, or of an assertion's judge of that."""
+        return self.case, self.model, self.repeat, self.assertion
 
     @property
     def order(self) -> tuple[str, str, str, int, str]:
@@ -98,47 +112,74 @@ class Recording:
 
 
 class Recordings:
-    """The recordings of one prompt, by key. A line that was read is written back as it stood."""
+    """The recordings of one prompt, by key. A line that was read is written back as it stood.
+
+    The file's bytes are kept as they are, with the place of each key's line; a line is parsed again when it is asked
+    for, so that memory grows with the file and not with what Python makes of it.
+
+    Attributes:
+        problems: what is wrong with the file.
+        torn: a last line that was never ended, as a killed run may leave one; recording again drops it.
+    """
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
-        self._by_key: dict[str, Recording] = {}
-        self._lines: dict[str, bytes] = {}
+        self._raw = b""
+        self._lines: dict[str, int | bytes] = {}
+        self._last: Recording | None = None
+        self._slots: dict[Slot, list[str]] | None = None
         self.problems = list(problems)
+        self.torn: Problem | None = None
 
     @staticmethod
     def read(raw: bytes, path: str) -> Recordings:
         """Read a recordings file. Wrong lines are problems; one key with two answers is one, and neither counts."""
-        rows, problems = read_rows(raw, path)
-        lines = raw.split(b"\n")
-        found = Recordings(problems)
+        found = Recordings()
+        found._raw = raw
         clashing: set[str] = set()
-        for row in rows:
-            wrong = _contract().violations(row.data)
-            if wrong:
-                message = f"this recording is wrong: {'/'.join(map(str, wrong[0].pointer))}: {wrong[0].message}"
-                found.problems.append(Problem("row-shape", message, path, row.line, hint=_BY_HAND))
+        for start, number, line in _split(raw):
+            try:
+                recording = _read(line, path, number)
+            except _WrongLineError as wrong:
+                if start + len(line) == len(raw) and line.startswith(b"{") and wrong.problem.code == "row-syntax":
+                    found.torn = replace(wrong.problem, hint=_TORN)
+                else:
+                    found.problems.append(wrong.problem)
+                if len(found.problems) >= MAX_FLAWS:
+                    break
                 continue
-            recording = _recording(row.data)
-            if not _belongs(recording):
-                message = f"this recording of case {recording.case!r} does not belong to the request that it shows"
-                found.problems.append(Problem("recording-forged", message, path, row.line, hint=_BY_HAND))
-                continue
-            first = found._by_key.get(recording.key)
+            first = found.get(recording.key)
             if first is None:
-                line = lines[row.line - 1].removeprefix(b"\xef\xbb\xbf").strip()
-                found._keep(recording, line)
+                found._lines[recording.key] = start
             elif _said(first) != _said(recording):
                 clashing.add(recording.key)
                 message = f"case {recording.case!r} has two answers to one request (a bad merge?)"
                 hint = "delete both lines and run `onbook test --record`"
-                found.problems.append(Problem("recording-clash", message, path, row.line, hint=hint))
+                found.problems.append(Problem("recording-clash", message, path, number, hint=hint))
         for key in clashing:
             found._drop(key)
         return found
 
     def get(self, key: str) -> Recording | None:
         """The answer to one exact request, or None."""
-        return self._by_key.get(key)
+        if self._last is not None and self._last.key == key:
+            return self._last
+        if key not in self._lines:
+            return None
+        self._last = _recording(json.loads(self.line(key)))
+        return self._last
+
+    def line(self, key: str) -> bytes:
+        """The line of a key that is recorded, without its end."""
+        at = self._lines[key]
+        if isinstance(at, bytes):
+            return at
+        end = self._raw.find(b"\n", at)
+        return self._raw[at : end if end >= 0 else None].removeprefix(_BOM).strip()
+
+    def number(self, key: str) -> int | None:
+        """The number of the line that a key stands in, from 1; None for what has been added since."""
+        at = self._lines[key]
+        return None if isinstance(at, bytes) else self._raw.count(b"\n", 0, at) + 1
 
     def add(self, recording: Recording) -> bytes:
         """Keep an answer, and return its line. One that is kept already is never replaced.
@@ -147,41 +188,74 @@ class Recordings:
             RecordingError: the line could not be read again.
         """
         if recording.key not in self._lines:
-            self._keep(recording, recording.line())
-        return self._lines[recording.key]
+            self._lines[recording.key] = recording.line()
+            if self._slots is not None:
+                self._slots.setdefault(recording.slot, []).append(recording.key)
+        return self.line(recording.key)
 
     def nearest(self, case: str, request: Request) -> Recording | None:
         """An older answer to the same case, model and repeat: what a miss is compared with."""
-        wanted = (case, request.model, request.repeat, None)
-        return next((r for r in self._by_key.values() if _slot(r) == wanted), None)
+        keys = self._by_slot().get((case, request.model, request.repeat, None))
+        return self.get(keys[0]) if keys else None
 
-    def drop_stale(self, needed: Collection[str]) -> None:
+    def drop_stale(self, needed: Collection[str]) -> int:
         """Drop what a newer answer has replaced: not needed, while one of its case, model and repeat is.
 
         Args:
             needed: the keys that today's cases ask for, on every model of the suite.
+
+        Returns:
+            How many were dropped.
         """
-        renewed = {_slot(recording) for key, recording in self._by_key.items() if key in needed}
-        for key, recording in list(self._by_key.items()):
-            if key not in needed and _slot(recording) in renewed:
-                self._drop(key)
+        return self._drop_all(
+            key
+            for keys in self._by_slot().values()
+            if any(key in needed for key in keys)
+            for key in keys
+            if key not in needed
+        )
+
+    def drop_orphans(self, needed: Collection[str], slots: Collection[Slot]) -> int:
+        """Drop what nobody asks for: not needed, and of no case, model, repeat and assertion that there is.
+
+        What waits for a newer answer stays: until then it says what changed.
+        """
+        return self._drop_all(
+            key for slot, keys in self._by_slot().items() if slot not in slots for key in keys if key not in needed
+        )
 
     def __iter__(self) -> Iterator[Recording]:
-        return iter(sorted(self._by_key.values(), key=lambda recording: recording.order))
+        for _, key in sorted((_recording(json.loads(self.line(key))).order, key) for key in self._lines):
+            recording = self.get(key)
+            assert recording
+            yield recording
 
     def __len__(self) -> int:
-        return len(self._by_key)
+        return len(self._lines)
 
     def write(self, path: Path) -> None:
         """Write all, sorted, in one step: a killed process leaves the old file or the new one."""
-        write_atomic(path, b"".join(self._lines[recording.key] + b"\n" for recording in self))
+        write_atomic(path, b"".join(self.line(recording.key) + b"\n" for recording in self))
 
-    def _keep(self, recording: Recording, line: bytes) -> None:
-        self._by_key[recording.key] = recording
-        self._lines[recording.key] = line
+    def _by_slot(self) -> dict[Slot, list[str]]:
+        if self._slots is None:
+            self._slots = {}
+            for key in self._lines:
+                recording = self.get(key)
+                assert recording
+                self._slots.setdefault(recording.slot, []).append(key)
+        return self._slots
+
+    def _drop_all(self, keys: Iterable[str]) -> int:
+        dropped = list(keys)
+        for key in dropped:
+            self._drop(key)
+        self._slots = None
+        return len(dropped)
 
     def _drop(self, key: str) -> None:
-        del self._by_key[key], self._lines[key]
+        del self._lines[key]
+        self._last = None
 
 
 class Journal:
@@ -199,11 +273,16 @@ class Journal:
 
     def __enter__(self) -> Journal:
         self._new = not self.path.exists()
-        with self._told():
-            self._file = self.path.open("ab+")
-            size = self._file.seek(0, os.SEEK_END)
-            self._file.seek(max(size - 1, 0))
-            self._unended = self._file.read(1) not in (b"", b"\n")
+        with self._told(), self.path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 1, 0))
+            self._unended = file.read(1) not in (b"", b"\n")
+            if self._unended and self.recordings.torn is not None:
+                # A killed run left half a line. What was whole is kept; this was never read by anybody.
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+                self._unended = False
+        self.recordings.torn = None
         return self
 
     def keep(self, recording: Recording) -> None:
@@ -214,24 +293,26 @@ class Journal:
             OnbookError: the file cannot be written.
         """
         line = self.recordings.add(recording)
-        with self._told():
-            size = self._file.seek(0, os.SEEK_END)
+        # Opened for each answer: a run may record hundreds of prompts at once, and files are few.
+        with self._told(), self.path.open("ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            data = b"\n" * self._unended + line + b"\n"
             try:
-                self._file.write(b"\n" * self._unended + line + b"\n")
-                self._file.flush()
+                while data:
+                    data = data[file.write(data) :]
             except OSError:
-                self._file.truncate(size)  # half a line would make the file unreadable
+                with contextlib.suppress(OSError):
+                    file.truncate(size)  # half a line would make the file unreadable
                 raise
         self._unended = False
         self.arrived += 1
 
     def __exit__(self, *_: object) -> None:
         with self._told():
-            self._file.close()
             if self.arrived:
                 self.recordings.write(self.path)
             elif self._new:
-                self.path.unlink()
+                self.path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -248,14 +329,61 @@ class Journal:
 _BY_HAND = "recordings are written by `onbook test --record`, never by hand: delete the line and record again"
 
 
+_TORN = "a run was ended here: `onbook test --record` drops the line and asks again"
+
+
+class _WrongLineError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def _split(raw: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Where each line that is not blank begins, its number, and the line."""
+    start, number = 0, 1
+    while start < len(raw):
+        end = raw.find(b"\n", start)
+        line = raw[start : end if end >= 0 else None]
+        if line and not line.isspace():
+            yield start, number, line
+        start, number = (end + 1 if end >= 0 else len(raw)), number + 1
+
+
+def _read(line: bytes, path: str, number: int) -> Recording:
+    """Raises _WrongLineError."""
+    row = _as_written(line)
+    if row is None:
+        rows, problems = read_rows(line, ".jsonl")
+        if problems:
+            raise _WrongLineError(replace(problems[0], path=path, line=number))
+        row = rows[0].data
+    if not _contract().accepts(row):
+        wrong = _contract().violations(row)[0]
+        message = f"this recording is wrong: {'/'.join(map(str, wrong.pointer))}: {wrong.message}"
+        raise _WrongLineError(Problem("row-shape", message, path, number, hint=_BY_HAND))
+    recording = _recording(row)
+    if not _belongs(recording):
+        message = f"this recording of case {recording.case!r} does not belong to the request that it shows"
+        raise _WrongLineError(Problem("recording-forged", message, path, number, hint=_BY_HAND))
+    return recording
+
+
+def _as_written(line: bytes) -> dict[str, object] | None:
+    """The row of a line exactly as onbook writes it, or None. That it is written back the same proves that it holds
+    nothing which the careful reader looks for, such as a key that stands twice."""
+    if line.count(b"{") + line.count(b"[") > MAX_DEPTH or len(line) > MAX_LINE_BYTES:
+        return None
+    try:
+        row = json.loads(line)
+        return row if isinstance(row, dict) and write_json_line(row).encode() == line else None
+    except (ValueError, RecursionError):
+        return None
+
+
 def _belongs(recording: Recording) -> bool:
     request = recording.request
     labels = (request.get("model", recording.model), request.get("repeat", 0))
     return key_of(request) == recording.key and labels == (recording.model, recording.repeat)
-
-
-def _slot(recording: Recording) -> tuple[str, str, int, str | None]:
-    return recording.case, recording.model, recording.repeat, recording.assertion
 
 
 def _said(recording: Recording) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Running the cases of prompts: by replay, or by asking the models for what is not recorded.
+"""Running the cases of prompts: by replay, by asking the models for what is not recorded, or for everything anew.
 
 Replay needs no key, no network and no money, and gives the same verdict on every machine: nothing here imports a
 model library unless an answer has to be asked for.
@@ -6,79 +6,114 @@ model library unless an answer has to be asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from onbook.call import Caller, parameters_of, response_format_of, tools_of
-from onbook.errors import InputError, UsageError
 from onbook.project import Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
-from onbook.prompt import Case, Prompt
-from onbook.repo import SnapshotError
-from onbook.report import Check, Finding, Problem, Report, Severity, Status
-from onbook.testing.asking import Progress, record_missing
-from onbook.testing.assertions import AssertionUseError, Subject, check, requests
-from onbook.testing.models import Request
-from onbook.testing.recordings import Recordings, what_changed
-from onbook.testing.unit import STATES, Attempt, Unit, grade
+from onbook.report import Report, Status
+from onbook.testing.asking import Keeper, Memory, Progress, Standing, ask_missing, needed
+from onbook.testing.judging import at, report_of
+from onbook.testing.limits import Meter
+from onbook.testing.models import ModelError, NotAskedError
+from onbook.testing.planning import Planned, plan, read_recordings, request_for, unit_of
+from onbook.testing.recordings import Journal, Recording, Recordings, Slot, what_changed
+from onbook.testing.results import CaseResult, RepeatResult, UnitResult
+from onbook.testing.selection import Selection
+from onbook.testing.unit import Attempt, Unit, grade
 
-__all__ = ["Progress", "request_for", "run", "summary"]
+__all__ = ["Progress", "Standing", "live", "prune", "record", "replay", "report_of", "request_for", "run", "summary"]
 
-# What a finding of a test run is called. They are no lint rules: a case is a fact about a prompt, not about its text.
-_FINDINGS = {
-    "case-failed": ("OT101", Severity.ERROR),
-    "case-below-threshold": ("OT102", Severity.WARNING),
-    "unexpected-pass": ("OT103", Severity.ERROR),
-    "answer-unusable": ("OT104", Severity.ERROR),
-    "recording-missing": ("OT201", Severity.ERROR),
-    "not-recorded": ("OT202", Severity.ERROR),
-    "case-wrong": ("OT301", Severity.ERROR),
-    "no-cases": ("OT302", Severity.INFO),
-    "proxy-model": ("OT303", Severity.INFO),
-    "nothing-asserted": ("OT304", Severity.WARNING),
-    "prompt-unusable": ("OT305", Severity.ERROR),
-}
-
-# A share of cases is a float: 0.7 of ten is not to ask for eight.
-_ROUNDING = 1e-9
+ALL = Selection()
 
 
-def run(
+def run(sources: Iterable[Source], *, head: str | None = None) -> Report:
+    """Replay all cases of prompts and judge the answers. What cannot be run is unchecked and hides no other prompt."""
+    return report_of(replay(sources), head=head)
+
+
+def replay(sources: Iterable[Source], selection: Selection = ALL) -> Iterator[UnitResult]:
+    """Grade what is recorded, and nothing else: no socket is opened. One case at a time is held in memory."""
+    for source in sources:
+        units = _units(source)
+        if isinstance(units, UnitResult):
+            yield units
+            continue
+        for unit in units:
+            yield _result(unit, (_graded(unit, planned) for planned in plan(unit, selection)))
+
+
+def record(
     sources: Iterable[Source],
+    root: Path,
     *,
-    record: bool = False,
-    root: Path | None = None,
+    selection: Selection = ALL,
+    meter: Meter | None = None,
     progress: Progress | None = None,
-    head: str | None = None,
-) -> Report:
-    """Run the cases of prompts and judge the answers. What cannot be run is unchecked and hides no other prompt.
+) -> list[UnitResult]:
+    """Ask the models for answers that are not recorded, write them below ``root`` as they arrive, and grade all.
 
     Args:
-        record: ask the models for answers that are not recorded, and write them below ``root`` as they arrive.
-        root: the top of the work tree; only recording needs it.
-        progress: called with the answers that have arrived and those that were asked for.
+        root: the top of the work tree.
+        meter: counts what is spent and says when to stop; what was not asked for then is told as not run.
 
     Raises:
         OnbookError: a model cannot be asked at all (its library is missing), or the recordings cannot be written.
     """
-    found: list[tuple[Check, dict[str, object]]] = []
+
+    def journal(source: Source, recordings: Recordings) -> Keeper:
+        return Journal(recordings, root / (stem(source.path) + RECORDINGS_SUFFIX))
+
+    rooms = [_prepare(source, selection, journal) for source in sources]
+    ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
+    return [result for room in rooms for result in room.results()]
+
+
+def live(
+    sources: Iterable[Source],
+    *,
+    selection: Selection = ALL,
+    meter: Meter | None = None,
+    progress: Progress | None = None,
+) -> list[UnitResult]:
+    """Ask for every answer anew, grade it, and compare it with the recording. No recording is touched.
+
+    Raises:
+        OnbookError: a model cannot be asked at all.
+    """
+    rooms = [_prepare(source, selection, lambda _, __: Memory(Recordings()), fresh=True) for source in sources]
+    ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
+    return [result for room in rooms for result in room.results(compare=True)]
+
+
+def prune(sources: Iterable[Source], root: Path) -> dict[str, int]:
+    """Drop recordings that no case asks for any more; how many, by file. What waits for a newer answer stays.
+
+    A prompt whose cases cannot all be rendered is passed over: nobody can say what they would ask for.
+    """
+    dropped = {}
     for source in sources:
-        prompt = source.prompt
-        if prompt is None or source.problems:
-            found.append(_unusable(source))
+        path = stem(source.path) + RECORDINGS_SUFFIX
+        room = _prepare(source, ALL, lambda _, recordings: Memory(recordings))
+        if not room.units or any(unit.wrong for unit in room.units) or room.faulty:
             continue
-        if not source.cases and not source.tests.problems:
-            finding = _finding("no-cases", "this prompt has no cases, so nothing was tested", source)
-            row = _row(source, prompt.model, {}, Status.SKIPPED)
-            found.append((Check(f"test/{source.id}", Status.SKIPPED, source.id, (finding,)), row))
-            continue
-        recordings = _read_recordings(source)
-        models = source.suite.models or (prompt.model or "",)
-        units = [_plan(source, prompt, model, recordings) for model in models]
-        if record and root is not None:
-            record_missing(units, root / (stem(source.path) + RECORDINGS_SUFFIX), progress)
-        found += [_judge(unit) for unit in units]
-    return Report("test", tuple(check for check, _ in found), head=head, data={"prompts": [row for _, row in found]})
+        recordings = room.units[0].recordings
+        keys = needed(room.units)
+        slots: set[Slot] = set()
+        for unit in room.units:
+            for attempt in unit.attempts:
+                case, request = attempt.case, attempt.request
+                names = {next(key for key in each if key != "weight") for each in unit.assertions(case)}
+                slots |= {(case.id, request.model, request.repeat, None)}
+                for held in recordings:
+                    if held.case == case.id and held.assertion in names:
+                        slots.add(held.slot)
+        count = recordings.drop_stale(keys) + recordings.drop_orphans(keys, slots)
+        if count:
+            recordings.write(root / path)
+            dropped[path] = count
+    return dropped
 
 
 def summary(report: Report) -> str:
@@ -92,193 +127,164 @@ def summary(report: Report) -> str:
     return ", ".join(told) or "no cases"
 
 
-def request_for(prompt: Prompt, messages: Sequence[Mapping[str, str]], *, model: str, repeat: int = 0) -> Request:
-    """The request for one rendering of a prompt on one model."""
-    return Request(
-        model=model,
-        messages=tuple(messages),
-        parameters=parameters_of(prompt),
-        response_format=response_format_of(prompt),
-        tools=tools_of(prompt),
-        repeat=repeat,
+# --- preparing: nothing is asked before all requests, and all assertions, are known to mean something
+
+
+def _units(source: Source, *, record: bool = False, recordings: Recordings | None = None) -> list[Unit] | UnitResult:
+    prompt = source.prompt
+    if prompt is None or source.problems:
+        wrong = tuple(
+            at("prompt-unusable", problem.message, problem.path, problem.line, problem.column, hint=problem.hint)
+            for problem in source.problems
+        )
+        return UnitResult(source.id, source.path, prompt.model if prompt else None, kind="unusable", wrong=wrong)
+    if not source.cases and not source.tests.problems:
+        return UnitResult(source.id, source.path, prompt.model, prompt.model, kind="skipped")
+    kept = read_recordings(source) if recordings is None else recordings
+    models = source.suite.models or (prompt.model or "",)
+    return [unit_of(source, prompt, model, kept, record=record) for model in models]
+
+
+@dataclass(slots=True)
+class _Room:
+    """One prompt while its models are asked.
+
+    Attributes:
+        settled: what is known without asking: the prompt cannot be run, or has no cases.
+        planned: the cases of each unit; keeper: where its answers go, None where nothing may be asked.
+        recorded: what is on disk, where the run does not look at it.
+    """
+
+    settled: UnitResult | None = None
+    units: list[Unit] = field(default_factory=list)
+    planned: list[list[Planned]] = field(default_factory=list)
+    keeper: Keeper | None = None
+    recorded: Recordings | None = None
+
+    @property
+    def faulty(self) -> bool:
+        """Whether a case means nothing."""
+        return any(planned.faults for each in self.planned for planned in each)
+
+    def results(self, *, compare: bool = False) -> Iterator[UnitResult]:
+        if self.settled:
+            yield self.settled
+        for unit, planned in zip(self.units, self.planned, strict=True):
+            graded = [_graded(unit, each) for each in planned]
+            if compare and self.recorded is not None:
+                graded = list(_compared(unit, self.recorded, planned, graded))
+            yield _result(unit, graded)
+
+
+def _prepare(
+    source: Source,
+    selection: Selection,
+    keeper: Callable[[Source, Recordings], Keeper],
+    *,
+    fresh: bool = False,
+) -> _Room:
+    recorded = read_recordings(source)
+    units = _units(source, record=not fresh, recordings=Recordings() if fresh else recorded)
+    if isinstance(units, UnitResult):
+        return _Room(settled=units)
+    room = _Room(units=units, recorded=recorded)
+    for unit in units:
+        planned = list(plan(unit, selection))
+        room.planned.append(planned)
+        unit.attempts += [attempt for each in planned for attempt in each.attempts]
+    if not room.faulty:
+        room.keeper = keeper(source, units[0].recordings)
+        if fresh:
+            # A unit reads what its keeper holds.
+            for unit in units:
+                unit.recordings = room.keeper.recordings
+    return room
+
+
+# --- grading
+
+
+def _graded(unit: Unit, planned: Planned) -> CaseResult:
+    case = planned.case
+    repeats = tuple(_repeat(unit, attempt) for attempt in planned.attempts) if not unit.wrong else ()
+    return CaseResult(
+        case.id,
+        planned.number,
+        case.path,
+        case.line,
+        case.cluster,
+        case.xfail,
+        bare=not unit.assertions(case),
+        repeats=repeats,
+        faults=planned.faults,
     )
 
 
-def _unusable(source: Source) -> tuple[Check, dict[str, object]]:
-    findings = [
-        _at("prompt-unusable", problem.message, problem.path, problem.line, problem.column, hint=problem.hint)
-        for problem in source.problems
-    ]
-    row = _row(source, source.prompt.model if source.prompt else None, {}, Status.UNCHECKED)
-    return Check(f"test/{source.id}", Status.UNCHECKED, source.id, tuple(findings)), row
+def _repeat(unit: Unit, attempt: Attempt) -> RepeatResult:
+    grade(unit, attempt)
+    repeat, key = attempt.request.repeat, attempt.key
+    if attempt.state == "passed":
+        return RepeatResult(repeat, key, "passed", attempt.score)
+    reasons, missed = tuple(attempt.reasons), None
+    if attempt.state == "missing":
+        missed, reasons = _missed(unit, attempt)
+    return RepeatResult(repeat, key, attempt.state, attempt.score, reasons, attempt.hint, missed)
 
 
-def _read_recordings(source: Source) -> Recordings:
-    path = stem(source.path) + RECORDINGS_SUFFIX
-    if source.snapshot.entry(path) is None:
-        return Recordings()
-    try:
-        return Recordings.read(source.snapshot.read(path), path)
-    except SnapshotError as error:
-        return Recordings([Problem("not-a-file", error.message, path)])
-
-
-# --- planning: nothing is asked before all requests, and all assertions, are known to mean something
-
-
-def _plan(source: Source, prompt: Prompt, model: str, recordings: Recordings) -> Unit:
-    unit = Unit(source, prompt, model, recordings)
-    wrong = unit.wrong
-    if not model:
-        message = "the prompt names no model, so its cases cannot be run"
-        wrong.append(_finding("case-wrong", message, source, hint="add the key 'model' to the prompt"))
-        return unit
-    for problem in (*source.tests.problems, *recordings.problems):
-        wrong.append(_at("case-wrong", problem.message, problem.path, problem.line, problem.column, hint=problem.hint))
-    for assertion in source.suite.assertions:
-        if fault := check(assertion):
-            wrong.append(_finding("case-wrong", f"the suite's assertion means nothing: {fault}", source))
-    shared = not wrong
-    caller = Caller(prompt)
-    for case in source.cases:
-        if faults := _faults(unit, case, suite=shared):
-            wrong += faults
-            continue
-        try:
-            messages = caller.render(case.inputs)
-            for repeat in range(source.suite.repeats):
-                request = request_for(prompt, messages, model=model, repeat=repeat)
-                unit.attempts.append(Attempt(case, request, request.key()))
-        except (InputError, UsageError) as error:
-            wrong.append(_of(case, "case-wrong", error.message, hint=error.hint))
-            continue
-        if not messages:
-            wrong.append(_of(case, "case-wrong", "the prompt renders no message, so there is nothing to ask"))
-    return unit
-
-
-def _faults(unit: Unit, case: Case, *, suite: bool) -> list[Finding]:
-    """What is wrong with a case's assertions as they are written, or with this row's values in them."""
-    if faults := [_of(case, "case-wrong", message) for each in case.assertions if (message := check(each))]:
-        return faults
-    try:
-        requests(unit.assertions(case) if suite else case.assertions, Subject("", unit.prompt, case, {}))
-    except AssertionUseError as error:
-        return [_of(case, "case-wrong", error.message, hint=error.hint)]
-    return []
-
-
-# --- judging
-
-
-def _judge(unit: Unit) -> tuple[Check, dict[str, object]]:
-    source, suite = unit.source, unit.source.suite
-    id = f"test/{source.id}" if not suite.models else f"test/{source.id}@{unit.model}"
-    if unit.wrong:
-        row = _row(source, unit.model or None, {}, Status.UNCHECKED, proxy=unit.proxy)
-        return Check(id, Status.UNCHECKED, source.id, tuple(unit.wrong)), row
-    states: dict[str, str] = {}
-    for attempt in unit.attempts:
-        grade(unit, attempt)
-        states[attempt.case.id] = max(states.get(attempt.case.id, "passed"), attempt.state, key=STATES.index)
-    findings = [*_proxy(unit), *_nothing_asserted(unit)]
-    findings += [_missed(unit, attempt) for attempt in unit.attempts if attempt.state == "missing"]
-    surprising = [case for case in source.cases if case.xfail is not None and states[case.id] == "passed"]
-    findings += [_passed_unexpectedly(case) for case in surprising]
-    expected = [case for case in source.cases if case.xfail is None]
-    bad = [case for case in expected if states[case.id] in ("failed", "error")]
-    enough = len(expected) - len(bad) >= suite.threshold * len(expected) - _ROUNDING
-    for attempt in unit.attempts:
-        if attempt.case.xfail is None and attempt.state in ("failed", "error"):
-            findings.append(_failed(attempt, unit.model, forgiven=enough))
-    status = Status.PASSED
-    if surprising or not enough:
-        status = Status.FAILED  # whatever those that are missing will say
-    elif "missing" in states.values():
-        status = Status.UNCHECKED
-    return Check(id, status, source.id, tuple(findings)), _row(source, unit.model, states, status, proxy=unit.proxy)
-
-
-def _proxy(unit: Unit) -> list[Finding]:
-    if not unit.proxy:
-        return []
-    own = unit.prompt.model or "a model that the prompt does not name"
-    message = f"{unit.model} stands in for {own}: a proxy's answers are not the prompt's own"
-    return [_finding("proxy-model", message, unit.source)]
-
-
-def _nothing_asserted(unit: Unit) -> list[Finding]:
-    bare = [case.id for case in unit.source.cases if not unit.assertions(case)]
-    if not bare:
-        return []
-    told = ", ".join(map(repr, bare[:5])) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
-    message = f"nothing is asserted of the answers to {told}: they pass whatever the answer is"
-    hint = "add `assert` to the case, or to the suite for all cases"
-    return [_finding("nothing-asserted", message, unit.source, hint=hint)]
-
-
-def _missed(unit: Unit, attempt: Attempt) -> Finding:
-    slug, why = "recording-missing", "there is no recording of its answer"
+def _missed(unit: Unit, attempt: Attempt) -> tuple[str, tuple[str, ...]]:
+    """What kind of missing it is, and why."""
+    failure = _failure(unit, attempt)
+    if isinstance(failure, NotAskedError):
+        attempt.hint = failure.hint
+        return "not-run", (failure.message,)
     if attempt.reasons:
-        slug, why = "not-recorded" if attempt.in_vain else slug, attempt.reasons[0]
-    elif older := unit.recordings.nearest(attempt.case.id, attempt.request):
-        why = f"the request changed since it was recorded: {what_changed(older.request, attempt.request.canonical())}"
-    hint = attempt.hint or f"run `onbook test {unit.source.id} --record` and commit the recordings"
-    return _told(attempt, slug, unit.model, why, hint=hint)
+        return ("in-vain" if attempt.in_vain else "unrecorded"), (attempt.reasons[0],)
+    older: Recording | None = unit.recordings.nearest(attempt.case.id, attempt.request)
+    if older is None:
+        return "unrecorded", ("there is no recording of its answer",)
+    changed = what_changed(older.request, attempt.request.canonical())
+    return "unrecorded", (f"the request changed since it was recorded: {changed}",)
 
 
-def _passed_unexpectedly(case: Case) -> Finding:
-    message = f"passes, and is marked as known to fail ({case.xfail})"
-    return _at("unexpected-pass", f"case {case.id!r} {message}", case.path, case.line, hint="delete its xfail")
+def _failure(unit: Unit, attempt: Attempt) -> ModelError | None:
+    if not unit.failures:
+        return None
+    keys = [attempt.key, *(request.key() for _, request in unit.verdicts(attempt))]
+    return next((unit.failures[key] for key in keys if key in unit.failures), None)
 
 
-def _failed(attempt: Attempt, model: str, *, forgiven: bool) -> Finding:
-    slug = "answer-unusable" if attempt.state == "error" else "case-failed"
-    if forgiven:
-        slug = "case-below-threshold"
-    return _told(attempt, slug, model, "; ".join(attempt.reasons), hint=attempt.hint)
+def _compared(
+    unit: Unit, recorded: Recordings, planned: Sequence[Planned], graded: Sequence[CaseResult]
+) -> Iterator[CaseResult]:
+    """Each new answer beside the recorded one to the same request."""
+    before = Unit(unit.source, unit.prompt, unit.model, recorded)
+    for each, result in zip(planned, graded, strict=True):
+        repeats = []
+        for attempt, repeat in zip(each.attempts, result.repeats, strict=False):
+            old, new = recorded.get(attempt.key), unit.recordings.get(attempt.key)
+            drift = None
+            if new is not None and old is None:
+                drift = "new"
+            elif new is not None and old is not None:
+                then = Attempt(attempt.case, attempt.request, attempt.key)
+                grade(before, then)
+                same = (old.response.text, old.response.tool_calls) == (new.response.text, new.response.tool_calls)
+                moved = "missing" not in (then.state, repeat.state) and then.state != repeat.state
+                drift = "verdict" if moved else "same" if same else "text"
+            repeats.append(replace(repeat, drift=drift))
+        yield replace(result, repeats=tuple(repeats))
 
 
-def _told(attempt: Attempt, slug: str, model: str, message: str, *, hint: str | None) -> Finding:
-    case, repeat = attempt.case, attempt.request.repeat
-    again = f", repeat {repeat + 1}" if repeat else ""
-    return _at(slug, f"case {case.id!r} on {model}{again}: {message}", case.path, case.line, hint=hint)
-
-
-def _row(
-    source: Source, model: str | None, states: Mapping[str, str], status: Status, *, proxy: bool = False
-) -> dict[str, object]:
-    """The numbers of cases; a case that is repeated is still one."""
-
-    def count(*wanted: str, known: bool = False) -> int:
-        return sum(1 for c in source.cases if states.get(c.id) in wanted and (c.xfail is not None) == known)
-
-    return {
-        "id": source.id,
-        "model": model,
-        "proxy": proxy,
-        "cases": len(source.cases),
-        "passed": count("passed"),
-        "failed": count("failed") + count("passed", known=True),
-        "errors": count("error"),
-        "missing": count("missing") + count("missing", known=True),
-        "xfailed": count("failed", "error", known=True),
-        "status": str(status),
-        # Worse or only noise: what a comparison with the last release will say.
-        "verdict": None,
-    }
-
-
-def _of(case: Case, slug: str, message: str, *, hint: str | None = None) -> Finding:
-    return _at(slug, f"case {case.id!r}: {message}", case.path, case.line, hint=hint)
-
-
-def _finding(slug: str, message: str, source: Source, *, hint: str | None = None) -> Finding:
-    return _at(slug, message, source.path, hint=hint)
-
-
-def _at(
-    slug: str, message: str, path: str, line: int | None = None, column: int | None = None, *, hint: str | None = None
-) -> Finding:
-    rule, severity = _FINDINGS[slug]
-    return Finding(rule, slug, severity, message, path or None, line, column, hint)
+def _result(unit: Unit, cases: Iterable[CaseResult]) -> UnitResult:
+    source, prompt = unit.source, unit.prompt
+    return UnitResult(
+        source.id,
+        source.path,
+        unit.model or None,
+        prompt.model,
+        named=bool(source.suite.models),
+        threshold=source.suite.threshold,
+        total=len(source.cases),
+        wrong=tuple(unit.wrong),
+        cases=tuple(cases),
+    )

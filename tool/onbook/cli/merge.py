@@ -1,0 +1,31 @@
+"""``onbook merge``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onbook.cli.common import format_option, print_report
+from onbook.errors import UsageError
+from onbook.testing.shards import merge
+
+
+@click.command()
+@click.argument("reports", metavar="REPORT...", nargs=-1, required=True)
+@format_option
+def command(reports: tuple[str, ...], format: str) -> int:
+    """Put the JSON reports of `onbook test --shard i/n` together: the report that one run would have given."""
+    loaded: dict[str, Any] = {}
+    for name in reports:
+        if name in loaded:
+            raise UsageError("this report is named twice", place=name)
+        try:
+            loaded[name] = json.loads(Path(name).read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise UsageError(f"this report cannot be read: {error}", place=name) from None
+    report = merge(loaded)
+    print_report(report, format)
+    return report.exit_code()

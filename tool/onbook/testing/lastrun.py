@@ -1,0 +1,54 @@
+"""Which cases failed last time, for ``onbook test --failed``. Kept in the git directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from onbook.files import write_atomic
+from onbook.repo import Repository
+from onbook.testing.results import UnitResult
+
+_VERSION = 1
+
+
+def remember(repo: Repository, results: Iterable[UnitResult]) -> None:
+    """Note which of the cases that ran failed. What an earlier run said of others is kept.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    failed = {prompt: set(cases) for prompt, cases in (recall(repo) or {}).items()}
+    ran: dict[tuple[str, str], bool] = {}
+    for result in results:
+        for case in result.cases:
+            known = case.xfail is not None
+            bad = (case.state == "passed") if known else case.state in ("failed", "error")
+            if case.state != "missing" or bad:
+                ran[result.prompt, case.id] = ran.get((result.prompt, case.id), False) or bad
+    for (prompt, id), bad in ran.items():
+        cases = failed.setdefault(prompt, set())
+        (cases.add if bad else cases.discard)(id)
+    kept = {prompt: sorted(cases) for prompt, cases in sorted(failed.items()) if cases}
+    path = _path(repo)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps({"version": _VERSION, "failed": kept}).encode())
+
+
+def recall(repo: Repository) -> Mapping[str, list[str]] | None:
+    """The cases that failed last time, by prompt; None where no run is remembered."""
+    try:
+        data = json.loads(_path(repo).read_bytes())
+        if data["version"] != _VERSION:
+            return None
+        return {str(prompt): [str(case) for case in cases] for prompt, cases in data["failed"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # whatever it is, it is no memory of ours
+
+
+def _path(repo: Repository) -> Path:
+    # Work trees share the git directory, and stand on branches of their own.
+    tree = hashlib.sha256(str(repo.root).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return repo.git_dir / "onbook" / f"test-{tree}.json"

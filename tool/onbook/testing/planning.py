@@ -1,0 +1,119 @@
+"""What a run would ask: one request a case and repeat, and what keeps a case from meaning anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from onbook.call import Caller, parameters_of, response_format_of, tools_of
+from onbook.errors import InputError, UsageError
+from onbook.project import Source
+from onbook.project.cases import RECORDINGS_SUFFIX, stem
+from onbook.prompt import Case, Prompt
+from onbook.repo import SnapshotError
+from onbook.report import Finding, Problem
+from onbook.testing.assertions import AssertionUseError, Subject, check, requests
+from onbook.testing.judging import at, of_case, of_source
+from onbook.testing.models import Request
+from onbook.testing.recordings import Recordings
+from onbook.testing.selection import Selection
+from onbook.testing.unit import Attempt, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One case with its requests, or with what is wrong with it. ``number``: its place in the gold set, from 0."""
+
+    case: Case
+    number: int
+    attempts: tuple[Attempt, ...] = ()
+    faults: tuple[Finding, ...] = ()
+
+
+def request_for(prompt: Prompt, messages: Sequence[Mapping[str, str]], *, model: str, repeat: int = 0) -> Request:
+    """The request for one rendering of a prompt on one model."""
+    return Request(
+        model=model,
+        messages=tuple(messages),
+        parameters=parameters_of(prompt),
+        response_format=response_format_of(prompt),
+        tools=tools_of(prompt),
+        repeat=repeat,
+    )
+
+
+def read_recordings(source: Source) -> Recordings:
+    """The recordings beside a prompt; none where there is no file."""
+    path = stem(source.path) + RECORDINGS_SUFFIX
+    if source.snapshot.entry(path) is None:
+        return Recordings()
+    try:
+        return Recordings.read(source.snapshot.read(path), path)
+    except SnapshotError as error:
+        return Recordings([Problem("not-a-file", error.message, path)])
+
+
+def unit_of(source: Source, prompt: Prompt, model: str, recordings: Recordings, *, record: bool = False) -> Unit:
+    """One prompt's run on one model, with what is wrong for all of its cases.
+
+    Args:
+        record: a last line that a killed run left half written is no fault; recording drops it.
+    """
+    unit = Unit(source, prompt, model, recordings)
+    if not model:
+        message = "the prompt names no model, so its cases cannot be run"
+        unit.wrong.append(of_source("case-wrong", message, source, hint="add the key 'model' to the prompt"))
+        return unit
+    torn = [recordings.torn] if recordings.torn and not record else []
+    for problem in (*source.tests.problems, *recordings.problems, *torn):
+        unit.wrong.append(
+            at("case-wrong", problem.message, problem.path, problem.line, problem.column, hint=problem.hint)
+        )
+    for assertion in source.suite.assertions:
+        if fault := check(assertion):
+            unit.wrong.append(of_source("case-wrong", f"the suite's assertion means nothing: {fault}", source))
+    return unit
+
+
+def plan(unit: Unit, selection: Selection) -> Iterator[Planned]:
+    """The cases that are selected, rendered one at a time: no more than one is held in memory here."""
+    shared = not unit.wrong
+    if not unit.model:
+        return
+    caller = Caller(unit.prompt)
+    blank = request_for(unit.prompt, (), model=unit.model)
+    # Every request of a unit is alike but for its messages and repeat.
+    rest = (blank.model, blank.parameters, blank.response_format, blank.tools)
+    for number, case in enumerate(unit.source.cases):
+        if not selection.takes(unit.source.id, case):
+            continue
+        if faults := _faults(unit, case, suite=shared):
+            yield Planned(case, number, faults=tuple(faults))
+            continue
+        try:
+            messages = tuple(caller.render(case.inputs))
+            model, parameters, response_format, tools = rest
+            asked = [
+                Request(model, messages, parameters, response_format, tools, repeat)
+                for repeat in range(unit.source.suite.repeats)
+            ]
+            attempts = tuple(Attempt(case, request, request.key()) for request in asked)
+        except (InputError, UsageError) as error:
+            yield Planned(case, number, faults=(of_case(case, "case-wrong", error.message, hint=error.hint),))
+            continue
+        if not messages:
+            message = "the prompt renders no message, so there is nothing to ask"
+            yield Planned(case, number, faults=(of_case(case, "case-wrong", message),))
+            continue
+        yield Planned(case, number, attempts)
+
+
+def _faults(unit: Unit, case: Case, *, suite: bool) -> list[Finding]:
+    """What is wrong with a case's assertions as they are written, or with this row's values in them."""
+    if faults := [of_case(case, "case-wrong", message) for each in case.assertions if (message := check(each))]:
+        return faults
+    try:
+        requests(unit.assertions(case) if suite else case.assertions, Subject("", unit.prompt, case, {}))
+    except AssertionUseError as error:
+        return [of_case(case, "case-wrong", error.message, hint=error.hint)]
+    return []

@@ -1,0 +1,130 @@
+"""What came of cases, as data: one result a case, with one for each of its repeats. Nothing here knows how a result
+came about, so that the results of shards are put together as if one run had brought them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from onbook.report import Finding, Severity
+from onbook.testing.unit import STATES
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatResult:
+    """One repeat of one case.
+
+    Attributes:
+        repeat: from 0; key: of its request.
+        state: see :data:`onbook.testing.unit.STATES`.
+        score: the share of the weighted assertions that hold, 0 to 1.
+        reasons: why it did not pass, one line each; hint: what to do, where a reason brings it.
+        missed: of what is missing, ``unrecorded``, ``in-vain`` (asking brought nothing) or ``not-run``.
+        drift: of a live run, how it compares with the recording: ``same``, ``text``, ``verdict`` or ``new``.
+    """
+
+    repeat: int
+    key: str
+    state: str
+    score: float = 0.0
+    reasons: tuple[str, ...] = ()
+    hint: str | None = None
+    missed: str | None = None
+    drift: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case on one model. The unit of all counting: repeats are one case with a rate.
+
+    Attributes:
+        number: the case's place in the gold set, from 0.
+        bare: nothing is asserted of its answer.
+        faults: why it cannot be run at all; then there are no repeats.
+    """
+
+    id: str
+    number: int
+    path: str
+    line: int | None
+    cluster: str | None
+    xfail: str | None
+    bare: bool
+    repeats: tuple[RepeatResult, ...] = ()
+    faults: tuple[Finding, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """That of the worst of its repeats."""
+        return max((repeat.state for repeat in self.repeats), key=STATES.index, default="missing")
+
+    @property
+    def rate(self) -> float:
+        """The share of its repeats that passed."""
+        return sum(repeat.state == "passed" for repeat in self.repeats) / max(len(self.repeats), 1)
+
+    @property
+    def score(self) -> float:
+        """The mean of its repeats' scores."""
+        return sum(repeat.score for repeat in self.repeats) / max(len(self.repeats), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """One prompt's cases on one model.
+
+    Attributes:
+        own: the model that the prompt names; named: whether the suite names its models.
+        total: the cases of the gold set, before any selection.
+        kind: ``run``; ``skipped`` (there are no cases); ``unusable`` (the prompt, its cases or its suite mean nothing).
+        wrong: why it is unusable.
+        cases: those that were selected, in the order of the gold set.
+    """
+
+    prompt: str
+    path: str
+    model: str | None
+    own: str | None = None
+    named: bool = False
+    threshold: float = 1.0
+    total: int = 0
+    kind: str = "run"
+    wrong: tuple[Finding, ...] = ()
+    cases: tuple[CaseResult, ...] = ()
+
+    @property
+    def proxy(self) -> bool:
+        """Whether the cases ran on another model than the prompt's own."""
+        return self.kind == "run" and self.model != self.own
+
+
+def to_json(result: UnitResult) -> dict[str, object]:
+    """A result as plain JSON data."""
+    return asdict(result)
+
+
+def from_json(data: Mapping[str, Any]) -> UnitResult:
+    """The result that :func:`to_json` wrote.
+
+    Raises:
+        TypeError, KeyError, ValueError, AttributeError: it is no such data.
+    """
+    cases = tuple(
+        CaseResult(
+            **{
+                **case,
+                "repeats": tuple(
+                    RepeatResult(**{**repeat, "reasons": tuple(repeat["reasons"])}) for repeat in case["repeats"]
+                ),
+                "faults": tuple(map(_finding, case["faults"])),
+            }
+        )
+        for case in data["cases"]
+    )
+    return UnitResult(**{**data, "wrong": tuple(map(_finding, data["wrong"])), "cases": cases})
+
+
+def _finding(data: Mapping[str, Any]) -> Finding:
+    return Finding(**{**data, "severity": Severity(data["severity"])})
