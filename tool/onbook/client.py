@@ -23,7 +23,7 @@ from onbook.files import write_atomic
 from onbook.lockfile import Lock, LockedRelease
 from onbook.manifest import ClosureFile
 from onbook.project.load import load_prompt
-from onbook.prompt import SUFFIXES, Prompt, is_id
+from onbook.prompt import SUFFIXES, Prompt, require_id
 from onbook.repo import Files, Repository
 from onbook.repo.remote import TIMEOUT, RemoteTags, without_secret
 from onbook.repo.snapshot import Commit, Index, Snapshot, WorkTree
@@ -195,8 +195,7 @@ class RemoteBook(Book):
         Raises:
             UsageError, IntegrityError, OnbookError: as :meth:`get`.
         """
-        if not is_id(id):
-            raise UsageError(f"{id!r} is no legal prompt id", hint="ids look like support/triage")
+        require_id(id)
         wanted = Range.parse(request)
         version = f"v{wanted.low}*" if wanted.exact else "v*"
         with RemoteTags(self._source, [f"{self._prefix}{id}/{version}"], timeout=self._timeout) as remote:

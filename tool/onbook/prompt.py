@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from onbook.errors import UsageError
+
 SUFFIXES = (".prompt.yml", ".prompt.yaml")
 HISTORY = "history"
 
@@ -138,3 +140,13 @@ def id_of(path: str) -> str:
 def is_id(text: str) -> bool:
     """Whether a text is a legal id: segments ``[a-z0-9][a-z0-9_-]*`` joined by ``/``, none beginning ``v<digit>``."""
     return all(_SEGMENT.fullmatch(part) for part in text.split("/"))
+
+
+def require_id(text: str) -> None:
+    """Refuse what is no legal id.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not is_id(text):
+        raise UsageError(f"{text!r} is no legal prompt id", hint="ids look like support/triage")

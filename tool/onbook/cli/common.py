@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,8 +15,11 @@ from onbook.errors import UsageError
 from onbook.prompt import Prompt
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, Index, WorkTree
-from onbook.report import Report
+from onbook.report import Check, Report, Status
 from onbook.reporters import FORMATS, reporter
+
+if TYPE_CHECKING:
+    from onbook.deploy import Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,6 +48,13 @@ def inputs_options(command: Command) -> Command:
         "--vars", "vars_file", metavar="FILE", help="Inputs as one JSON object; - reads standard input."
     )
     return var(file(command))
+
+
+def deploy_options(command: Command) -> Command:
+    """``--commit``, ``--dry-run`` and ``--format``: what becomes of an edit of an environment's file."""
+    commit = click.option("--commit", is_flag=True, help="Commit the file, and nothing else.")
+    dry_run = click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
+    return commit(dry_run(format_option(command)))
 
 
 def repository() -> Repository:
@@ -123,3 +133,27 @@ def color_wanted() -> bool:
 def note(message: str) -> None:
     """Tell a person something that is no result."""
     click.echo(message, err=True)
+
+
+def carry_out(repo: Repository, verb: str, plan: Plan, *, commit: bool, dry_run: bool, format: str) -> int:
+    """Carry out an edit of an environment's file, or only tell it, and print it as a report."""
+    from onbook.deploy import apply
+
+    for message in plan.notes:
+        note(f"note: {message}")
+    made = None if dry_run else apply(repo, plan, commit=commit)
+    data = {
+        "environment": plan.environment,
+        "id": plan.id,
+        "path": plan.path,
+        "title": plan.title,
+        "old": plan.old.data() if plan.old else None,
+        "new": plan.new.data(),
+        "commit": made,
+    }
+    print_report(Report(verb, (Check(f"{verb}/{plan.id}", Status.PASSED, plan.id),), head=made, data=data), format)
+    if dry_run:
+        note("dry run: nothing was written")
+    elif made is None:
+        note(f"next: commit {plan.path} and push it, which is the deployment")
+    return 0

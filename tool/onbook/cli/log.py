@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import click
 
 from onbook.cli.common import format_option, print_report, repository, snapshot
-from onbook.errors import IntegrityError, UsageError
+from onbook.errors import IntegrityError
 from onbook.project import Config
-from onbook.prompt import is_id
+from onbook.prompt import require_id
 from onbook.repo.tags import list_tags, read_tag
 from onbook.report import Check, Finding, Report, Severity
 
@@ -20,8 +20,7 @@ from onbook.report import Check, Finding, Report, Severity
 def command(id: str, format: str) -> int:
     """List the releases of a prompt, newest first, with what changed in each."""
     repo = repository()
-    if not is_id(id):
-        raise UsageError(f"{id!r} is no legal prompt id", hint="ids look like support/triage")
+    require_id(id)
     config = Config.load(snapshot(repo))
     refs = list_tags(repo, prefix=config.tag_prefix, prompt=id)
     withdrawn = {ref.tag.version for ref in refs if ref.tag.yanked}

@@ -24,6 +24,10 @@ COMMANDS = {
     "release": "Tag what changed since its last release.",
     "log": "List the releases of a prompt.",
     "fetch": "Fetch a released prompt by its tag, verified.",
+    "deploy": "Say which release an environment runs.",
+    "promote": "Give the canary to every caller.",
+    "rollback": "Go back to what an environment ran before.",
+    "status": "Tell what runs where, since when, by whom.",
     "explain": "Explain a rule.",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from onbook.formats.comments import Comment, comments
 from onbook.formats.compose import Pointer
 from onbook.formats.document import MAX_FILE_BYTES, Document, Mark, read_yaml
-from onbook.formats.edit import set_key
+from onbook.formats.edit import is_bare, set_entry, set_key
 from onbook.formats.rows import Row, read_rows, write_json_line
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "Pointer",
     "Row",
     "comments",
+    "is_bare",
     "read_rows",
     "read_yaml",
+    "set_entry",
     "set_key",
     "write_json_line",
 ]

@@ -1,8 +1,9 @@
-"""Sets one key of a YAML file, and leaves every other line as it is."""
+"""Sets one key of a YAML file, or one entry of a table, and leaves every other line as it is."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 from onbook.errors import OnbookError
@@ -21,6 +22,23 @@ def set_key(raw: bytes, key: str, value: str) -> bytes:
     Raises:
         OnbookError: the file is no sound YAML mapping, or the change cannot be made safely.
     """
+    return _set(raw, key, value, table=False)
+
+
+def set_entry(raw: bytes, key: str, value: Mapping[str, object]) -> bytes:
+    """Sets one entry of a YAML file that is a table, such as an environment's, or adds it at the end.
+
+    What an entry keeps of its keys keeps its comments. A file without entries, of comments perhaps, gets its first.
+
+    Raises:
+        OnbookError: as :func:`set_key`.
+    """
+    return _set(raw, key, value, table=True)
+
+
+def _set(raw: bytes, key: str, value: object, *, table: bool) -> bytes:
+    if table and is_bare(raw):
+        return _first(raw, key, value)
     document, problems = read_yaml(raw, "the file")
     if document is None or problems:
         raise OnbookError(f"cannot edit: {problems[0].message}", place=problems[0].place, hint=problems[0].hint)
@@ -29,16 +47,31 @@ def set_key(raw: bytes, key: str, value: str) -> bytes:
         raise OnbookError("cannot edit: the file is no mapping", hint='write it as "key: value" lines')
     if data.get(key) == value:
         return raw
-    edited = _edited(document, data, key, value)
     bom = "\ufeff" if raw.startswith(b"\xef\xbb\xbf") else ""
-    result = (bom + edited).encode()
+    return _sound((bom + _edited(document, data, key, value, table)).encode(), {**data, key: value}, key)
+
+
+def is_bare(raw: bytes) -> bool:
+    """Whether a file holds nothing but comments and blank lines."""
+    lines = (line.strip() for line in raw.removeprefix(b"\xef\xbb\xbf").splitlines())
+    return all(not line or line.startswith(b"#") for line in lines)
+
+
+def _first(raw: bytes, key: str, value: object) -> bytes:
+    end = b"\r\n" if b"\r\n" in raw else b"\n"
+    kept = raw + end if raw and not raw.endswith(b"\n") else raw
+    return _sound(kept + _round_trip("", key, value).encode().replace(b"\n", end), {key: value}, key)
+
+
+def _sound(result: bytes, wanted: object, key: str) -> bytes:
+    """What was written, once it was read again and is what was wanted."""
     again, problems = read_yaml(result, "the file")
-    if again is None or problems or again.data != {**data, key: value}:
-        raise OnbookError(f"cannot set {key} safely", hint=f"set it by hand: {key}: {value}")
+    if again is None or problems or again.data != wanted:
+        raise OnbookError(f"cannot set {key} safely", hint="set it by hand")
     return result
 
 
-def _edited(document: Document, data: dict[str, object], key: str, value: str) -> str:
+def _edited(document: Document, data: dict[str, object], key: str, value: object, table: bool) -> str:
     text = document.text
     if not _stands_in_lines(document, data):
         return _round_trip(text.replace("\r\n", "\n"), key, value)
@@ -57,6 +90,8 @@ def _edited(document: Document, data: dict[str, object], key: str, value: str) -
 
     if key in data:
         where = body(key)
+    elif table:
+        where = slice(body(names[-1]).stop, body(names[-1]).stop)
     else:
         before = [body(name).stop for name in _BEFORE if name in data]
         where = slice(max(before), max(before)) if before else slice(firsts[0], firsts[0])
@@ -78,21 +113,35 @@ def _stands_in_lines(document: Document, data: dict[str, object]) -> bool:
     )
 
 
-def _round_trip(text: str, key: str, value: str) -> str:
+def _round_trip(text: str, key: str, value: object) -> str:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
     from ruamel.yaml.scalarstring import LiteralScalarString
 
     yaml = YAML()
     yaml.preserve_quotes = True
-    yaml.width = len(text) + len(value) + 80  # never fold a line
+    yaml.width = len(text) + len(str(value)) + 80  # never fold a line
     try:
         entries: Any = yaml.load(text) or {}
         # ruamel gives a plain str the style of the value that it replaces.
-        entries[key] = LiteralScalarString(value) if "\n" in value else value
+        if isinstance(value, str) and "\n" in value:
+            value = LiteralScalarString(value)
+        _merge(entries, {key: value})
         out = io.StringIO()
         yaml.dump(entries, out)
     except (YAMLError, ValueError) as error:
         words = " ".join(str(error).split())[:200]
         raise OnbookError(f"cannot set {key}: {words}", hint=f"set it by hand: {key}: {value}") from error
     return out.getvalue()
+
+
+def _merge(entries: Any, values: Mapping[str, Any]) -> None:
+    """Put values into what ruamel read, entry by entry: what is replaced whole would lose its comments."""
+    for key, value in values.items():
+        known = entries.get(key)
+        if isinstance(known, dict) and isinstance(value, Mapping):
+            for gone in [name for name in known if name not in value]:
+                del known[gone]
+            _merge(known, value)
+        else:
+            entries[key] = value

@@ -218,6 +218,36 @@ def _run(report: Report, style: _Style) -> Iterator[str]:
     yield style(f"{row['model']}  {tokens}  {cost}  {row['latency_ms']} ms  finish: {row['finish']}", "dim")
 
 
+def _edited(report: Report, style: _Style) -> Iterator[str]:
+    row = report.data
+    yield style(str(row["title"]), "bold")
+    for name in ("stable", "canary"):
+        before, after = (_target(row[side], name) for side in ("old", "new"))
+        if before != after:
+            yield f"  {style(name, 'dim')}  {style(before)} -> {style(after)}"
+    yield style(f"  {row['path']}{'  ' + str(row['commit'])[:12] if row['commit'] else ''}", "dim")
+
+
+def _target(deployment: object, name: str) -> str:
+    found = deployment.get(name) if isinstance(deployment, Mapping) else None
+    if not found:
+        return "none"
+    return f"{found['version']} for {found['weight']:g} % by {found['key']}" if "weight" in found else found["version"]
+
+
+def _status(report: Report, style: _Style) -> Iterator[str]:
+    rows = _rows(report, "deployments")
+    if not rows:
+        yield style("nothing is deployed: `onbook deploy ENVIRONMENT ID VERSION` begins", "yellow")
+        return
+    table = [["environment", "prompt", "stable", "canary", "since", "by"]]
+    for row in rows:
+        canary = "-" if _target(row, "canary") == "none" else _target(row, "canary")
+        table.append([row["environment"], row["id"], row["stable"]["version"], canary, row["at"][:16], row["by"]])
+    yield from _table(table, style, lambda _: None)
+    yield style(f"as {report.head} has it", "dim")
+
+
 def _explain(report: Report, style: _Style) -> Iterator[str]:
     for row in _rows(report, "rules"):
         yield f"{style(row['id'], 'bold')}  {style(row['slug'])}  {style(row['severity'], 'dim')}"
@@ -260,4 +290,8 @@ _VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
     "render": _render,
     "run": _run,
     "explain": _explain,
+    "deploy": _edited,
+    "promote": _edited,
+    "rollback": _edited,
+    "status": _status,
 }

@@ -1,0 +1,248 @@
+"""Deploying, promoting, rolling back and telling what runs, as an operator types them, in real repositories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onbook.environments import parse
+from support.console import Person, person
+from support.git import Repo, bare_remote, clone
+
+PROMPT = """\
+model: openai/gpt-4.1-2025-04-14
+modelParameters: {maxCompletionTokens: 10}
+templateFormat: jinja2
+inputs:
+  type: object
+  required: [ticket]
+  properties:
+    ticket: {type: string}
+messages:
+  - role: user
+    content: Sort this. {{ ticket }}
+"""
+PATH = "prompts/support/triage.prompt.yml"
+PRODUCTION = "prompts/_environments/production.yml"
+ID = "support/triage"
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Person:
+    """Three releases: 0.1.0, 0.1.1 says it in other words, 0.2.0 wants another input."""
+    found = person(tmp_path / "p")
+    found.write("onbook.toml", "gates = {unchecked = false, lint = false}\n")
+    found.write(PATH, PROMPT)
+    found.commit("one")
+    found.onbook("release")
+    found.edit(PATH, "Sort this.", "Sort this ticket.")
+    found.commit("two")
+    found.onbook("release")
+    found.edit(PATH, "required: [ticket]", "required: [ticket, tone]")
+    found.edit(PATH, "ticket: {type: string}", "ticket: {type: string}\n    tone: {type: string}")
+    found.edit(PATH, "{{ ticket }}", "{{ ticket }} {{ tone }}")
+    found.commit("three")
+    found.onbook("release")
+    assert found.git("tag").split() == [f"{ID}/v0.1.0", f"{ID}/v0.1.1", f"{ID}/v0.2.0"]
+    return found
+
+
+def running(who: Person) -> dict[str, Any]:
+    found, problems = parse((who.cwd / PRODUCTION).read_bytes(), PRODUCTION)
+    assert not problems
+    return found[ID].data()
+
+
+def test_from_the_first_deployment_to_the_way_back(operator: Person) -> None:
+    said = operator.onbook("deploy", "production", ID, "0.1.0")
+    assert "support/triage 0.1.0 runs in production" in said
+    assert f"next: commit {PRODUCTION}" in said
+    text = (operator.cwd / PRODUCTION).read_text()
+    assert text.startswith("# Which release")
+    # A person adds a comment, and keeps it.
+    operator.edit(PRODUCTION, f"{ID}:\n", f"{ID}: # ask support first\n")
+    operator.commit("deploy")
+
+    operator.onbook("deploy", "production", ID, "0.1.1", "--canary", "10", "--commit")
+    canary = running(operator)["canary"]
+    assert (canary["version"], canary["weight"], canary["key"]) == ("0.1.1", 10, "user_id")
+    assert running(operator)["stable"]["version"] == "0.1.0"
+    # Ramping keeps the salt: who has the canary keeps it.
+    operator.onbook("deploy", "production", ID, "0.1.1", "--canary", "50", "--commit")
+    assert running(operator)["canary"] == {**canary, "weight": 50}
+    operator.onbook("promote", "production", ID, "--commit")
+    assert running(operator) == {"stable": {"version": "0.1.1", "digest": canary["digest"]}}
+    operator.onbook("rollback", "production", ID, "--commit")
+    assert running(operator)["stable"]["version"] == "0.1.0"
+    assert "# ask support first" in (operator.cwd / PRODUCTION).read_text()
+    assert operator.git("log", "--format=%s", "--", PRODUCTION).splitlines() == [
+        "support/triage goes back to 0.1.0 in production",
+        "support/triage 0.1.1 is promoted in production",
+        "support/triage 0.1.1 is a canary for 50 % in production",
+        "support/triage 0.1.1 is a canary for 10 % in production",
+        "deploy",
+    ]
+
+
+def test_a_rollback_ends_the_canary_first(operator: Person) -> None:
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    operator.onbook("deploy", "production", ID, "0.1.1", "--canary", "5", "--commit")
+    assert "0.1.0 stays" in operator.onbook("rollback", "production", ID, "--commit")
+    assert "canary" not in running(operator)
+    said = operator.onbook("rollback", "production", ID, exits=2)
+    assert "no version of support/triage that production ran before 0.1.0" in said
+    operator.onbook("rollback", "production", ID, "--to", "0.2.0")
+    assert running(operator)["stable"]["version"] == "0.2.0"
+
+
+def test_a_withdrawn_version_is_no_way_back(operator: Person) -> None:
+    for version in ("0.1.0", "0.1.1", "0.2.0"):
+        operator.onbook("deploy", "production", ID, version, "--commit")
+    operator.git("tag", "-a", f"{ID}/v0.1.1.yanked", "-m", "answers in French")
+    operator.onbook("rollback", "production", ID)
+    assert running(operator)["stable"]["version"] == "0.1.0"
+    said = operator.onbook("deploy", "production", ID, "0.1.1", exits=2)
+    assert "0.1.1 was withdrawn" in said
+
+
+def test_another_canary_deals_the_callers_anew(operator: Person) -> None:
+    operator.edit(PATH, "Sort this ticket.", "Sort.")
+    operator.commit("four")
+    operator.onbook("release")
+    operator.onbook("deploy", "production", ID, "0.2.0")
+    operator.onbook("deploy", "production", ID, "0.2.1", "--canary", "1", "--key", "tenant")
+    one = running(operator)["canary"]
+    operator.onbook("deploy", "production", ID, "0.1.1")
+    operator.onbook("deploy", "production", ID, "0.1.0", "--canary", "1")
+    other = running(operator)["canary"]
+    assert one["salt"] != other["salt"]
+    assert (one["key"], other["key"]) == ("tenant", "user_id")
+
+
+@pytest.mark.parametrize(
+    ("args", "exits", "told"),
+    [
+        (("deploy", "production", ID, "0.9.0"), 2, "0.9.0 is not released here\n  there are: 0.2.0, 0.1.1, 0.1.0"),
+        (("deploy", "production", "support/other", "0.1.0"), 2, "is not released here"),
+        (("deploy", "production", ID, "^0.1"), 2, "is not a version"),
+        (("deploy", "../x", ID, "0.1.0"), 2, "no name of an environment"),
+        (("deploy", "production", "Support", "0.1.0"), 2, "no legal prompt id"),
+        (("deploy", "production", ID, "0.1.1", "--canary", "101"), 2, "0 to 100 per cent, not 101"),
+        (("deploy", "production", ID, "0.1.1", "--canary", "-1"), 2, "0 to 100 per cent, not -1"),
+        (("deploy", "production", ID, "0.1.1", "--canary", "nan"), 2, "0 to 100 per cent, not nan"),
+        (("deploy", "production", ID, "0.1.0", "--canary", "5"), 2, "what production runs already"),
+        (("deploy", "production", ID, "0.2.0", "--canary", "5"), 2, "0.2.0 changes the contract of 0.1.0"),
+        (("deploy", "staging", ID, "0.1.1", "--canary", "5"), 2, "staging runs no support/triage yet"),
+        (("deploy", "production", ID, "0.1.1", "--key", "x"), 2, "a key deals a canary"),
+        (("promote", "production", ID), 2, "runs no canary"),
+        (("promote", "staging", ID), 2, "staging runs no support/triage"),
+        (("rollback", "production", "x"), 2, "production runs no x"),
+        (("status", "staging"), 2, "no environment 'staging'"),
+    ],
+)
+def test_what_is_refused(operator: Person, args: tuple[str, ...], exits: int, told: str) -> None:
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    before = (operator.cwd / PRODUCTION).read_bytes()
+    assert told in operator.onbook(*args, exits=exits)
+    assert (operator.cwd / PRODUCTION).read_bytes() == before
+    assert not operator.git("status", "--porcelain")
+
+
+def test_a_larger_step_is_told(operator: Person) -> None:
+    operator.onbook("deploy", "production", ID, "0.1.1", "--commit")
+    said = operator.onbook("deploy", "production", ID, "0.2.0")
+    assert "note: 0.1.1 to 0.2.0 changes the contract" in said
+
+
+def test_a_dry_run_writes_nothing(operator: Person) -> None:
+    data = operator.report("deploy", "production", ID, "0.1.0", "--dry-run")["data"]
+    assert data["new"]["stable"]["version"] == "0.1.0"
+    assert data["old"] is None
+    assert not (operator.cwd / PRODUCTION).exists()
+
+
+def test_a_commit_holds_the_file_and_nothing_else(operator: Person) -> None:
+    operator.write("staged.txt", "mine")
+    operator.git("add", "staged.txt")
+    operator.write(PATH, PROMPT)
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    assert operator.git("show", "--name-only", "--format=").split() == [PRODUCTION]
+    assert operator.git("status", "--porcelain").splitlines() == [f" M {PATH}", "A  staged.txt"]
+
+
+def test_what_runs_where_since_when_by_whom(operator: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "nothing is deployed" in operator.onbook("status")
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    made = operator.git("rev-parse", "HEAD").strip()
+    # Later commits of the same file that say the same of this prompt do not count.
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Another")
+    operator.edit(PRODUCTION, "# Which", "# Note: which")
+    operator.commit("a comment")
+    operator.onbook("deploy", "staging", ID, "0.2.0", "--commit")
+    rows = operator.report("status")["data"]["deployments"]
+    assert [(row["environment"], row["stable"]["version"], row["by"]) for row in rows] == [
+        ("production", "0.1.0", "Onbook Tests"),
+        ("staging", "0.2.0", "Another"),
+    ]
+    assert rows[0]["commit"] == made
+    assert rows[0]["at"].startswith("2023-11-14T22:13:20")
+    assert len(operator.report("status", "staging")["data"]["deployments"]) == 1
+    shown = operator.onbook("status")
+    assert "production   support/triage  0.1.0   -       2023-11-14T22:13  Onbook Tests" in shown
+
+
+def test_an_edit_that_would_take_back_anothers_is_refused(operator: Person, tmp_path: Path) -> None:
+    bare_remote(tmp_path / "r.git", of=Repo(operator.cwd))
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    operator.git("push", "--quiet", "--follow-tags", "-u", "origin", "main")
+    operator.git("remote", "set-head", "origin", "main")
+    other = Person(clone(tmp_path / "r.git", tmp_path / "other").path)
+    other.onbook("deploy", "production", ID, "0.1.1", "--commit")
+    other.git("push", "--quiet")
+    operator.git("fetch", "--quiet")
+    said = operator.onbook("deploy", "production", ID, "0.2.0", exits=3)
+    assert "origin/main has a change of this file that is not here" in said
+    assert "git pull" in said
+    # What clients read is the remote's.
+    assert operator.report("status")["data"]["deployments"][0]["stable"]["version"] == "0.1.1"
+    assert operator.report("status")["head"] == "origin/main"
+    operator.git("pull", "--quiet")
+    operator.onbook("deploy", "production", ID, "0.2.0", "--commit")
+
+
+def test_environments_may_live_on_a_branch_of_their_own(operator: Person) -> None:
+    operator.write("onbook.toml", "environments = {ref = 'deployments'}\n")
+    operator.commit("configure")
+    operator.git("branch", "deployments")
+    operator.git("checkout", "--quiet", "deployments")
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    operator.git("checkout", "--quiet", "main")
+    assert operator.report("status")["data"]["deployments"][0]["stable"]["version"] == "0.1.0"
+    said = operator.onbook("deploy", "production", ID, "0.1.1", exits=3)
+    assert "deployments has a change of this file that is not here" in said
+
+
+def test_a_file_with_faults_is_told_with_its_place(operator: Person) -> None:
+    operator.write(PRODUCTION, f"{ID}:\n  stabel: {{version: 0.1.0}}\n")
+    said = operator.onbook("deploy", "production", ID, "0.1.0", exits=2)
+    assert f"{PRODUCTION}:2:3: unknown key 'stabel'" in said
+    assert "did you mean 'stable'?" in said
+
+
+def test_a_bare_repository_has_no_file_to_edit(operator: Person, tmp_path: Path) -> None:
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    bare = Person(clone(operator.cwd, tmp_path / "b.git", "--bare").path)
+    assert "a bare repository has no file to edit" in bare.onbook("deploy", "production", ID, "0.1.0", exits=2)
+    assert bare.report("status")["data"]["deployments"][0]["stable"]["version"] == "0.1.0"
+
+
+def test_another_prompts_comments_and_line_ends_stay(operator: Person) -> None:
+    other = "other/one: {stable: {version: 1.0.0, digest: 'sha256:" + "b" * 64 + "'}} # theirs\r\n"
+    (operator.cwd / "prompts/_environments").mkdir()
+    (operator.cwd / PRODUCTION).write_bytes(other.encode())
+    operator.onbook("deploy", "production", ID, "0.1.0")
+    after = (operator.cwd / PRODUCTION).read_bytes()
+    assert after.startswith(other.encode())
+    assert after.count(b"\n") == after.count(b"\r\n")

@@ -1,0 +1,169 @@
+"""Environments: files in git that say which release of each prompt runs where, and who gets a canary.
+
+``prompts/_environments/production.yml``, published as schemas/environment.schema.json::
+
+    support/triage:
+      stable: {version: 1.4.0, digest: "sha256:..."}
+      canary: {version: 1.5.0, digest: "sha256:...", weight: 10, key: user_id, salt: a1}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from onbook.errors import OnbookError, UsageError
+from onbook.formats import is_bare, read_yaml
+from onbook.project.shapes import contract, shape_problems
+from onbook.repo import Snapshot, SnapshotError
+from onbook.report import Problem
+from onbook.versions import Version
+
+FOLDER = "_environments"
+SUFFIX = ".yml"
+
+BUCKETS = 10_000
+"""Callers are dealt to so many, so that a weight resolves hundredths of a per cent."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One release, by version and by the digest that its tag must state (``sha256:<hex>``)."""
+
+    version: Version
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Canary(Target):
+    """A release that a share of the callers gets while it ramps.
+
+    Attributes:
+        weight: per cent of the callers, 0 to 100.
+        key: the name of the caller's attribute whose value decides; salt: deals the callers anew.
+    """
+
+    weight: float
+    key: str
+    salt: str
+
+    def takes(self, id: str, value: str) -> bool:
+        """Whether a caller gets the canary. Raising the weight takes more of them and lets none go."""
+        return bucket(self.salt, id, value) < round(self.weight * BUCKETS / 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What one environment runs of one prompt."""
+
+    stable: Target
+    canary: Canary | None = None
+
+    def choose(self, id: str, value: str | None) -> Target:
+        """The release for one caller, by the value of the canary's key; without one it is stable."""
+        if self.canary is not None and value is not None and self.canary.takes(id, value):
+            return self.canary
+        return self.stable
+
+    def data(self) -> dict[str, Any]:
+        """As the file has it."""
+        found: dict[str, Any] = {"stable": _target_data(self.stable)}
+        if self.canary is not None:
+            weight = int(self.canary.weight) if self.canary.weight == int(self.canary.weight) else self.canary.weight
+            rest = {"weight": weight, "key": self.canary.key, "salt": self.canary.salt}
+            found["canary"] = {**_target_data(self.canary), **rest}
+        return found
+
+
+def bucket(salt: str, id: str, value: str) -> int:
+    """Where a caller falls, 0 to 9999: sha256 over salt, prompt and value, each after its length, mod 10,000.
+
+    A length is eight bytes, big end first, and counts bytes of UTF-8: no two different triples are the same bytes.
+    """
+    hashed = hashlib.sha256()
+    for part in (salt, id, value):
+        data = part.encode("utf-8", "surrogatepass")
+        hashed.update(len(data).to_bytes(8, "big") + data)
+    return int.from_bytes(hashed.digest(), "big") % BUCKETS
+
+
+def path_of(prompts: str, name: str) -> str:
+    """The file of an environment from the repository's root.
+
+    Args:
+        prompts: the folder of the prompts.
+
+    Raises:
+        UsageError: the name is no legal one.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name of an environment", hint="use a-z, 0-9, _ and -, as in production or eu-west"
+        )
+    return f"{prompts}/{FOLDER}/{name}{SUFFIX}"
+
+
+def names(snapshot: Snapshot, prompts: str) -> list[str]:
+    """The environments that a snapshot has, sorted."""
+    folder = f"{prompts}/{FOLDER}"
+    found = (path.removeprefix(f"{folder}/") for path in snapshot.entries(folder))
+    return sorted(name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX) and "/" not in name)
+
+
+def parse(raw: bytes, path: str) -> tuple[dict[str, Deployment], list[Problem]]:
+    """What an environment's file says, by prompt, or what is wrong with it. A file of comments runs nothing."""
+    if is_bare(raw):
+        return {}, []
+    document, problems = read_yaml(raw, path)
+    if document is None or problems:
+        return {}, list(problems)
+    if found := shape_problems(contract("environment"), document):
+        return {}, found
+    assert isinstance(document.data, Mapping)
+    try:
+        return {id: _deployment(row) for id, row in document.data.items()}, []
+    except UsageError as error:
+        return {}, [Problem("wrong-shape", error.message, path, hint=error.hint)]
+
+
+def read(snapshot: Snapshot, prompts: str, name: str) -> dict[str, Deployment]:
+    """What an environment runs, by prompt; nothing where there is no such file.
+
+    Raises:
+        UsageError: the name is no legal one, or the file has faults; the first is told.
+    """
+    path = path_of(prompts, name)
+    if snapshot.entry(path) is None:
+        return {}
+    try:
+        raw = snapshot.read(path)
+    except SnapshotError as error:
+        raise OnbookError(error.message, place=path) from None
+    found, problems = parse(raw, path)
+    if problems:
+        raise UsageError(problems[0].message, place=problems[0].place, hint=problems[0].hint)
+    return found
+
+
+def _deployment(row: Mapping[str, Any]) -> Deployment:
+    stable, canary = row["stable"], row.get("canary")
+    return Deployment(
+        Target(Version.parse(stable["version"]), stable["digest"]),
+        canary
+        and Canary(
+            Version.parse(canary["version"]),
+            canary["digest"],
+            float(canary["weight"]),
+            canary["key"],
+            canary["salt"],
+        ),
+    )
+
+
+def _target_data(target: Target) -> dict[str, Any]:
+    return {"version": str(target.version), "digest": target.digest}
