@@ -38,7 +38,8 @@ def all_cases() -> list[Any]:
 
 @pytest.mark.parametrize(("rule", "case"), all_cases())
 def test_the_rule_finds_what_the_case_says(rule: str, case: dict[str, Any]) -> None:
-    report = lint(Catalog(files(case["files"], case.get("links", ()))))
+    own = {} if all_rules()[rule].default else {"onbook.toml": f'lint = {{select = ["{rule}"]}}'}
+    report = lint(Catalog(files({**own, **case["files"]}, case.get("links", ()))))
     assert not [finding.message for finding in report.findings if finding.rule == "ON000"]
     found = [finding for finding in report.findings if finding.rule == rule]
     wanted = case["findings"]

@@ -32,6 +32,8 @@ def found_in(rule: str, text: str) -> list[str]:
     """What the rule finds in an example: one prompt file, or several after lines such as ``# file: PATH``."""
     pieces = FILE.split(text)
     contents = dict(zip(pieces[1::2], pieces[2::2], strict=True)) or {"prompts/a.prompt.yml": text}
+    if not all_rules()[rule].default:
+        contents["onbook.toml"] = f'lint = {{select = ["{rule}"]}}'
     return [finding.message for finding in lint(Catalog(files(contents))).findings if finding.rule == rule]
 
 

@@ -150,6 +150,10 @@ class Walker:
                     self._expression(child, scope, depth + 1)
             case nodes.Call():
                 self._call(node, scope)
+            case nodes.Sub() if name := _dashed(node):
+                message = f"{name!r} is no name in jinja2, which reads it as a subtraction"
+                hint = f"rename the input to {name.replace('-', '_')}; the simple format takes it as it is"
+                self.faults.append(PlacedError("construct-not-allowed", message, _first(node), hint))
             case _:
                 kind = type(node).__name__
                 what, hint = REFUSED_NODES.get(kind, (f"this ({kind})", "pass what it computes as an input"))
@@ -237,6 +241,26 @@ def bind(node: nodes.Filter) -> list[nodes.Expr | None] | None:
             return None
         bound[names.index(keyword.key)] = keyword.value
     return bound
+
+
+def _dashed(node: nodes.Node) -> str | None:
+    """``my-var`` written without spaces: a name of other template languages, with its places for lines."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if not isinstance(node, nodes.Sub):
+        return None
+    left, right = _dashed(node.left), node.right
+    while isinstance(right, nodes.Filter) and right.node is not None:
+        right = right.node
+    if left and isinstance(right, nodes.Name) and _first(node) + len(left) + 1 == right.lineno:
+        return f"{left}-{right.name}"
+    return None
+
+
+def _first(node: nodes.Node) -> int:
+    while isinstance(node, nodes.Sub):
+        node = node.left
+    return node.lineno
 
 
 def _wrong_path(path: str) -> str | None:

@@ -19,9 +19,9 @@ GROUP = "onbook.rules"
 
 # Modules of rules; the hundreds of an id tell the theme, and a theme may have several modules.
 _MODULES = (
-    *("files", "roles", "gold", "waivers"),
-    *("templates", "variables", "values"),
-    "contracts",
+    *("files", "roles", "gold", "markup", "policy", "waivers"),
+    *("templates", "variables", "values", "names"),
+    *("contracts", "formats"),
     "safety",
 )
 

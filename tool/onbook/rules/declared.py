@@ -8,6 +8,25 @@ from dataclasses import dataclass, field
 
 Json = Mapping[str, object]
 
+# Of JSON Schema 2020-12 and the drafts before it, and what OpenAPI adds.
+KEYWORDS = frozenset(
+    {
+        *("type", "enum", "const", "default", "title", "description", "examples", "example", "deprecated"),
+        *("readOnly", "writeOnly", "nullable", "format", "properties", "required", "additionalProperties"),
+        *("patternProperties", "propertyNames", "minProperties", "maxProperties", "unevaluatedProperties"),
+        *("dependentRequired", "dependentSchemas", "dependencies", "items", "prefixItems", "additionalItems"),
+        *("unevaluatedItems", "contains", "minContains", "maxContains", "minItems", "maxItems", "uniqueItems"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"),
+        *("pattern", "contentEncoding", "contentMediaType", "contentSchema", "allOf", "anyOf", "oneOf", "not"),
+        *("if", "then", "else", "definitions", "discriminator", "externalDocs", "xml", "id"),
+    }
+)
+
+
+def misplaced(inputs: Json) -> list[str]:
+    """The keys of a contract that are no keywords: variables outside of ``properties``, or misspelt keywords."""
+    return [key for key in inputs if key not in KEYWORDS and not key.startswith(("x-", "$"))]
+
 
 @dataclass(slots=True)
 class Declared:

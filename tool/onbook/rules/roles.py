@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from onbook.project import Source
@@ -19,8 +20,8 @@ class RoleOrder(Rule):
     One system message first, then turns that end with the user's, is what every provider takes. Without a user
     message most refuse the call: this is an error. A second system message or one in the middle is refused by some chat
     templates and moved or merged by others; an assistant message at the end is continued by some models, answered by
-    others and refused by the rest: these are warnings. A ``slot`` stands for turns of the caller, so a prompt may end
-    with it.
+    others and refused by the rest: these are warnings. One that stops in mid-sentence, as ``{`` or ``<answer>`` do, is
+    meant to be continued, and passes. A ``slot`` stands for turns of the caller, so a prompt may end with it.
 
     **Bad**
 
@@ -44,8 +45,8 @@ class RoleOrder(Rule):
 
     **When to waive**
 
-    Where the model is fixed and known to take this order: an assistant message at the end to be continued, or a
-    reminder to the system at the end of a long conversation.
+    Where the model is fixed and known to take this order, such as a reminder to the system at the end of a long
+    conversation.
     """
 
     id = "ON109"
@@ -66,9 +67,14 @@ class RoleOrder(Rule):
         if "user" not in roles and not any(isinstance(item, Slot) for item in items):
             message = "there is no user message, and most models refuse to answer without one"
             yield hit_at(source, ("messages",), message, key=True, hint="add a user message, or {slot: history}")
-        elif roles[-1] == "assistant":
+        elif roles[-1] == "assistant" and not _prefill(str(getattr(items[-1], "content", ""))):
             message = "the last message is the assistant's: models continue it, answer it or refuse it"
             yield _warning(source, len(roles) - 1, message, "end with a user message")
+
+
+def _prefill(text: str) -> bool:
+    """Whether a text asks to be continued: it stops at something that was opened, or before an answer."""
+    return re.search(r"(?:[{\[(:=,]|<[A-Za-z][^<>/]*>|^[`~]{3,}\w*|[^\w\s][\"'])\s*\Z", text, re.MULTILINE) is not None
 
 
 def _warning(source: Source, number: int, message: str, hint: str) -> Hit:

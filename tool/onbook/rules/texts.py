@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -105,3 +106,16 @@ def broken(source: Source) -> bool:
         if not (text.template_format == "simple" and problem.code in LITERAL)
     )
     return bool(source.problems) or any(fatal)
+
+
+# Each stops where another of its kind begins: hostile text costs linear time.
+_CODE = re.compile(
+    r"^[ \t]*```[^\n]*\n(?:(?![ \t]*```)[^\n]*\n)*[ \t]*```|`[^`\n]*`"
+    r"|\{#(?:(?!\{#)[\s\S])*?#\}|\{%(?:(?!\{%)[\s\S])*?%\}",
+    re.MULTILINE,
+)
+
+
+def blank_code(text: str) -> str:
+    """The text with blanks for code, for jinja2's comments and for its tags: what is left is prose and variables."""
+    return _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)

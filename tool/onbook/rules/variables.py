@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule, hit_at
-from onbook.rules.declared import Declared
+from onbook.rules.declared import Declared, misplaced
 from onbook.rules.texts import broken, reached
 
 
@@ -58,11 +58,13 @@ class UndeclaredVariable(Rule):
         declared = Declared.of(source.prompt.inputs)
         if declared.open:
             return
+        # What stands beside ``properties`` was meant as declared, and another rule tells.
+        meant = misplaced(source.prompt.inputs)
         told: set[tuple[str, int, int]] = set()
         for text, scope in reached(source):
             for use in text.template.variables:
                 place = (text.path if text.role is None else str(text.pointer), use.line, use.column)
-                if use.name in declared.names or use.name in scope or place in told:
+                if use.name in declared.names or use.name in scope or use.name in meant or place in told:
                     continue
                 told.add(place)
                 message = f"variable {use.name!r} is not declared in the inputs of {source.id}"

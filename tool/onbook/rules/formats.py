@@ -1,0 +1,244 @@
+"""ON3xx: the form of the answer, as the text asks for it and as the provider is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from onbook.contract import resolve
+from onbook.formats import Pointer
+from onbook.project import Source
+from onbook.prompt import Prompt
+from onbook.report import Severity
+from onbook.rules.base import Hit, Rule, hit_at
+from onbook.rules.texts import blank_code, texts
+
+Json = Mapping[str, object]
+
+
+class JsonInProse(Rule):
+    """The text asks for an answer in JSON, and ``responseFormat`` does not.
+
+    **Why it matters**
+
+    A request in words is followed most of the time: now and then the answer begins with "Here is the JSON" or a code
+    fence, and its reader fails. With ``responseFormat`` the provider holds to it, and with a schema the answer's shape
+    becomes part of the contract.
+
+    **Bad**
+
+    ```yaml
+    messages:
+      - role: user
+        content: |
+          Name a colour and its code. Respond only with a JSON object.
+    ```
+
+    **Good**
+
+    ```yaml
+    responseFormat: json_schema
+    jsonSchema:
+      name: colour
+      schema:
+        type: object
+        properties:
+          name: {type: string}
+          code: {type: string}
+        required: [name, code]
+    messages:
+      - role: user
+        content: |
+          Name a colour and its code. Respond only with a JSON object.
+    ```
+
+    **When to waive**
+
+    Where the model has no such format.
+    """
+
+    id = "ON304"
+    slug = "json-in-prose"
+    severity = Severity.WARNING
+
+    def check(self, source: Source) -> Iterator[Hit]:
+        """Requests to answer in JSON alone; not of JSON within other text, in a code block or between tags."""
+        prompt = source.prompt
+        if prompt is None or prompt.response_format in ("json_object", "json_schema") or prompt.tools:
+            return
+        found = [text for text in texts(source) if text.role != "assistant"]
+        if any(_WRAPPED.search(text.text) for text in found):
+            return
+        for text in found:
+            for match in _ASKS.finditer(blank_code(text.text)):
+                sentence = _sentence(text.text, match.start())
+                if not _DENIES.search(sentence):
+                    message = "the text asks for JSON, and responseFormat does not"
+                    hint = "set responseFormat: json_schema and describe the answer in jsonSchema"
+                    yield text.hit_at(match.start(), message, hint=hint)
+                    return
+
+
+class StrictSchema(Rule):
+    """A schema that OpenAI's strict mode refuses.
+
+    **Why it matters**
+
+    With ``strict: true`` every call is refused before the model is asked: each object must say
+    ``additionalProperties: false`` and require all its properties, the whole must be an object and no ``anyOf``, and
+    some keywords are not taken (https://platform.openai.com/docs/guides/structured-outputs, "Supported schemas"). An
+    optional property is written as one that may be null.
+
+    **Bad**
+
+    ```yaml
+    model: openai/gpt-4.1-2025-04-14
+    responseFormat: json_schema
+    jsonSchema:
+      name: colour
+      strict: true
+      schema:
+        type: object
+        properties:
+          name: {type: string}
+          code: {type: string}
+        required: [name]
+        additionalProperties: false
+    messages:
+      - role: user
+        content: Name a colour.
+    ```
+
+    **Good**
+
+    ```yaml
+    model: openai/gpt-4.1-2025-04-14
+    responseFormat: json_schema
+    jsonSchema:
+      name: colour
+      strict: true
+      schema:
+        type: object
+        properties:
+          name: {type: string}
+          code: {type: [string, "null"]}
+        required: [name, code]
+        additionalProperties: false
+    messages:
+      - role: user
+        content: Name a colour.
+    ```
+
+    **When to waive**
+
+    Where another provider answers, whose strict mode takes more.
+    """
+
+    id = "ON305"
+    slug = "strict-schema"
+
+    def check(self, source: Source) -> Iterator[Hit]:
+        """The answer's schema and the arguments of tools, where they are strict and OpenAI is asked, or nobody yet."""
+        prompt = source.prompt
+        if prompt is None or not _OPENAI.match(prompt.model or ""):
+            return
+        for what, schema, at in _strict(prompt):
+            if not isinstance(schema, Mapping):
+                yield hit_at(source, at, f"strict mode wants {what} to be the schema of an object")
+                continue
+            if schema.get("type") != "object" and "$ref" not in schema:
+                message = f"strict mode wants {what} to be an object, and not a choice or a list"
+                yield hit_at(source, at, message, hint="put it into a property of an object")
+            for pointer, message, hint in _refused(schema, schema, (), set()):
+                yield hit_at(source, (*at, *pointer), message, key=True, hint=hint)
+
+
+# --- asking for JSON
+
+_ASKS = re.compile(
+    r"\b(?:respond|reply|answer|return|output|produce)\b"
+    r"(?:\s+(?:only|just|strictly|exclusively|back|your|the|answer|response|result|results|output|it|everything)){0,6}"
+    r"\s+(?:only\s+)?(?:with|in|as|using|a|an|one)(?:\s+(?:only|just|a|an|one|single|valid|strict|pure|raw|plain|proper|"
+    r"well-formed|the|following)){0,6}\s+json\b(?!\s*(?:path|schema|file|lines|l\b|patch|pointer|or\b|and\b))"
+    r"|\b(?:respond|reply|answer|return|output)\s+(?:only|just|strictly|nothing\s+but)\s+(?:valid\s+|raw\s+)?json\b"
+    r"(?!\s*(?:path|schema|file|lines|patch|pointer|or\b|and\b))"
+    r"|\b(?:your|the)\s+(?:answer|response|reply|output)\s+(?:must|should|has\s+to)\s+be\s+(?:only\s+)?(?:an?\s+)?"
+    r"(?:single\s+|valid\s+){0,2}json\b(?!\s*(?:path|schema|file|lines|patch|pointer|or\b|and\b))",
+    re.IGNORECASE,
+)
+# JSON within something else: no provider's JSON mode gives that.
+_WRAPPED = re.compile(
+    r"```json|~~~json|</?json>|\bcode\s+(?:block|fence)|<(?:answer|output|result|response)>|json\s+lines|jsonl|ndjson"
+    r"|\b(?:before|after|followed\s+by|then|first)\b[^.\n]{0,60}\bjson\b|\bjson\s+arrays?\b|\barray\s+of\b",
+    re.IGNORECASE,
+)
+_DENIES = re.compile(r"\b(?:not|never|don't|without|unless|if|when|whether|either|optionally|example)\b", re.IGNORECASE)
+
+
+def _sentence(text: str, offset: int) -> str:
+    start = max(text.rfind(mark, max(0, offset - 200), offset) for mark in (". ", "\n", "! ", "? "))
+    ends = [end for mark in (". ", ".\n", "\n") if (end := text.find(mark, offset, offset + 200)) >= 0]
+    return text[start + 1 if start >= 0 else max(0, offset - 200) : min(ends, default=offset + 200)]
+
+
+# --- strict mode
+
+_OPENAI = re.compile(r"$|openai/|azure/|azure_ai/|gpt-|o[1-9]\b")
+_UNSUPPORTED = (
+    *("allOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "oneOf"),
+    *("patternProperties", "unevaluatedProperties", "propertyNames", "minProperties", "maxProperties"),
+    *("unevaluatedItems", "contains", "minContains", "maxContains", "uniqueItems", "prefixItems"),
+)
+_INSTEAD = {
+    "oneOf": "write anyOf",
+    "allOf": "write the properties of all of them into one object",
+    "uniqueItems": "say it in the description, and check it in the reader",
+    "prefixItems": "write an object with a property for each place",
+}
+
+
+def _strict(prompt: Prompt) -> Iterator[tuple[str, object, Pointer]]:
+    if prompt.output_strict and prompt.output_schema is not None:
+        yield "the answer", prompt.output_schema, ("jsonSchema", "schema")
+    for number, tool in enumerate(prompt.tools):
+        function = tool.get("function")
+        if isinstance(function, Mapping) and function.get("strict") is True and "parameters" in function:
+            yield "a tool's arguments", function["parameters"], ("tools", number, "function", "parameters")
+
+
+def _refused(
+    schema: object, root: Json, at: Pointer, seen: set[int], depth: int = 0
+) -> Iterator[tuple[Pointer, str, str | None]]:
+    if not isinstance(schema, Mapping) or id(schema) in seen or depth > 64:
+        return
+    seen.add(id(schema))
+    for keyword in _UNSUPPORTED:
+        if keyword in schema:
+            yield (*at, keyword), f"strict mode does not take {keyword!r}", _INSTEAD.get(keyword, "delete it")
+    properties = schema.get("properties")
+    kind = schema.get("type")
+    if kind == "object" or (isinstance(kind, list) and "object" in kind) or isinstance(properties, Mapping):
+        names = list(properties) if isinstance(properties, Mapping) else []
+        required = schema.get("required")
+        optional = [name for name in names if not isinstance(required, list) or name not in required]
+        if schema.get("additionalProperties") is not False:
+            where = (*at, "additionalProperties") if "additionalProperties" in schema else at
+            yield where, "strict mode wants additionalProperties: false in every object", None
+        for name in optional:
+            hint = "name it under required; where it may be missing, let its type be a list with null"
+            yield (*at, "properties", name), f"strict mode wants every property required, and {name!r} is not", hint
+        for name in names:
+            assert isinstance(properties, Mapping)
+            yield from _refused(properties[name], root, (*at, "properties", name), seen, depth + 1)
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        # What stands elsewhere is told where it stands, if that is in this file, or else at its nearest place.
+        steps = tuple(reference.removeprefix("#/").split("/")) if reference.startswith("#/") else at
+        yield from _refused(resolve(root, reference), root, steps, seen, depth + 1)
+    yield from _refused(schema.get("items"), root, (*at, "items"), seen, depth + 1)
+    branches = schema.get("anyOf")
+    for number, branch in enumerate(branches if isinstance(branches, list) else ()):
+        yield from _refused(branch, root, (*at, "anyOf", number), seen, depth + 1)
+
+
+RULES: tuple[type[Rule], ...] = (JsonInProse, StrictSchema)
