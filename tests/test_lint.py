@@ -194,6 +194,25 @@ def test_what_cannot_be_read_is_never_fine(config: str) -> None:
     assert [finding.rule for finding in report.findings if finding.rule == "ON000"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "beside"),
+    [
+        ("ON205", {}),
+        ("ON101", {"prompts/a.suite.yml": "assert: [\n"}),
+        ("ON104", {"prompts/a.cases.jsonl": '{"id": 1}\n'}),
+    ],
+)
+@pytest.mark.parametrize("severity", ["off", "warning"])
+def test_a_part_that_cannot_be_read_is_never_fine(rule: str, beside: dict[str, str], severity: str) -> None:
+    include = "templateFormat: jinja2\nmessages: [{role: user, content: '{% include \"_shared/x.md\" %}'}]\n"
+    contents = {"prompts/a.prompt.yml": GOOD if beside else include, **beside}
+    lowered = {"onbook.toml": f'lint = {{severity = {{{rule} = "{severity}"}}}}'}
+    report = lint(Catalog(files({**contents, **lowered})))
+    assert report.exit_code() == 3
+    assert [f.message.startswith("not read: ") for f in report.findings if f.rule == "ON000"] == [True]
+    assert lint(Catalog(files(contents))).exit_code() == 1
+
+
 def test_what_is_endless_is_cut_and_said_to_be() -> None:
     uses = " ".join(f"{{{{a{number}}}}}" for number in range(MAX_TOLD + 1))
     report = run(a=f"inputs: {{type: object}}\nmessages: [{{role: user, content: '{uses}'}}]\n")

@@ -28,6 +28,7 @@ class Looked:
     Attributes:
         path: of the prompt's file.
         sound: whether the file could be read at all.
+        unread: other parts that could not be read: a partial, the suite, a row of the cases.
         hits: every place, with the id of the rule that it breaks.
         unchecked: what could not be looked at.
         notes: by rule id, what a rule that compares prompts keeps of this one.
@@ -40,6 +41,7 @@ class Looked:
     unchecked: list[Hit] = field(default_factory=list)
     notes: dict[str, object] = field(default_factory=dict)
     waivers: list[Waiver] = field(default_factory=list)
+    unread: list[Hit] = field(default_factory=list)
 
 
 _Rules = Mapping[str, tuple[Rule, Severity]]
@@ -102,6 +104,10 @@ def _begun(rule: Rule, names: tuple[str, ...]) -> bool:
     return any(rule.id.startswith(name.upper()) for name in names)
 
 
+# Problems of readers that leave nothing unread.
+_READ = frozenset({"unknown-key", "duplicate-key", "duplicate-case", "bad-id", "invalid-schema"})
+
+
 def look(source: Source, rules: Iterable[Rule]) -> Looked:
     """Look at one prompt with rules. A rule that crashes, or finds no end, hides nothing and is told."""
     looked = Looked(source.path, source.prompt is not None)
@@ -113,7 +119,9 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
                 looked.notes[rule.id] = note
         except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
             looked.unchecked.append(_crashed(rule, source.path, error))
-    looked.unchecked += [Rule.of(problem) for problem in unreported((*source.problems, *source.tests.problems))]
+    problems = (*source.problems, *source.tests.problems)
+    looked.unchecked += [Rule.of(problem) for problem in unreported(problems)]
+    looked.unread = [Rule.of(problem) for problem in problems if problem.code not in _READ]
     looked.waivers = waivers_of(source)[0]
     return looked
 
@@ -160,9 +168,12 @@ def _judge(id: str, looked: Looked, rules: _Rules, shared: Sequence[Waiver], tod
     judged += _found(problems, rules)
     unchecked = [_unchecked(hit.message, hit.path, hit.line, hit.column) for hit in looked.unchecked]
     failed = any(finding.severity is Severity.ERROR and not finding.waived for finding in judged)
-    if not looked.sound and not unchecked and not failed:
-        # The rule that would tell why is off, waived or a warning: even so, nothing was looked at.
-        unchecked.append(_unchecked("this prompt cannot be read, so no rule could look at it", looked.path))
+    if not unchecked and not failed:
+        # The rule that would tell why is off, waived or a warning: even so, this was not looked at.
+        if not looked.sound:
+            unchecked.append(_unchecked("this prompt cannot be read, so no rule could look at it", looked.path))
+        else:
+            unchecked += [_unchecked(f"not read: {h.message}", h.path, h.line, h.column) for h in looked.unread]
     check = Check.of(f"lint/{id}", _sorted([*judged, *unchecked]), prompt=id)
     return Check(check.id, Status.UNCHECKED, check.prompt, check.findings) if unchecked else check
 
