@@ -199,7 +199,7 @@ def test_what_cannot_be_read_is_never_fine(config: str) -> None:
     [
         ("ON205", {}),
         ("ON101", {"prompts/a.suite.yml": "assert: [\n"}),
-        ("ON104", {"prompts/a.cases.jsonl": '{"id": 1}\n'}),
+        ("ON104", {"prompts/a.cases.jsonl": '{"id": 1, "inputs": {}}\n'}),
     ],
 )
 @pytest.mark.parametrize("severity", ["off", "warning"])

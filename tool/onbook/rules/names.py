@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from onbook.project import Source
 from onbook.prompt import Prompt
-from onbook.render.template import RESERVED
+from onbook.render.scan import RESERVED
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule, hit_at
 from onbook.rules.declared import KEYWORDS, misplaced
