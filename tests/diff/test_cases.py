@@ -82,7 +82,12 @@ def assert_shown(change: Change, old: Prompt, new: Prompt, row: dict[str, Any]) 
     """A witness is accepted by one side and rejected by the other, by the validators that calls meet."""
     assert change.witness is not None
     value = change.witness[0]
-    if change.pointer == ("inputs",):
+    if change.rule.slug == "rendering-fails":
+        assert isinstance(value, Mapping)
+        assert Caller(old).render(value)
+        with pytest.raises(InputError):
+            Caller(new).render(value)
+    elif change.pointer == ("inputs",):
         assert old.inputs is not None
         assert isinstance(value, Mapping)
         assert Contract(closed(old.inputs)).accepts(value)

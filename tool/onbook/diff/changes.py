@@ -61,6 +61,10 @@ def _table() -> Iterator[DiffRule]:
     yield DiffRule("OD305", "template-refactored", none, "every input is proved to render the same bytes")
     yield DiffRule("OD306", "history-slot-moved", major, "earlier messages now stand elsewhere, or nowhere")
     yield DiffRule("OD307", "history-slot-added", minor, "calls stay valid; earlier messages are now accepted")
+    yield DiffRule("OD308", "refactor-sampled", patch, "every sampled input renders the same bytes; not a proof")
+    yield DiffRule("OD309", "rendering-fails", major, "a call that was rendered is now refused by the template")
+    yield DiffRule("OD310", "obligation-removed", minor, "the model is no longer held to a rule")
+    yield DiffRule("OD311", "obligation-weakened", minor, "the model is held to a rule less strictly")
     # Model and parameters.
     yield DiffRule("OD401", "model-changed", minor, "another model answers")
     yield DiffRule("OD402", "provider-changed", major, "another provider answers, with other limits and features")
@@ -82,6 +86,19 @@ RULES: Mapping[str, DiffRule] = {rule.slug: rule for rule in _table()}
 
 
 @dataclass(frozen=True, slots=True)
+class Rendered:
+    """One message as both versions render it for one and the same call; None where one of them cannot.
+
+    Attributes:
+        inputs: the smallest that was found to show the difference.
+    """
+
+    inputs: Mapping[str, object]
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One change between two versions of a prompt.
 
@@ -93,6 +110,9 @@ class Change:
         consequence: one line for the caller or reader: what happens to them.
         witness: an input or output that shows the difference, boxed since null is one; None where there is none.
         removed: the place is to be looked up in the old file.
+        rendered: what it does to the text of a message.
+        offset: the character of the text at the pointer that is meant, where it is known so exactly.
+        file: the file and line that is meant where it is not the prompt's own, as a partial is.
     """
 
     rule: DiffRule
@@ -103,6 +123,9 @@ class Change:
     new: object = None
     witness: Witness | None = None
     removed: bool = False
+    rendered: Rendered | None = None
+    offset: int | None = None
+    file: tuple[str, int] | None = None
 
 
 def change(
@@ -115,11 +138,15 @@ def change(
     bump: Bump | None = None,
     witness: Witness | None = None,
     removed: bool = False,
+    rendered: Rendered | None = None,
+    offset: int | None = None,
+    file: tuple[str, int] | None = None,
 ) -> Change:
     """A change by its rule's slug; the consequence defaults to the rule's meaning and is always one printable line."""
     rule = RULES[slug]
     told = _one_line(consequence or rule.meaning)
-    return Change(rule, rule.bump if bump is None else bump, pointer, told, old, new, witness, removed)
+    asked = rule.bump if bump is None else bump
+    return Change(rule, asked, pointer, told, old, new, witness, removed, rendered, offset, file)
 
 
 def shown(witness: Witness | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from onbook.diff.changes import Change, change
+from onbook.diff.evidence import Cases
 from onbook.diff.inputs import compare_inputs
 from onbook.diff.messages import compare_messages, compare_metadata, compare_model, compare_tools
 from onbook.diff.outputs import compare_outputs
@@ -55,11 +56,15 @@ class PromptDiff:
         return [found for found in self.changes if found.bump is self.bump]
 
 
-def compare(old: Prompt, new: Prompt, readers: str = "tolerant") -> Iterator[Change]:
-    """Every change from one version of a prompt to another, contract first. Pure: nothing is read or kept."""
+def compare(old: Prompt, new: Prompt, readers: str = "tolerant", cases: Cases = tuple) -> Iterator[Change]:
+    """Every change from one version of a prompt to another, contract first. Pure: nothing is kept.
+
+    Args:
+        cases: the inputs of both sides' cases; asked for where a rendering has to be tried.
+    """
     yield from compare_inputs(old, new)
     yield from compare_outputs(old, new, readers)
-    yield from compare_messages(old, new)
+    yield from compare_messages(old, new, cases)
     yield from compare_model(old, new)
     yield from compare_tools(old, new)
     yield from compare_metadata(old, new)
@@ -87,7 +92,9 @@ def _changes(id: str, old: Source | None, new: Source | None, readers: str) -> I
         return
     if old.digest == new.digest:
         return
-    found = list(compare(_released(old), new.usable(), readers))
+    sides = (old, new)
+    cases = lambda: [case.inputs for side in sides for case in side.cases]  # noqa: E731 read only if asked for
+    found = list(compare(_released(old), new.usable(), readers, cases))
     yield from found
     if not found:
         yield change("text-changed", ())

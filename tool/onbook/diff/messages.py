@@ -5,35 +5,48 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 
 from onbook.call import tools_of
 from onbook.contract import Containment, dump, same, strip_annotations
 from onbook.diff.changes import Change, Pointer, change, shown
+from onbook.diff.evidence import Cases, Sampler
+from onbook.diff.guards import Sentence, lost
 from onbook.diff.parts import closed
 from onbook.diff.witness import covering
-from onbook.prompt import Example, Message, Prompt, Slot
+from onbook.prompt import SUFFIXES, Example, Message, Prompt, Slot
 from onbook.render import normal_form
 from onbook.versions import Bump
 
 Json = Mapping[str, object]
 
 # Not after `%}` and `#}`; the first white space of a run only, so that a long run costs linear time.
+_SENTENCE = 120  # characters of a sentence that is quoted
 _LINE_END = re.compile(r"(?<![ \t])(?<![%#]\})[ \t]+(?=\r?\n)")
 
 
-def compare_messages(old: Prompt, new: Prompt) -> Iterator[Change]:
-    """Roles and order first; where they are the same, the wording message by message."""
+def compare_messages(old: Prompt, new: Prompt, cases: Cases = tuple) -> Iterator[Change]:
+    """Roles and order first; where they are the same, the wording message by message; then what is no longer asked.
+
+    Args:
+        cases: the inputs of both sides' cases, asked for when a rendering has to be tried.
+    """
     yield from _slots(old, new)
     before = [message for message in old.messages if isinstance(message, Message)]
     after = [message for message in new.messages if isinstance(message, Message)]
     roles_before, roles_after = [message.role for message in before], [message.role for message in after]
+    found: list[Change] = []
     if roles_before != roles_after:
         consequence = f"the model is sent {', '.join(roles_after)}; before {', '.join(roles_before)}"
-        yield change("messages-restructured", ("messages",), consequence, old=roles_before, new=roles_after)
+        found.append(change("messages-restructured", ("messages",), consequence, old=roles_before, new=roles_after))
     else:
         places = [number for number, message in enumerate(new.messages) if isinstance(message, Message)]
+        sampler = Sampler(old, new, cases)
         for number, was, now in zip(places, before, after, strict=True):
-            yield from _wording(old, new, was.content, now.content, number)
+            found += _wording(sampler, old, new, was, now, number)
+    yield from found
+    if any(each.rule.slug in ("wording-changed", "messages-restructured") for each in found):
+        yield from _obligations(old, new)
     if [_shown(example) for example in old.examples] != [_shown(example) for example in new.examples]:
         consequence = f"the model is shown {len(new.examples)} examples; before {len(old.examples)}"
         if len(new.examples) == len(old.examples):
@@ -41,33 +54,97 @@ def compare_messages(old: Prompt, new: Prompt) -> Iterator[Change]:
         yield change("examples-changed", ("examples",), consequence)
 
 
-def _wording(old: Prompt, new: Prompt, before: str, after: str, number: int) -> Iterator[Change]:
+def _wording(sampler: Sampler, old: Prompt, new: Prompt, was: Message, now: Message, number: int) -> Iterator[Change]:
     at: Pointer = ("messages", number, "content")
+    before, after = was.content, now.content
     same_source = before == after and old.template_format == new.template_format and old.partials == new.partials
     if same_source:
         return
-    was = normal_form(before, old.template_format, old.partials)
-    now = normal_form(after, new.template_format, new.partials)
-    role = new.messages[number].role if isinstance(new.messages[number], Message) else "?"  # type: ignore[union-attr]
-    if was is not None and was == now:
+    one = normal_form(before, old.template_format, old.partials)
+    other = normal_form(after, new.template_format, new.partials)
+    message = f"message {number + 1} ({now.role})"
+    if one is not None and one == other:
         if before != after:
-            yield change("template-refactored", at, f"message {number + 1} ({role}) is proved to render the same bytes")
+            yield change("template-refactored", at, f"{message} is proved to render the same bytes")
         return
+    file = _changed_partial(old, new) if before == after else None
     trimmed = _trimmed_form(before, old)
     if trimmed is not None and trimmed == _trimmed_form(after, new):
-        consequence = f"only white space at line ends of message {number + 1} ({role}) changed"
-        yield change("trailing-space-changed", at, consequence)
+        yield change("trailing-space-changed", at, f"only white space at line ends of {message} changed", file=file)
         return
-    if before == after:
-        changed = sorted(
-            name
-            for name in old.partials.keys() | new.partials.keys()
-            if old.partials.get(name) != new.partials.get(name)
-        )
-        consequence = f"message {number + 1} ({role}) is rendered with another {', '.join(changed)}"
-        yield change("wording-changed", at, consequence, old=before, new=after)
-        return
-    yield change("wording-changed", at, f"the text of message {number + 1} ({role}) changed", old=before, new=after)
+    seen = sampler.compare(was, now)
+    if seen.failure:
+        call, why = seen.failure
+        told = f"a call that was rendered is now refused: {why}{shown((call.inputs,))}"
+        yield change("rendering-fails", at, told, witness=(call.inputs,), rendered=call, file=file)
+    if seen.trailing:
+        told = f"only white space at line ends of {message} changed, on all of {_calls(seen.samples)}"
+        yield change("trailing-space-changed", at, told, rendered=seen.difference, file=file)
+    elif seen.difference is None and seen.samples and not seen.failure:
+        told = f"{message} was rewritten, and renders the same bytes on all of {_calls(seen.samples)}"
+        yield change("refactor-sampled", at, told, file=file)
+    elif not (seen.failure and seen.difference is None):
+        through = f" through {', '.join(_changed_partials(old, new))}" if before == after else ""
+        told = f"the text of {message} changed{through}"
+        yield change("wording-changed", at, told, old=before, new=after, rendered=seen.difference, file=file)
+
+
+def _calls(count: int) -> str:
+    return "the one call there is" if count == 1 else f"{count} sampled calls"
+
+
+def _changed_partials(old: Prompt, new: Prompt) -> list[str]:
+    names = old.partials.keys() | new.partials.keys()
+    return sorted(name for name in names if old.partials.get(name) != new.partials.get(name))
+
+
+def _changed_partial(old: Prompt, new: Prompt) -> tuple[str, int] | None:
+    """The first partial that changed, and the first line of it that did."""
+    for name in _changed_partials(old, new):
+        if name in new.partials:
+            was, now = old.partials.get(name, "").split("\n"), new.partials[name].split("\n")
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(was, now, strict=False)))
+            return folder_of(new) + name, min(same, len(now) - 1) + 1
+    return None
+
+
+def _obligations(old: Prompt, new: Prompt) -> Iterator[Change]:
+    """What the model was held to and no longer is, or less strictly, each with its line."""
+    for each in lost(_texts(old), _texts(new)):
+        # Where the new text still has something, that is where to look; else where the old one had it.
+        slug, side, place = "obligation-removed", old, each.old
+        told = f"no longer asked: {_quoted(each.old.text)}"
+        if each.now is not None:
+            slug, side, place = "obligation-weakened", new, each.now
+            told = f"was {_quoted(each.old.text)}, is {_quoted(each.now.text)}"
+        at, offset, file = _placed(side, place)
+        now = each.now.text if each.now else None
+        yield change(slug, at, told, old=each.old.text, new=now, removed=now is None, offset=offset, file=file)
+
+
+def _texts(prompt: Prompt) -> dict[object, str]:
+    contents = enumerate(prompt.messages)
+    texts: dict[object, str] = {n: message.content for n, message in contents if isinstance(message, Message)}
+    texts.update(prompt.partials)
+    return texts
+
+
+def _placed(prompt: Prompt, sentence: Sentence) -> tuple[Pointer, int | None, tuple[str, int] | None]:
+    if isinstance(sentence.source, int):
+        return ("messages", sentence.source, "content"), sentence.offset, None
+    name = str(sentence.source)
+    line = prompt.partials[name].count("\n", 0, sentence.offset) + 1
+    return ("messages",), None, (folder_of(prompt) + name, line)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if len(text) <= _SENTENCE else f'"{text[: _SENTENCE - 3]}..."'
+
+
+def folder_of(prompt: Prompt) -> str:
+    """The prompts folder, with a slash: what stands before the id in the prompt's path."""
+    ends = (prompt.id + suffix for suffix in SUFFIXES)
+    return next((prompt.path.removesuffix(end) for end in ends if prompt.path.endswith(end)), "")
 
 
 def _shown(example: Example) -> list[object]:

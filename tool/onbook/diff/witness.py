@@ -33,7 +33,7 @@ _BACKTRACK_LIMIT = 10_000
 _LONGEST = 5_000
 _COUNT = 100
 
-_FORMATS = {
+FORMATS = {
     "date": "2026-01-31", "date-time": "2026-01-31T10:00:00Z", "time": "10:00:00Z", "duration": "P1D",
     "email": "a@example.com", "hostname": "example.com", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1",
     "uri": "https://example.com/a", "uri-reference": "/a", "uuid": "123e4567-e89b-12d3-a456-426614174000",
@@ -41,7 +41,7 @@ _FORMATS = {
 }  # fmt: skip
 _BASIC: tuple[object, ...] = (
     "a", "", 0, 1, -1, 1.5, True, False, None, [], {}, ["a"], [0], {"a": "a"}, "A", "0", "123", "ab", "a b", "é",
-    "aaaaaaaaaaaaaaaaaaaa", *_FORMATS.values(),
+    "aaaaaaaaaaaaaaaaaaaa", *FORMATS.values(),
 )  # fmt: skip
 UNKNOWN_NAME = "onbook-unknown"
 
@@ -196,7 +196,7 @@ def _strings(schema: Json) -> Iterator[object]:
         length = schema.get(key)
         if isinstance(length, int) and 0 <= length <= _LONGEST:
             yield from ("a" * length, "a" * (length + 1), "a" * max(0, length - 1))
-    if sample := _FORMATS.get(str(schema.get("format"))):
+    if sample := FORMATS.get(str(schema.get("format"))):
         yield sample
 
 

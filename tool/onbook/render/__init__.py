@@ -6,10 +6,11 @@ syntax tree before anything runs. Nothing here imports jinja2 until a template n
 
 from __future__ import annotations
 
+from onbook.render.literals import literals
 from onbook.render.normal import normal_form
 from onbook.render.renderer import Renderer
 from onbook.render.template import analyse
 from onbook.render.types import Template, TemplateProblem, Use
 from onbook.render.values import as_text
 
-__all__ = ["Renderer", "Template", "TemplateProblem", "Use", "analyse", "as_text", "normal_form"]
+__all__ = ["Renderer", "Template", "TemplateProblem", "Use", "analyse", "as_text", "literals", "normal_form"]

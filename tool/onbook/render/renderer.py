@@ -18,10 +18,15 @@ Values = Mapping[str, Any]
 
 
 class Renderer:
-    """Renders one prompt, many times, from any thread. Each distinct template is compiled once, when first needed."""
+    """Renders one prompt, many times, from any thread. Each distinct template is compiled once, when first needed.
 
-    def __init__(self, prompt: Prompt) -> None:
+    Args:
+        share: one rendering may do this part of the work that is allowed; for whoever renders hundreds of times.
+    """
+
+    def __init__(self, prompt: Prompt, *, share: int = 1) -> None:
         self._prompt = prompt
+        self._share = share
         self._templates: dict[str, Pieces | jinja2.Template] = {}
         self._partials: dict[str, jinja2.Template] = {}
 
@@ -41,7 +46,7 @@ class Renderer:
         """
         prompt = self._prompt
         earlier = self._history(history)
-        run = Run(self._partial)
+        run = Run(self._partial, self._share)
         token = RUN.set(run)
         try:
             last = _last_user(prompt)

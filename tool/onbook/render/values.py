@@ -76,14 +76,14 @@ class Run:
 
     __slots__ = ("_includes", "_iterations", "_output", "_steps", "_text", "partial", "stack")
 
-    def __init__(self, partial: Callable[[str], Any]) -> None:
+    def __init__(self, partial: Callable[[str], Any], share: int = 1) -> None:
         self.partial = partial
         self.stack: list[str] = []
-        self._output = MAX_OUTPUT
-        self._iterations = MAX_ITERATIONS
-        self._steps = MAX_STEPS
-        self._text = MAX_TEXT_WORK
-        self._includes = MAX_INCLUDES
+        self._output = MAX_OUTPUT // share
+        self._iterations = MAX_ITERATIONS // share
+        self._steps = MAX_STEPS // share
+        self._text = MAX_TEXT_WORK // share
+        self._includes = MAX_INCLUDES // share
 
     def write(self, text: str) -> str:
         """The text, once it is counted as output."""

@@ -1,0 +1,289 @@
+"""Inputs made up from contracts: the boundary values of every part, then seeded mixtures of them.
+
+A template's branches turn on what an input is (there or not, empty, one or many, which member, which side of a limit)
+and on the constants that the template itself names. Those are the values that are tried. The same contracts give the
+same inputs on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+
+from onbook.contract import Contract, ContractError, dump, members, resolve
+from onbook.diff.parts import properties, required, rooted
+from onbook.diff.witness import FORMATS
+
+Json = Mapping[str, object]
+
+LEAST = 256  # inputs, unless there are fewer different ones
+MOST = 1_000
+MAX_WEIGHT = 4_000_000  # characters of all inputs, as JSON
+_ONE_BY_ONE = 700
+_VALUES = 40  # of one input
+_DEPTH = 4
+_STEPS = 2_000  # schemas visited
+_LONGEST = 5_000
+_MANY = 50
+MAX_EFFORT = 100_000  # schemas that may be asked about one value
+_BACKTRACK_LIMIT = 10_000
+_SEED = 20260101
+
+_TYPES = ("string", "number", "boolean", "null", "array", "object")
+_STRINGS = (
+    "a", "", "Two words.\nAnd a second line with ünïcode, 漢字, 🙂 and {{ braces }}.", " padded \n", "a" * 400, "0",
+    "true", "a\r\nb", "#",
+)  # fmt: skip
+_NUMBERS = (1, 0, -1, 2, 3, 10, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What may be sent: values by input, the most ordinary first, and which inputs may be left out."""
+
+    values: Mapping[str, Sequence[object]]
+    optional: frozenset[str] = frozenset()
+
+    def smallest(self) -> dict[str, object]:
+        """The ordinary value of every input that must be sent."""
+        return {name: values[0] for name, values in self.values.items() if name not in self.optional}
+
+
+def inputs(space: Space, first: Iterable[Json] = ()) -> Iterator[dict[str, object]]:
+    """At least LEAST different inputs where there are so many, the smallest first.
+
+    Args:
+        first: inputs that people wrote: they come after the smallest, filled up with what they lack.
+    """
+    seen: set[str] = set()
+    base = space.smallest()
+    weight = 0
+    for found in _candidates(space, base, first):
+        key = dump(found)
+        weight += len(key)
+        if len(seen) >= MOST or weight > MAX_WEIGHT:
+            return
+        if key not in seen:
+            seen.add(key)
+            yield found
+
+
+def _candidates(space: Space, base: Json, first: Iterable[Json]) -> Iterator[dict[str, object]]:
+    yield dict(base)
+    for known in first:
+        yield {**base, **known}
+    full = {name: values[0] for name, values in space.values.items()}
+    yield dict(full)
+    yield from islice(_one_by_one(space, base, full), _ONE_BY_ONE)
+    yield from _mixed(space)
+
+
+def _one_by_one(space: Space, base: Json, full: Json) -> Iterator[dict[str, object]]:
+    """Every value of every input, the inputs taking turns: with many inputs none is left to the last."""
+    for name in space.optional:
+        yield {key: value for key, value in full.items() if key != name}
+    for turn in range(_VALUES):
+        for name, values in space.values.items():
+            if turn < len(values):
+                yield {**full, name: values[turn]}
+                if name in space.optional:
+                    yield {**base, name: values[turn]}
+
+
+def _mixed(space: Space) -> Iterator[dict[str, object]]:
+    draw = Random(_SEED)  # noqa: S311 the same on every machine is what is wanted
+
+    def pick(count: int) -> int:
+        return int(draw.random() * count)
+
+    for _ in range(2 * LEAST):
+        found = {}
+        for name, values in space.values.items():
+            if name not in space.optional or pick(3):
+                # Half of the time an ordinary value: a branch within a branch needs the outer one.
+                found[name] = values[pick(len(values)) if pick(2) else pick(min(3, len(values)))]
+        yield found
+
+
+@dataclass(slots=True)
+class Values:
+    """Values that parts of one contract accept.
+
+    Args:
+        root: the whole contract, for its references.
+        constants, keys: what the templates compare with and look up.
+    """
+
+    root: Json
+    constants: Sequence[object] = ()
+    keys: Sequence[str] = ()
+    _steps: int = field(default=_STEPS)
+    # The schema stands beside its answer, so that its identity stays its own.
+    _known: dict[int, tuple[object, Callable[[object], bool]]] = field(default_factory=dict)
+
+    def of(self, schema: object) -> list[object]:
+        """Different values that a part accepts, the most ordinary first; none where none was found."""
+        found: dict[str, object] = {}
+        accepts = self._accepting(schema)
+        for value in islice(self._make(schema, 0), 20 * _VALUES):
+            key = dump(value)
+            if key not in found and accepts(value):
+                found[key] = value
+                if len(found) == _VALUES:
+                    break
+        return list(found.values())
+
+    def _accepting(self, schema: object) -> Callable[[object], bool]:
+        if id(schema) not in self._known:
+            self._known[id(schema)] = schema, self._compiled(schema)
+        return self._known[id(schema)][1]
+
+    def _compiled(self, schema: object) -> Callable[[object], bool]:
+        try:
+            contract = Contract(rooted(schema, self.root), backtrack_limit=_BACKTRACK_LIMIT)
+        except ContractError:
+            return lambda _: False
+        # On every level of a value the schema may branch again.
+        return lambda value: contract.effort ** measure(value) <= MAX_EFFORT and contract.accepts(value)
+
+    def _make(self, schema: object, depth: int) -> Iterator[object]:
+        self._steps -= 1
+        if self._steps < 0 or depth > _DEPTH:
+            return
+        if not isinstance(schema, Mapping):
+            schema = {}
+        schema = self._merged(schema)
+        for key in ("default", "const"):
+            if key in schema:
+                yield schema[key]
+        yield from members(schema.get("examples"))
+        if "enum" in schema:
+            yield from members(schema["enum"])
+            return
+        for key in ("anyOf", "oneOf"):
+            for branch in members(schema.get(key)):
+                rest = {name: part for name, part in schema.items() if name not in ("anyOf", "oneOf")}
+                yield from islice(self._make({**rest, **_mapping(branch)}, depth + 1), _VALUES)
+        declared = schema.get("type")
+        types = [str(each) for each in members(declared)] or ([str(declared)] if declared else [])
+        if not types:
+            types = ["object", *_TYPES] if "properties" in schema else [*_TYPES]
+        makers = [self._typed(schema, kind, depth) for kind in dict.fromkeys(types)]
+        # By turns: the first values of every type come before the last ones of any.
+        while makers:
+            for maker in list(makers):
+                taken = list(islice(maker, 3))
+                yield from taken
+                if len(taken) < 3:
+                    makers.remove(maker)
+
+    def _typed(self, schema: Json, kind: str, depth: int) -> Iterator[object]:
+        match kind:
+            case "string":
+                yield from self._strings(schema)
+            case "number" | "integer":
+                yield from self._numbers(schema, kind)
+            case "boolean":
+                yield from (True, False)
+            case "null":
+                yield None
+            case "array":
+                yield from self._arrays(schema, depth)
+            case "object":
+                yield from self._objects(schema, depth)
+
+    def _strings(self, schema: Json) -> Iterator[object]:
+        if sample := FORMATS.get(str(schema.get("format"))):
+            yield sample
+        yield _STRINGS[0]
+        yield from (constant for constant in self.constants if isinstance(constant, str))
+        yield from _STRINGS[1:]
+        lengths = [schema.get("minLength"), schema.get("maxLength")]
+        lengths += [near for constant in self._whole() for near in (constant, constant + 1, constant - 1)]
+        yield from ("a" * length for length in lengths if isinstance(length, int) and 0 <= length <= _LONGEST)
+
+    def _numbers(self, schema: Json, kind: str) -> Iterator[object]:
+        limits = [schema.get(key) for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")]
+        for limit in (*limits, schema.get("multipleOf")):
+            if isinstance(limit, int | float) and not isinstance(limit, bool):
+                yield from (limit, limit + 1, limit - 1)
+        yield from _NUMBERS
+        for constant in self.constants:
+            if isinstance(constant, int | float) and not isinstance(constant, bool):
+                yield from (constant, constant + 1, constant - 1)
+        if kind == "number":
+            yield from (0.5, 1.0, -2.25)
+
+    def _arrays(self, schema: Json, depth: int) -> Iterator[object]:
+        items = list(islice(self._make(schema.get("items", {}), depth + 1), _VALUES // (depth + 1)))
+        accepts = self._accepting(schema.get("items", {}))
+        items = [item for item in items if accepts(item)]
+        heads = [next(self._make(part, depth + 1), None) for part in members(schema.get("prefixItems"))]
+        yield [*heads, *items[:1]]
+        yield heads
+        yield [*heads, *items[:2]]
+        yield [*heads, *(items * 12)[:12]]
+        lengths = [3, schema.get("minItems"), schema.get("maxItems")]
+        lengths += [near for constant in self._whole() for near in (constant, constant + 1, constant - 1)]
+        for length in lengths:
+            if isinstance(length, int) and 0 <= length <= _MANY and items:
+                yield [*heads, *(items * length)[:length]]
+        yield from ([*heads, item] for item in items[1:])
+
+    def _objects(self, schema: Json, depth: int) -> Iterator[object]:
+        declared = properties(schema)
+        if not declared:
+            # Without a word on its properties: those that the templates look up.
+            yield dict.fromkeys(self.keys or ("a",), "a")
+            yield {}
+            return
+        made = {name: list(islice(self._make(part, depth + 1), _VALUES)) for name, part in declared.items()}
+        made = {name: self._kept(declared[name], values) for name, values in made.items()}
+        full = {name: values[0] for name, values in made.items() if values}
+        yield dict(full)
+        needed = required(schema)
+        yield {name: value for name, value in full.items() if name in needed}
+        for name in full:
+            if name not in needed:
+                yield {key: value for key, value in full.items() if key != name}
+        for turn in range(1, 12):
+            for name, values in made.items():
+                if turn < len(values):
+                    yield {**full, name: values[turn]}
+
+    def _kept(self, schema: object, values: list[object]) -> list[object]:
+        accepts = self._accepting(schema)
+        return [value for value in values if accepts(value)][:12]
+
+    def _whole(self) -> list[int]:
+        return [c for c in self.constants if isinstance(c, int) and not isinstance(c, bool) and 0 <= c <= _MANY]
+
+    def _merged(self, schema: Json) -> Json:
+        """A schema with what it refers to and all parts of its allOf in one, as far as that can be read off."""
+        for _ in range(_DEPTH):
+            reference = schema.get("$ref")
+            if not isinstance(reference, str):
+                break
+            rest = {key: part for key, part in schema.items() if key != "$ref"}
+            schema = {**_mapping(resolve(self.root, reference)), **rest}
+        for branch in members(schema.get("allOf")):
+            one, other = properties(schema), properties(branch)
+            schema = {
+                **schema,
+                **_mapping(branch),
+                **({"properties": {**one, **other}} if one or other else {}),
+                **({"required": [*required(schema), *required(branch)]}),
+            }
+        return schema
+
+
+def measure(value: object) -> int:
+    """How deep a value is: a text is 1."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return 1 + max((measure(part) for part in parts), default=0)
+
+
+def _mapping(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
