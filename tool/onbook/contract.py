@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any
 from urllib.parse import unquote
 
+from onbook.drafts import draft_of, modern, tells_integers_apart
 from onbook.errors import OnbookError
 
 Json = Mapping[str, object]
@@ -36,7 +37,6 @@ _NAMED = (
     "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies",
 )  # fmt: skip
 _DATA = ("enum", "const", "default", "examples")
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class ContractError(OnbookError):
@@ -217,23 +217,37 @@ def _violation(error: Any) -> Violation:
 def covers(wide: Json | bool, narrow: Json | bool) -> Containment:
     """Whether every value that ``narrow`` accepts is accepted by ``wide``.
 
-    What is too large or beyond the library (recursion, some patterns, older drafts) is UNKNOWN.
+    Schemas of older drafts are compared in the words of 2020-12 where these say exactly the same. What is too large or
+    beyond the library (recursion, some patterns) is UNKNOWN, and so is whatever it fails at: its API is young.
     """
-    if wide is True or wide == {} or same(wide, narrow):
+    if wide is True or wide == {} or (same(wide, narrow) and draft_of(wide) == draft_of(narrow)):
         return Containment.YES
-    if not _affordable(wide, narrow):
+    wider, narrower = _said_in_2020(wide), _said_in_2020(narrow)
+    if wider is None or narrower is None or not _affordable(wider, narrower):
         return Containment.UNKNOWN
-    import jsonschema_rs
+    verdict = _canonically(wider, narrower)
+    if verdict is Containment.YES and tells_integers_apart(wide, narrow):
+        return Containment.UNKNOWN
+    return verdict
 
-    def canonical(schema: Json | bool) -> Any:
-        document: Any = dict(schema) if isinstance(schema, Mapping) else schema
-        return jsonschema_rs.canonicalize(
-            document, draft=jsonschema_rs.Draft202012, validate_formats=True, offline=True
-        )
 
+def _said_in_2020(schema: Json | bool) -> Json | bool | None:
+    # What is too large is not even translated.
+    return schema if draft_of(schema) == 2020 else modern(schema) if nodes(schema) <= MAX_COVERED_NODES else None
+
+
+def _canonically(wide: Json | bool, narrow: Json | bool) -> Containment:
     try:
+        import jsonschema_rs
+
+        draft = jsonschema_rs.Draft202012
+
+        def canonical(schema: Json | bool) -> Any:
+            document: Any = dict(schema) if isinstance(schema, Mapping) else schema
+            return jsonschema_rs.canonicalize(document, draft=draft, validate_formats=True, offline=True)
+
         verdict = str(canonical(wide).covers(canonical(narrow)))
-    except (ValueError, RecursionError):
+    except Exception:  # a witness may still be found, which needs none of this; if not, the pair is unproven
         return Containment.UNKNOWN
     return Containment(verdict) if verdict in ("yes", "no") else Containment.UNKNOWN
 
@@ -298,8 +312,7 @@ def strip_annotations(schema: object) -> object:
 
 
 def _affordable(wide: Json | bool, narrow: Json | bool) -> bool:
-    drafts = {schema.get("$schema", _DRAFT) for schema in (wide, narrow) if isinstance(schema, Mapping)}
-    if drafts - {_DRAFT, f"{_DRAFT}#"} or nodes(wide) + nodes(narrow) > MAX_COVERED_NODES:
+    if nodes(wide) + nodes(narrow) > MAX_COVERED_NODES:
         return False
     if _effort(wide) > MAX_EFFORT or _effort(narrow) > MAX_EFFORT:
         return False

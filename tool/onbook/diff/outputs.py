@@ -55,7 +55,8 @@ class _Outputs:
         self._new = new
         self._strict = strict
         self._steps = _MAX_STEPS
-        self._followed: list[tuple[object, object]] = []
+        # Pairs of references, by how deep in an answer they are being compared.
+        self._followed: dict[tuple[object, object], int] = {}
 
     def compare(self, old: object, new: object, at: Pointer) -> Iterator[Change]:
         self._steps -= 1
@@ -84,29 +85,22 @@ class _Outputs:
             yield from self._values(old, new, at)
 
     def _follow(self, old: object, new: object, at: Pointer) -> Iterator[Change]:
-        """Compare what references lead to. A pair that is being compared already is met again one level deeper."""
+        """Compare what references lead to. A pair that is met again one level deeper is being compared already."""
         pair = (_key(old), _key(new))
-        if pair in self._followed:
-            return
         before, after = _target(old, self._old), _target(new, self._new)
-        if before is None or after is None:
+        circular = pair in self._followed and len(at) <= self._followed[pair]
+        if before is None or after is None or circular:
             yield from self._values(old, new, at)
-            return
-        self._followed.append(pair)
-        yield from self.compare(before, after, at)
-        self._followed.pop()
+        elif pair not in self._followed:
+            self._followed[pair] = len(at)
+            yield from self.compare(before, after, at)
+            del self._followed[pair]
 
     def _properties(self, old: Json, new: Json, at: Pointer) -> Iterator[Change]:
         had, has = properties(old), properties(new)
         was, now = required(old), required(new)
         for name in sorted(had.keys() - has.keys()):
-            place = (*at, "properties", name)
-            if name in was:
-                consequence = f"a reader that uses `{name}` no longer finds it"
-                yield change("output-property-removed", place, consequence, old=had[name], removed=True)
-            else:
-                consequence = f"`{name}` no longer comes; it was optional"
-                yield change("output-narrowed", place, consequence, old=had[name], removed=True)
+            yield from self._dropped(name, old, new, at)
         for name in sorted(has.keys() - had.keys()):
             place = (*at, "properties", name)
             consequence = f"answers now hold `{name}`"
@@ -114,6 +108,9 @@ class _Outputs:
             yield change("output-property-added", place, consequence, new=has[name], bump=bump)
             if isinstance(undeclared := old.get("additionalProperties"), Mapping):
                 yield from self._judge(undeclared, has[name], place, undeclared, has[name], narrowed=False)
+        for name in sorted(was - now - had.keys()):
+            told = f"`{name}` may now be missing from an answer"
+            yield change("output-widened", (*at, "required"), told, old="required", new="optional", removed=True)
         for name in sorted(had.keys() & has.keys()):
             place = (*at, "properties", name)
             if name in was and name not in now:
@@ -123,6 +120,19 @@ class _Outputs:
                 consequence = f"`{name}` is now always there"
                 yield change("output-narrowed", place, consequence, old="optional", new="required")
             yield from self.compare(had[name], has[name], place)
+
+    def _dropped(self, name: str, old: Json, new: Json, at: Pointer) -> Iterator[Change]:
+        """A property that is declared no longer."""
+        place, schema = (*at, "properties", name), properties(old)[name]
+        if name in required(new):
+            # It still comes, as what undeclared properties are.
+            yield from self.compare(schema, new.get("additionalProperties", True), place)
+        elif name in required(old):
+            told = f"a reader that uses `{name}` no longer finds it"
+            yield change("output-property-removed", place, told, old=schema, removed=True)
+        else:
+            told = f"`{name}` no longer comes; it was optional"
+            yield change("output-narrowed", place, told, old=schema, removed=True)
 
     def _additional(self, old: Json, new: Json, at: Pointer) -> Iterator[Change]:
         """Properties that are not declared: a tolerant reader passes over them, unless their values had a schema."""
@@ -204,8 +214,8 @@ def _target(schema: object, root: Json | bool) -> object:
     return resolve(root, str(schema["$ref"]))
 
 
-def _key(schema: object) -> object:
-    return schema["$ref"] if isinstance(schema, Mapping) and is_reference(schema) else id(schema)
+def _key(schema: object) -> str | int:
+    return str(schema["$ref"]) if isinstance(schema, Mapping) and is_reference(schema) else id(schema)
 
 
 def _name(at: Pointer) -> str:

@@ -92,9 +92,21 @@ def closed(schema: Json | bool, *, wide: bool) -> Json | bool:
 
     def close(node: dict[str, object]) -> dict[str, object]:
         speaks = {"additionalProperties", "unevaluatedProperties", "patternProperties"} & node.keys()
-        return {**node, "additionalProperties": False} if "properties" in node and not speaks else node
+        if "properties" not in node or speaks:
+            return node
+        # What is asked for by name is known by name.
+        return {**node, "properties": {**dict.fromkeys(_asked(node), True), **properties(node)}, **_SHUT}
 
     return _schema(rewrite(schema, close))
+
+
+_SHUT = {"additionalProperties": False}
+
+
+def _asked(node: Json) -> list[str]:
+    dependent = node.get("dependentRequired")
+    lists = dependent.values() if isinstance(dependent, Mapping) else ()
+    return sorted({*required(node), *(name for names in lists for name in texts(names))})
 
 
 def _mixes(node: Json) -> bool:

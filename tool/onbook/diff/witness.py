@@ -21,6 +21,7 @@ from onbook.contract import (
     resolve,
     strip_annotations,
 )
+from onbook.diff.inclusion import proved
 from onbook.diff.parts import Json, properties, required, rooted
 
 # Bounds of one search, none of them a clock: the same schemas give the same witness on every machine.
@@ -62,7 +63,10 @@ def covering(wide: Json | bool, narrow: Json | bool) -> Covering:
         rejects, rejects_fast = Contract(wide), Contract(wide, backtrack_limit=_BACKTRACK_LIMIT)
     except ContractError:
         return Covering(Containment.UNKNOWN)
-    verdict = covers(_bare(wide), _bare(narrow))
+    bare_wide, bare_narrow = _bare(wide), _bare(narrow)
+    verdict = covers(bare_wide, bare_narrow)
+    if verdict is Containment.UNKNOWN and proved(bare_wide, bare_narrow):
+        verdict = Containment.YES
     if verdict is Containment.YES:
         return Covering(verdict)
     budget = 100 * MAX_WEIGHT // max(100, nodes(wide) + nodes(narrow))
@@ -128,6 +132,9 @@ class _Values:
         for key in ("anyOf", "oneOf", "allOf"):
             for branch in members(schema.get(key)):
                 yield from self.of(branch, depth + 1)
+        for key in ("not", "if", "then", "else"):
+            if key in schema:
+                yield from self.of(schema[key], depth + 1)
         yield from _numbers(schema)
         yield from _strings(schema)
         yield from self._objects(schema, depth)
