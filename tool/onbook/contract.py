@@ -171,7 +171,9 @@ def is_plain(schema: object, depth: int = _PLAIN_DEPTH) -> bool:  # noqa: PLR091
             plain = type(part) in (int, float) and _is_sound(part, depth)
         else:
             plain = (
-                (key in ("const", "default") or key.startswith("x-")) and _is_sound(key, 1) and _is_sound(part, depth)
+                (key in ("const", "default") or str(key).startswith("x-"))
+                and _is_sound(key, 1)
+                and _is_sound(part, depth)
             )
         if not plain:
             return False
