@@ -354,6 +354,7 @@ def test_the_prompts_of_this_repository_have_no_findings() -> None:
         for path in sorted((root / "prompts").rglob("*"))
         if path.is_file()
     }
-    report = lint(Catalog(files(contents)))
+    # On a day on which none of their models is about to retire.
+    report = lint(Catalog(files(contents)), today=date(2026, 10, 1))
     assert report.checks
     assert [f"{finding.rule} {finding.path}:{finding.line}" for finding in report.findings] == []

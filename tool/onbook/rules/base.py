@@ -23,6 +23,7 @@ _MODULES = (
     *("templates", "variables", "values", "names"),
     *("contracts", "formats"),
     "safety",
+    *("parameters", "models", "sizes", "copies"),
 )
 
 

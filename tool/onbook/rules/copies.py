@@ -1,0 +1,212 @@
+"""ON53x: prompts that are nearly the same, and blocks of text that were copied between prompts.
+
+Both compare sentences by checksums, in one pass over the notes of all prompts: the work is linear, and what is kept of
+a prompt is a few hundred bytes. Words of one sentence that differ make it another sentence; copies that were adapted
+line by line are therefore not seen, and those that share whole lines are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, cast
+from zlib import crc32
+
+from onbook.project import Source
+from onbook.prompt import Message
+from onbook.report import Severity
+from onbook.rules.base import AcrossRule, Hit, Rule
+
+# Two prompts are told as nearly the same from this share of equal sentences on (Jaccard).
+SAME = 0.85
+# Prompts with fewer sentences, or less text, are alike by nature: "Answer in one word."
+FEWEST_SENTENCES = 6
+FEWEST_CHARACTERS = 400
+# A block is told from this length on, and where so many prompts have it: two may be a prompt and its successor.
+BLOCK_CHARACTERS = 240
+FEWEST_PROMPTS = 3
+# Sentences of one prompt that are compared, and prompts with which one is: both keep the work linear.
+MOST_SENTENCES = 64
+MOST_COMPARED = 8
+
+_SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\s*\n\s*")
+
+
+class NearDuplicate(AcrossRule):
+    """A prompt says nearly the same as another one.
+
+    Told of the later of the two, by id. Prompts that are linted together are compared: all, or those that are named.
+
+    **Why it matters**
+
+    What is corrected in one stays wrong in the other. Where they differ by intent, a reader has to find the difference.
+
+    **Bad**
+
+    ```text
+    prompts/support/triage.prompt.yml     thirty lines
+    prompts/support/triage-eu.prompt.yml  the same thirty lines, one word changed
+    ```
+
+    **Good**
+
+    ```text
+    prompts/support/triage.prompt.yml     thirty lines and an input `region`
+    ```
+
+    **When to waive**
+
+    While one replaces the other, or where one is an experiment with an end.
+    """
+
+    id = "ON531"
+    slug = "near-duplicate"
+    severity = Severity.INFO
+
+    def check(self, source: Source) -> Iterator[Hit]:
+        """Nothing that one prompt alone can tell."""
+        yield from ()
+
+    def note(self, source: Source) -> object:
+        """The file, and the smallest checksums of the sentences: all of them, for all but the longest prompts."""
+        said = _messages(source)
+        if sum(map(len, said)) < FEWEST_CHARACTERS:
+            return None
+        sums = {crc32(sentence.encode("utf-8", "replace")) for text in said for sentence in _sentences(text)}
+        return [source.path, *sorted(sums)[:MOST_SENTENCES]] if len(sums) >= FEWEST_SENTENCES else None
+
+    def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
+        """Two that are alike share one of their smallest checksums nearly always: only such pairs are compared."""
+        seen: dict[int, list[tuple[str, frozenset[int]]]] = {}
+        for id, note in notes.items():
+            path, *sums = cast(list[Any], note)
+            mine = frozenset(sums)
+            best, share = "", 0.0
+            for key in sums[:4]:
+                for other, theirs in seen.get(key, ()):
+                    alike = _alike(mine, theirs)
+                    if alike > share:
+                        best, share = other, alike
+            if share >= SAME:
+                hint = f"{share:.0%} of their sentences are the same: make one of them, with an input for what differs"
+                yield id, Hit(f"this prompt is nearly the same as {best}", path, 1, 1, hint)
+                continue
+            for key in sums[:4]:
+                others = seen.setdefault(key, [])
+                if len(others) < MOST_COMPARED:
+                    others.append((id, mine))
+
+
+class CopiedBlock(AcrossRule):
+    """A block of text stands, word for word, in three prompts or more.
+
+    Told once for each block and prompt, at its first line. Prompts that are linted together are compared.
+
+    **Why it matters**
+
+    It is one text with several homes: a correction has to be made in each, and one is forgotten. As a partial it has
+    one home, and diff tells every prompt that a change of it reaches.
+
+    **Bad**
+
+    ```text
+    prompts/a.prompt.yml  ten lines of house style
+    prompts/b.prompt.yml  the same ten lines
+    prompts/c.prompt.yml  the same ten lines
+    ```
+
+    **Good**
+
+    ```text
+    prompts/_shared/style.md  ten lines of house style
+    prompts/a.prompt.yml      {% include "_shared/style.md" %}
+    ```
+
+    **When to waive**
+
+    Where the prompts must not change together.
+    """
+
+    id = "ON532"
+    slug = "copied-block"
+    severity = Severity.INFO
+
+    def check(self, source: Source) -> Iterator[Hit]:
+        """Nothing that one prompt alone can tell."""
+        yield from ()
+
+    def note(self, source: Source) -> object:
+        """The file, and for each sentence a checksum of the block that begins with it, and its line."""
+        prompt, document = source.prompt, source.document
+        said = _messages(source)
+        if prompt is None or document is None or sum(map(len, said)) < BLOCK_CHARACTERS:
+            return None
+        lines: dict[str, int] = {}
+        for number, line in enumerate(document.text.split("\n"), 1):
+            lines.setdefault(line.strip(), number)
+        found: list[int] = []
+        for text in said:
+            found += _blocks(text, lines)
+        return [source.path, *found] if found else None
+
+    def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
+        """Blocks that begin one after the other in a prompt are one block."""
+        homes: dict[int, list[str]] = {}
+        for id, note in notes.items():
+            _, *blocks = cast(list[Any], note)
+            for block in set(blocks[::2]):
+                homes.setdefault(block, []).append(id)
+        for id, note in notes.items():
+            path, *blocks = cast(list[Any], note)
+            within = False
+            for block, line in zip(blocks[::2], blocks[1::2], strict=True):
+                others = homes[block]
+                copied = len(others) >= FEWEST_PROMPTS
+                if copied and not within:
+                    named = [other for other in others[:4] if other != id][:3]
+                    more = f" and {len(others) - 1 - len(named)} more" if len(others) - 1 > len(named) else ""
+                    message = f"a block of text that begins here also stands in {', '.join(named)}{more}"
+                    hint = "move it to a partial below _shared/ and include it (templateFormat: jinja2)"
+                    yield id, Hit(message, path, line or None, None, hint)
+                within = copied
+
+
+def _messages(source: Source) -> list[str]:
+    """The texts that stand in the prompt's own file: a partial is shared already."""
+    return [item.content for item in source.prompt.messages if isinstance(item, Message)] if source.prompt else []
+
+
+def _sentences(text: str) -> list[str]:
+    return [sentence for sentence in _SENTENCE.split(text) if len(sentence) > 3]
+
+
+def _blocks(text: str, lines: Mapping[str, int]) -> Iterator[int]:
+    """Checksum and line of each block: from the beginning of a line on, until it is long enough."""
+    parts = [part for part in (line.strip() for line in text.split("\n")) if part]
+    raw = [part.encode("utf-8", "replace") for part in parts]
+    end, length = 0, 0
+    for start, part in enumerate(parts):
+        while end < len(parts) and length < BLOCK_CHARACTERS:
+            length += len(parts[end])
+            end += 1
+        if length < BLOCK_CHARACTERS:
+            return
+        checksum = 0
+        for piece in raw[start:end]:
+            checksum = crc32(piece, checksum)
+        # The length beside the checksum: two texts in millions that share one would be told as copies.
+        yield checksum << 16 | min(length, 0xFFFF)
+        yield lines.get(part, 0)
+        length -= len(part)
+
+
+def _alike(one: frozenset[int], other: frozenset[int]) -> float:
+    """The share of equal sentences; of long prompts, an estimate from the smallest checksums of both."""
+    both = one | other
+    if len(one) >= MOST_SENTENCES or len(other) >= MOST_SENTENCES:
+        both = frozenset(sorted(both)[:MOST_SENTENCES])
+    return len(one & other & both) / len(both)
+
+
+RULES: tuple[type[Rule], ...] = (NearDuplicate, CopiedBlock)
