@@ -7,8 +7,11 @@ import secrets
 from pathlib import Path
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file in one step, with the permissions of the one that it replaces.
+
+    Args:
+        durable: wait until the disk has it. What can be made again need not be waited for.
 
     Raises:
         OSError: as writing a file does.
@@ -18,8 +21,9 @@ def write_atomic(path: Path, data: bytes) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         if path.exists():
             temporary.chmod(path.stat().st_mode & 0o777)
         temporary.replace(path)

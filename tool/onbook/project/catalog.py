@@ -133,15 +133,25 @@ class Catalog:
         Raises:
             UsageError: there is none of that id; the nearest is named.
         """
+        self.path(id)
         source = self.get(id)
-        if source is None:
+        assert source
+        return source
+
+    def path(self, id: str) -> str:
+        """The path of a prompt's file, which is not read.
+
+        Raises:
+            UsageError: there is none of that id; the nearest is named.
+        """
+        if id not in self.paths:
             # People also write the path of the file, as their shell completes it.
             near = difflib.get_close_matches(id_of(id.removeprefix(f"{self.config.prompts}/")), self.ids, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`onbook list` names them all"
             if not self.ids:
                 hint = f"there are no prompts below {self.config.prompts}/ yet: `onbook new {id}` writes one"
             raise UsageError(f"there is no prompt {id!r} in {self.snapshot.name}", hint=hint)
-        return source
+        return self.paths[id]
 
     def select(self, ids: Iterable[str]) -> list[Source]:
         """The prompts that are named, or all of them if none is.

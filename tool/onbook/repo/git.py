@@ -143,6 +143,10 @@ class Repository:
         self._objects = Objects(self.root, self.env)
         weakref.finalize(self, self._objects.close)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # To another process goes where it is, and no process of its own.
+        return _repository, (self.root, self.git_dir, self.bare, self.shallow, dict(self.env))
+
     @staticmethod
     def discover(start: Path) -> Repository:
         """The repository that a folder is in.
@@ -230,6 +234,10 @@ class Repository:
     def close(self) -> None:
         """End the process that reads objects; it starts again when needed."""
         self._objects.close()
+
+
+def _repository(root: Path, git_dir: Path, bare: bool, shallow: bool, env: Environment) -> Repository:
+    return Repository(root, git_dir, bare=bare, shallow=shallow, env=env)
 
 
 # Processes of a parent, in its children: kept, because forgetting one would warn that nobody waited for it.

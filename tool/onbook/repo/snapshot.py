@@ -137,6 +137,10 @@ class _Listed(Snapshot):
     def identity_of(self, entry: Entry, raw: bytes) -> str:
         return f"{entry.mode} {blob_id(raw, self._algorithm)}"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # To another process goes where it is; what was read here is read there again.
+        return type(self), (self.repo,)
+
     @abstractmethod
     def _list(self, folder: str) -> Iterable[Entry]:
         """Everything below a folder, at any depth."""
@@ -173,6 +177,9 @@ class Commit(_Listed):
         super().__init__(repo)
         self.name = repo.resolve(revision)
         self._folders: dict[str, dict[str, Entry]] = {}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Commit, (self.repo, self.name)
 
     def _list(self, folder: str) -> Iterable[Entry]:
         return self._ls_tree(folder, "-r")
@@ -341,10 +348,15 @@ class WorkTree(_Listed):
         return stored
 
     def _neighbours(self, path: str) -> list[str]:
-        """The regular files that were listed together with a path: git is asked for all of them at once."""
+        """The regular files that were listed together with a path: git is asked for all of them at once.
+
+        Of a file that changed, those that changed: where most is remembered, nothing else is read.
+        """
+        clean = path in self._clean
         for tree in self._trees.values():
             if path in tree:
-                return [entry.path for entry in tree.values() if entry.is_regular and not entry.blob]
+                found = (entry.path for entry in tree.values() if entry.is_regular and not entry.blob)
+                return [other for other in found if clean or other not in self._clean]
         return [path]
 
 

@@ -1,0 +1,398 @@
+"""What was kept changes nothing but the time: the same findings as looking at everything again, whatever happened."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import onbook
+from benchmarks import corpus
+from onbook.lint import gathering, lint, memory
+from onbook.project import Catalog
+from onbook.repo import Repository, Snapshot
+from onbook.repo.snapshot import Commit, Index, WorkTree
+from onbook.report import Report
+from onbook.rules import GROUP, all_rules
+from support.console import ONBOOK
+from support.git import Repo
+from support.snapshots import files
+
+TODAY = date(2027, 1, 31)
+COUNT = 32
+
+Place = Callable[[Repository], Snapshot]
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    (tmp_path / "repo").mkdir()
+    corpus.write(tmp_path / "repo", COUNT, defects=True)
+    return Repo(tmp_path / "repo")
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the prompts that were read, as lint goes on."""
+    paths: list[str] = []
+    real = gathering.load_prompt
+
+    def load(snapshot: Snapshot, path: str, folder: str) -> object:
+        paths.append(path)
+        return real(snapshot, path, folder)
+
+    monkeypatch.setattr(gathering, "load_prompt", load)
+    return paths
+
+
+def report(repo: Repo, *, keep: bool = True, place: Place = WorkTree, today: date = TODAY) -> Report:
+    return lint(Catalog(place(Repository.discover(repo.path))), today=today, keep=keep)
+
+
+def prompts(repo: Repo) -> list[Path]:
+    return sorted(repo.path.glob("prompts/*/*.prompt.yml"))
+
+
+def kept(repo: Repo) -> list[Path]:
+    return sorted((repo.path / ".git/onbook/lint").glob("*"))
+
+
+def test_nothing_changed_and_nothing_is_read_again(repo: Repo, looked: list[str]) -> None:
+    cold = report(repo, keep=False)
+    assert cold.findings
+    assert not kept(repo)
+    assert report(repo) == cold
+    before = kept(repo)[0].stat()
+    looked.clear()
+    assert report(repo) == cold
+    assert looked == []
+    assert kept(repo)[0].stat().st_ino == before.st_ino  # not even written again
+
+
+def _partial(repo: Repo) -> None:
+    repo.write("prompts/_shared/part03.md", "Be {{ brief }}.\n")
+
+
+def _schema(repo: Repo) -> None:
+    for path in repo.path.glob("schemas/*"):
+        path.write_text('{"type": "objekt"}')
+
+
+def _prompt(repo: Repo) -> None:
+    path = prompts(repo)[5]
+    path.write_text(path.read_text().replace("role: user", "role: usr"))
+
+
+def _cases(repo: Repo) -> None:
+    path = str(prompts(repo)[7]).removesuffix(".prompt.yml")
+    Path(f"{path}.cases.jsonl").write_text('{"id": "x", "inputs": 1}\n')
+
+
+def _misnamed(repo: Repo) -> None:
+    Path(str(prompts(repo)[7]).replace(".prompt.yml", ".suite.yaml")).write_text("{}")
+
+
+def _twin(repo: Repo) -> None:
+    Path(str(prompts(repo)[7]).replace(".prompt.yml", ".prompt.yaml")).write_text("messages: []\n")
+
+
+def _gone(repo: Repo) -> None:
+    prompts(repo)[0].unlink()
+    (repo.path / "prompts/_shared/part05.md").unlink(missing_ok=True)
+
+
+def _link(repo: Repo) -> None:
+    path = prompts(repo)[2]
+    path.rename(path.with_suffix(".moved"))
+    path.symlink_to(path.with_suffix(".moved"))
+
+
+def _new(repo: Repo) -> None:
+    repo.write("prompts/new/one.prompt.yml", "messages: [\n")
+
+
+def _same_size(repo: Repo) -> None:
+    path = prompts(repo)[9]
+    path.write_text(path.read_text().replace("{{", "{[", 1))
+
+
+def _staged(repo: Repo) -> None:
+    _prompt(repo)
+    repo.git("add", "--all")
+
+
+def _nothing(repo: Repo) -> None:
+    for path in prompts(repo):
+        path.touch()
+
+
+CHANGES = [_partial, _schema, _prompt, _cases, _misnamed, _twin, _gone, _link, _new, _same_size, _staged, _nothing]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_is_seen(repo: Repo, change: Callable[[Repo], None]) -> None:
+    for again in (False, True):
+        assert report(repo) == report(repo, keep=False), again
+        change(repo)
+    assert report(repo) == report(repo, keep=False)
+    repo.git("checkout", "--force", "--quiet", "HEAD")
+    repo.git("clean", "-fdq")
+    assert report(repo) == report(repo, keep=False)
+
+
+def test_only_what_depends_on_a_change_is_looked_at(repo: Repo, looked: list[str]) -> None:
+    report(repo)
+    looked.clear()
+    name = next(name for name in (f"part{number:02}.md" for number in range(60)) if _including(repo, name))
+    repo.write(f"prompts/_shared/{name}", "Be {{ brief }}.\n")
+    found = report(repo)
+    assert looked == _including(repo, name)
+    looked.clear()
+    assert report(repo) == found
+    assert looked == []
+
+
+def _including(repo: Repo, name: str) -> list[str]:
+    return [path.relative_to(repo.path).as_posix() for path in prompts(repo) if name in path.read_text()]
+
+
+def test_a_missing_file_that_comes_is_seen(repo: Repo, looked: list[str]) -> None:
+    repo.write(
+        "prompts/a.prompt.yml",
+        "templateFormat: jinja2\nmessages: [{role: user, content: '{% include \"_shared/late.md\" %}'}]\n"
+        "inputs: {type: object, properties: {x: {$ref: ../late.json}}}\n",
+    )
+    first = report(repo)
+    assert {"ON205", "ON107"} <= {finding.rule for finding in first.findings}
+    looked.clear()
+    assert report(repo) == first
+    assert looked == []
+    repo.write("prompts/_shared/late.md", "Now.\n")
+    second = report(repo)
+    assert "ON205" not in {finding.rule for finding in second.findings}
+    repo.write("late.json", "{}")
+    third = report(repo)
+    assert "ON107" not in {finding.rule for finding in third.findings}
+    assert third == report(repo, keep=False)
+
+
+def test_a_damaged_file_is_as_good_as_none(repo: Repo) -> None:
+    cold = report(repo)
+    sound = kept(repo)[0].read_bytes()
+    dice = random.Random(20_261_121)
+    for _ in range(40):
+        data = bytearray(sound)
+        match dice.randrange(4):
+            case 0:
+                data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+            case 1:
+                del data[dice.randrange(len(data)) :]
+            case 2:
+                at = dice.randrange(len(data))
+                data[at : at + dice.randrange(1, 200)] = dice.randbytes(dice.randrange(200))
+            case _:
+                data += dice.randbytes(dice.randrange(1, 50))
+        kept(repo)[0].write_bytes(bytes(data))
+        assert report(repo) == cold
+        assert kept(repo)[0].read_bytes() == sound
+
+
+def test_another_version_of_the_tool_looks_again(
+    repo: Repo, looked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report(repo)
+    looked.clear()
+    with monkeypatch.context() as other:
+        other.setattr(onbook, "__version__", "9.9.9")
+        report(repo)
+        assert len(looked) == COUNT
+        assert len(kept(repo)) == 1
+    looked.clear()
+    report(repo)
+    assert len(looked) == COUNT
+
+
+def test_other_files_of_the_tool_are_another_tool(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/one.py").write_text("a")
+    hashes = [memory._hash_of(tmp_path)]
+    (tmp_path / "rules/one.py").write_text("b")
+    hashes.append(memory._hash_of(tmp_path))
+    (tmp_path / "rules/two.py").write_text("b")
+    hashes.append(memory._hash_of(tmp_path))
+    (tmp_path / "rules/__pycache__").mkdir()
+    (tmp_path / "rules/__pycache__/one.pyc").write_text("c")
+    assert len(set(hashes)) == 3
+    assert memory._hash_of(tmp_path) == hashes[-1]
+
+
+def test_the_configuration_counts(repo: Repo, looked: list[str]) -> None:
+    report(repo)
+    looked.clear()
+    repo.write("onbook.toml", 'waivers = [{rule = "ON203", until = 2027-02-01, reason = "known"}]\n')
+    waived = report(repo)
+    assert looked == []  # waivers are applied to what was kept
+    assert waived == report(repo, keep=False)
+    assert any(finding.waived for finding in waived.findings)
+    late = report(repo, today=date(2027, 2, 2))
+    assert not any(finding.waived for finding in late.findings)
+    assert any("2027-02-01" in finding.message for finding in late.findings)
+    looked.clear()
+    repo.write("onbook.toml", '[lint]\nseverity = {ON203 = "warning"}\n')
+    report(repo)
+    assert looked == []
+    repo.write("onbook.toml", '[lint]\nignore = ["ON203"]\n')
+    assert report(repo) == report(repo, keep=False)
+    assert len(looked) == 2 * COUNT
+
+
+def test_places_and_selections_are_kept_apart_and_bounded(repo: Repo, looked: list[str]) -> None:
+    places: list[Place] = [WorkTree, Index, WorkTree, Index]
+    for place in places:
+        assert report(repo, place=place) == report(repo, place=place, keep=False)
+    assert len(kept(repo)) == 2
+    assert report(repo, place=lambda found: Commit(found, "HEAD")).findings
+    assert len(kept(repo)) == 2
+    for rule in list(all_rules())[: memory.MAX_FILES + 2]:
+        repo.write("onbook.toml", f'[lint]\nselect = ["{rule}"]\n')
+        report(repo)
+    assert len(kept(repo)) == memory.MAX_FILES
+    assert looked
+
+
+def test_what_the_index_holds_is_not_what_lies_on_disk(repo: Repo) -> None:
+    first = report(repo, place=Index)
+    _prompt(repo)
+    assert report(repo, place=Index) == first
+    repo.git("add", "--all")
+    second = report(repo, place=Index)
+    assert second != first
+    assert second == report(repo, place=Index, keep=False)
+
+
+def test_where_nothing_can_be_kept_all_is_looked_at(repo: Repo, looked: list[str]) -> None:
+    repo.write(".git/onbook", "a file where the folder would be")
+    assert report(repo) == report(repo, keep=False)
+    assert report(repo).findings
+    assert len(looked) == 3 * COUNT
+    memory_only = files({"prompts/a.prompt.yml": "messages: [\n"})
+    assert lint(Catalog(memory_only), keep=True) == lint(Catalog(memory_only))
+
+
+def test_named_prompts_are_looked_at_without_a_memory(repo: Repo, looked: list[str]) -> None:
+    report(repo)
+    before = kept(repo)[0].read_bytes()
+    looked.clear()
+    catalog = Catalog(WorkTree(Repository.discover(repo.path)))
+    assert len(lint(catalog, catalog.ids[:2], keep=True).checks) == 2
+    assert len(looked) == 2
+    assert kept(repo)[0].read_bytes() == before
+
+
+PLUGIN = """\
+from datetime import date
+from onbook.rules import AcrossRule, Rule
+from onbook.rules.base import Hit
+
+
+class Crashing(Rule):
+    id = "XX901"
+    slug = "crashing"
+
+    def check(self, source):
+        yield Hit("found", source.path)
+        if "billing" in source.path:
+            raise RuntimeError("a fault")
+
+
+class Counting(AcrossRule):
+    id = "XX902"
+    slug = "counting"
+
+    def note(self, source):
+        return (len(source.document.text), {1: "x"})
+
+    def across(self, notes, today):
+        last = list(notes)[-1]
+        yield last, Hit(f"{sorted(map(str, notes.values()))}", "x")
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An installed package with a rule that crashes and one that compares prompts."""
+    place = tmp_path / "plugins"
+    place.mkdir()
+    module = f"kept_plugin_{random.randrange(10**9)}"
+    (place / f"{module}.py").write_text(PLUGIN)
+    info = place / "kept-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kept\nVersion: 1.0\n")
+    points = "".join(f"{name} = {module}:{name}\n" for name in ("Crashing", "Counting"))
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\n{points}")
+    monkeypatch.syspath_prepend(place)
+    all_rules.cache_clear()
+    yield place / f"{module}.py"
+    all_rules.cache_clear()
+
+
+def test_what_could_not_be_checked_is_not_kept(repo: Repo, plugin: Path, looked: list[str]) -> None:
+    assert plugin.exists()
+    cold = report(repo, keep=False)
+    assert report(repo) == cold
+    looked.clear()
+    assert report(repo) == cold
+    crashed = {check.prompt for check in cold.checks if check.status == "unchecked"}
+    assert 0 < len(crashed) < COUNT
+    assert {path.split("/")[1] for path in looked} == {"billing"}
+
+
+def test_notes_are_kept_and_compared_again(repo: Repo, plugin: Path) -> None:
+    cold = report(repo)
+    prompts(repo)[3].write_text(prompts(repo)[4].read_text())
+    warm = report(repo)
+    assert warm == report(repo, keep=False)
+    assert warm != cold
+    assert plugin.exists()
+
+
+def test_a_changed_plugin_looks_again(repo: Repo, plugin: Path, looked: list[str]) -> None:
+    report(repo)
+    looked.clear()
+    plugin.write_text(plugin.read_text() + "\n# changed\n")
+    report(repo)
+    assert len(looked) == COUNT
+
+
+def test_the_day_is_not_kept(repo: Repo, looked: list[str]) -> None:
+    path = prompts(repo)[3]
+    # A model that retires: what is told of it counts the days.
+    path.write_text(re.sub(r"(?m)^model: .*$", "model: openai/gpt-4-0314", path.read_text()))
+    early = report(repo, today=date(2023, 1, 1))
+    looked.clear()
+    late = report(repo, today=date(2030, 1, 1))
+    assert looked == []
+    assert late == report(repo, today=date(2030, 1, 1), keep=False)
+    assert early == report(repo, today=date(2023, 1, 1), keep=False)
+
+
+def test_processes_at_once_do_not_disturb_each_other(repo: Repo) -> None:
+    texts = [path.read_text() for path in prompts(repo)]
+    for turn in range(3):
+        path = prompts(repo)[turn]
+        path.write_text(texts[turn] + f"unknown{turn}: 1\n")
+        running = [
+            subprocess.Popen([ONBOOK, "lint", "--format", "json"], cwd=repo.path, stdout=subprocess.PIPE, text=True)
+            for _ in range(4)
+        ]
+        told = [process.communicate()[0] for process in running]
+        assert len(set(told)) == 1
+        assert f"unknown{turn}" in told[0]
+    fresh = [ONBOOK, "lint", "--format", "json", "--no-cache"]
+    assert subprocess.run(fresh, cwd=repo.path, stdout=subprocess.PIPE, text=True, check=False).stdout == told[0]
+    assert len(kept(repo)) == 1  # and no temporary file was left

@@ -1,0 +1,97 @@
+"""One prompt, or the notes of all -> what the rules say. It depends on files and rules alone, so it can be kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+
+from onbook.project import Source
+from onbook.rules import AcrossRule, Rule
+from onbook.rules.base import Hit, unreported
+from onbook.rules.waivers import waivers_of
+from onbook.waivers import Waiver
+
+MAX_TOLD = 1_000
+"""Places of one prompt that one rule tells: more say nothing new, and a hostile file could ask for any number."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """What came of looking at one prompt, before waivers and severities: it depends on files and on rules alone.
+
+    Attributes:
+        path: of the prompt's file.
+        sound: whether the file could be read at all.
+        unread: other parts that could not be read: a partial, the suite, a row of the cases.
+        hits: every place, with the id of the rule that it breaks.
+        unchecked: what could not be looked at.
+        notes: by rule id, what a rule that compares prompts keeps of this one.
+        waivers: those that stand as comments in the prompt's files.
+    """
+
+    path: str
+    sound: bool
+    hits: list[tuple[str, Hit]] = field(default_factory=list)
+    unchecked: list[Hit] = field(default_factory=list)
+    notes: dict[str, object] = field(default_factory=dict)
+    waivers: list[Waiver] = field(default_factory=list)
+    unread: list[Hit] = field(default_factory=list)
+
+
+# Problems of readers that leave nothing unread.
+_READ = frozenset({"unknown-key", "duplicate-key", "duplicate-case", "bad-id", "invalid-schema"})
+
+
+def look(source: Source, rules: Iterable[Rule]) -> Looked:
+    """Look at one prompt with rules. A rule that crashes, or finds no end, hides nothing and is told."""
+    looked = Looked(source.path, source.prompt is not None)
+    problems = (*source.problems, *source.tests.problems)
+    codes = {problem.code for problem in problems}
+    for rule in rules:
+        if type(rule).check is Rule.check and not isinstance(rule, AcrossRule) and codes.isdisjoint(rule.codes):
+            continue  # it reports what readers found, and they found nothing of the kind
+        try:
+            for hit in _bounded(rule, source.path, rule.check(source), looked):
+                looked.hits.append((rule.id, hit))
+            if isinstance(rule, AcrossRule) and (note := rule.note(source)) is not None:
+                # As it will be when it was kept in between, whether it was or not.
+                looked.notes[rule.id] = json.loads(json.dumps(note))
+        except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
+            looked.unchecked.append(_crashed(rule, source.path, error))
+    looked.unchecked += [Rule.of(problem) for problem in unreported(problems)]
+    looked.unread = [Rule.of(problem) for problem in problems if problem.code not in _READ]
+    looked.waivers = waivers_of(source)[0]
+    return looked
+
+
+def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: date) -> None:
+    """Let rules that compare prompts look at their notes, and add what they found to the prompts."""
+    for rule in rules:
+        noted = {id: found.notes[rule.id] for id, found in looked.items() if rule.id in found.notes}
+        told: dict[str, list[Hit]] = {}
+        try:
+            for id, hit in rule.across(noted, today):
+                told.setdefault(id, []).append(hit)
+            for id, hits in told.items():
+                found = looked[id]
+                found.hits += [(rule.id, hit) for hit in _bounded(rule, found.path, hits, found)]
+        except Exception as error:
+            # Which prompts it would have told of is not known: none of them is fine.
+            for id in noted:
+                looked[id].unchecked.append(_crashed(rule, looked[id].path, error))
+
+
+def _bounded(rule: Rule, path: str, hits: Iterable[Hit], looked: Looked) -> Iterator[Hit]:
+    for number, hit in enumerate(islice(hits, MAX_TOLD + 1)):
+        if number == MAX_TOLD:
+            message = f"rule {rule.id} found more than {MAX_TOLD:,} places, and the rest was not looked at"
+            looked.unchecked.append(Hit(message, path))
+        else:
+            yield hit
+
+
+def _crashed(rule: Rule, path: str, error: Exception) -> Hit:
+    return Hit(f"rule {rule.id} could not check this prompt: {type(error).__name__}: {error}", path)

@@ -1,0 +1,66 @@
+"""What was found in a prompt as plain lists: small and quick to send to another process, and to keep as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date
+from operator import attrgetter
+from typing import Any
+
+from onbook.lint.looking import Looked
+from onbook.report import Severity
+from onbook.rules.base import Hit
+from onbook.waivers import Waiver
+
+_HIT = tuple(field.name for field in fields(Hit) if field.name != "severity")
+_WAIVER = tuple(field.name for field in fields(Waiver) if field.name not in ("until", "lines"))
+_hit = attrgetter(*_HIT)
+_waiver = attrgetter(*_WAIVER)
+
+Row = list[Any]
+
+
+def to_row(looked: Looked) -> Row:
+    """Everything of a Looked, in lists, texts and numbers."""
+    return [
+        looked.path,
+        looked.sound,
+        [[rule, *_of_hit(hit)] for rule, hit in looked.hits],
+        [_of_hit(hit) for hit in looked.unchecked],
+        looked.notes,
+        [[waiver.until.isoformat(), waiver.lines, *_waiver(waiver)] for waiver in looked.waivers],
+        [_of_hit(hit) for hit in looked.unread],
+    ]
+
+
+def from_row(row: Row) -> Looked:
+    """The same Looked again.
+
+    Raises:
+        ValueError, TypeError, KeyError: the row is none that ``to_row`` made.
+    """
+    path, sound, hits, unchecked, notes, waivers, unread = row
+    if not (isinstance(path, str) and isinstance(sound, bool) and isinstance(notes, dict)):
+        raise TypeError("this is no row of a prompt")
+    return Looked(
+        path,
+        sound,
+        [(rule, _to_hit(severity, given)) for rule, severity, *given in hits],
+        [_to_hit(severity, given) for severity, *given in unchecked],
+        notes,
+        [_to_waiver(until, lines, given) for until, lines, *given in waivers],
+        [_to_hit(severity, given) for severity, *given in unread],
+    )
+
+
+def _of_hit(hit: Hit) -> list[Any]:
+    return [hit.severity and str(hit.severity), *_hit(hit)]
+
+
+def _to_hit(severity: str | None, given: list[Any]) -> Hit:
+    return Hit(**dict(zip(_HIT, given, strict=True)), severity=None if severity is None else Severity(severity))
+
+
+def _to_waiver(until: str, lines: list[int] | None, given: list[Any]) -> Waiver:
+    named = dict(zip(_WAIVER, given, strict=True))
+    return Waiver(until=date.fromisoformat(until), lines=(lines[0], lines[1]) if lines else None, **named)

@@ -1,0 +1,80 @@
+"""A snapshot that notes what is asked of it: what a finding depends on is known, not guessed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from onbook.repo import Entry, Snapshot, SnapshotError
+
+Identities = dict[str, str]
+
+
+class Traced(Snapshot):
+    """Another snapshot, and what was asked of it.
+
+    Attributes:
+        doubtful: something was asked whose answer has no identity; what depends on it must not be kept.
+    """
+
+    def __init__(self, inner: Snapshot) -> None:
+        self.name = inner.name
+        self.doubtful = False
+        self._inner = inner
+        self._seen: dict[str, str | None] = {}
+
+    def asked(self) -> Identities:
+        """Every path that was asked for, with its identity: of the bytes that were read, where they were.
+
+        A path that ends in ``/`` is a folder that was listed.
+        """
+        found: Identities = {}
+        for path, known in self._seen.items():
+            identity = self._inner.identity(path) if known is None else known
+            if identity is None:
+                self.doubtful = True
+            else:
+                found[path] = identity
+        return found
+
+    def again(self) -> Snapshot:
+        self.doubtful = True
+        return self._inner.again()
+
+    def entries(self, folder: str) -> Mapping[str, Entry]:
+        self._seen[f"{folder}/"] = listing(self._inner, folder)
+        return self._inner.entries(folder)
+
+    def entry(self, path: str) -> Entry | None:
+        found = self._inner.entry(path)
+        if path not in self._seen:
+            self._seen[path] = "" if found is None else None
+        return found
+
+    def identity(self, path: str) -> str | None:
+        self.entry(path)
+        return self._inner.identity(path)
+
+    def read(self, path: str) -> bytes:
+        entry = self.entry(path)
+        try:
+            raw = self._inner.read(path)
+        except (SnapshotError, ValueError):
+            # That there is nothing, or no regular file, is its identity; that a file could not be read is none.
+            self.doubtful |= entry is not None and entry.is_regular
+            raise
+        assert entry
+        known = self._seen[path]
+        identity = self._inner.identity_of(entry, raw)
+        self.doubtful |= known is not None and known != identity  # it changed while it was looked at
+        self._seen[path] = identity
+        return raw
+
+    def _read(self, entry: Entry) -> bytes:
+        return self.read(entry.path)
+
+
+def listing(snapshot: Snapshot, folder: str) -> str:
+    """The identity of a folder: of the names and modes of all that is below it."""
+    lines = sorted(f"{entry.mode} {path}" for path, entry in snapshot.entries(folder).items())
+    return hashlib.sha256("\0".join(lines).encode("utf-8", "surrogatepass")).hexdigest()

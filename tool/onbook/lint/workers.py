@@ -1,0 +1,132 @@
+"""Looking at prompts in several processes. Their results come in order, and none is ever missing in silence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from onbook.errors import OnbookError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CHUNK = 40
+# Where processes can be forked safely they begin with all that is read already; elsewhere each starts anew.
+METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def shared_out(
+    work: Callable[[Item], Result], items: Sequence[Item], jobs: int, *, method: str = METHOD
+) -> Iterator[Result]:
+    """``work`` of every item, in the order of the items, done by ``jobs`` processes.
+
+    Args:
+        work: runs in a child; where children are not forked, it and the items must be picklable.
+
+    Raises:
+        OnbookError: an item could not be worked on, or a process ended before it was done.
+    """
+    import multiprocessing
+    from multiprocessing.connection import wait
+
+    context: Any = multiprocessing.get_context(method)
+    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+    waiting = iter(range(len(chunks)))
+    done: dict[int, list[Result]] = {}
+    ours: list[Connection] = []
+    processes: list[BaseProcess] = []
+    try:
+        for _ in range(min(jobs, len(chunks))):
+            mine, theirs = context.Pipe()
+            ours.append(mine)
+            # A forked child holds our ends too: unless it closes them, nobody would see that we are gone.
+            inherited = tuple(ours) if method == "fork" else ()
+            process = context.Process(target=_serve, args=(work, chunks, theirs, inherited), daemon=True)
+            process.start()
+            theirs.close()
+            processes.append(process)
+        # Two chunks each, so that no process waits for the next while its last one is read.
+        for idle in (*ours, *ours):
+            _send(idle, next(waiting, None))
+        for number in range(len(chunks)):
+            while number not in done:
+                for ready in wait(ours):
+                    pipe: Any = ready
+                    index, results = _received(pipe)
+                    done[index] = results
+                    _send(pipe, next(waiting, None))
+            yield from done.pop(number)
+    finally:
+        for end in ours:
+            end.close()
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _send(pipe: Connection, index: int | None) -> None:
+    if index is not None:
+        try:
+            pipe.send(index)
+        except OSError:
+            raise _ended() from None
+
+
+def _received(pipe: Connection) -> tuple[int, list[Any]]:
+    try:
+        index, results, failure = pipe.recv()
+    except (EOFError, OSError):
+        raise _ended() from None
+    if failure is not None:
+        raise failure
+    return index, results
+
+
+def _ended() -> OnbookError:
+    hint = "it may have run out of memory; `--jobs 1` looks in one process"
+    return OnbookError("a process that looked at prompts ended before it was done, so not all are checked", hint=hint)
+
+
+def _while_wanted(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    parent = os.getppid()
+    for item in items:
+        if os.getppid() != parent:
+            raise EOFError  # the parent was killed: nobody waits for the rest
+        yield work(item)
+
+
+def _serve(
+    work: Callable[[Any], Any], chunks: Sequence[Sequence[Any]], pipe: Connection, inherited: Sequence[Connection]
+) -> None:
+    """A child: works on the chunks that it is sent the numbers of, until nobody is left to send any."""
+    for other in inherited:
+        other.close()
+    # Ctrl-C reaches all processes of a terminal at once. The parent says so; a child just ends.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        while True:
+            index = pipe.recv()
+            answer: tuple[int, list[Any], OnbookError | None]
+            try:
+                answer = (index, list(_while_wanted(work, chunks[index])), None)
+            except EOFError:
+                return
+            except OnbookError as error:
+                answer = (index, [], error)
+            except Exception as error:
+                answer = (index, [], OnbookError(f"prompts could not be checked: {type(error).__name__}: {error}"))
+            pipe.send(answer)
+    except (EOFError, OSError):
+        return
