@@ -22,7 +22,7 @@ _MODULES = (
     *("files", "roles", "gold", "markup", "policy", "waivers"),
     *("templates", "variables", "values", "names"),
     *("contracts", "formats"),
-    "safety",
+    *("untrusted", "hidden", "secrets", "personal", "injection"),
     *("parameters", "models", "sizes", "copies"),
 )
 

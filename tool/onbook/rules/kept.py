@@ -1,0 +1,106 @@
+"""The files that a prompt keeps in the repository, as they are written: what stands in one of them is in history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from onbook.formats.document import Lines
+from onbook.project import Source
+from onbook.project.cases import CASE_SUFFIXES, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
+from onbook.repo import SnapshotError
+from onbook.rules.base import Hit
+from onbook.rules.texts import partial
+
+
+def at_word(first: str) -> str:
+    """A pattern of one character (or a class) that begins a word: it stands behind no letter, digit or underscore.
+
+    JSON and YAML write a line end as ``\\n``, whose n touches the word and is no part of it. What is asked of the
+    characters before stands behind the first one, because ``re`` skips quickly to a first character alone.
+    """
+    return rf"{first}(?:(?<=\\[nrt]{first})|(?<![A-Za-z0-9_\\]{first}))"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One file as text, without its byte order mark; bytes that are no UTF-8 are replaced.
+
+    Attributes:
+        recorded: whether it holds recorded answers, which repeat the messages and the cases that they answer.
+    """
+
+    path: str
+    text: str
+    lines: Lines
+    recorded: bool = False
+
+    def hit_at(self, offset: int, message: str, *, hint: str | None = None) -> Hit:
+        """The place of the character at ``offset``."""
+        return Hit(message, self.path, *self.lines.mark(offset), hint)
+
+
+def kept(source: Source) -> Iterator[Kept]:
+    """The prompt's own file, its partials and the rest of its closure, cases, suite, recordings, in this order.
+
+    Read as text and not as data: a place is exact, comments count, and a file too broken to be read still tells. What
+    cannot be read as a file at all, other rules report.
+    """
+    prompt, told = source.prompt, {source.path}
+    if source.document is not None:
+        yield _kept(source.path, source.document.text)
+    elif found := _read(source, source.path):
+        yield found
+    for name in sorted(prompt.partials if prompt else ()):
+        if text := partial(source, name):
+            told.add(text.path)
+            yield _kept(text.path, text.text)
+    beside = [stem(source.path) + suffix for suffix in (*CASE_SUFFIXES, SUITE_SUFFIX, RECORDINGS_SUFFIX)]
+    for path in (*(file.path for file in source.closure), *beside):
+        if path not in told and source.snapshot.entry(path) is not None:
+            told.add(path)
+            if found := _read(source, path):
+                yield found
+
+
+def _read(source: Source, path: str) -> Kept | None:
+    try:
+        raw = source.snapshot.read(path)
+    except (SnapshotError, ValueError):
+        return None
+    return _kept(path, raw.decode("utf-8", "replace").removeprefix("\ufeff"), path.endswith(RECORDINGS_SUFFIX))
+
+
+def _kept(path: str, text: str, recorded: bool = False) -> Kept:
+    return Kept(path, text, Lines(text), recorded)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Something that should not stand in a file.
+
+    Attributes:
+        start: its first character.
+        value: what it is as itself, never to be told; equal values are the same thing.
+        what: how it is told.
+    """
+
+    start: int
+    value: str
+    what: str
+
+
+def told_once(file: Kept, matches: Iterator[Match], told: set[str]) -> Iterator[Match]:
+    """Every place, but of recordings only what they hold beyond the other files, once."""
+    for match in matches:
+        if not (file.recorded and match.value in told):
+            told.add(match.value)
+            yield match
+
+
+# What a person writes where a secret or an address is meant.
+PLACEHOLDER = re.compile(
+    r"(.)\1{5}|[xX]{4}|\*{3}|\.{3}|0123456|123456789|abcdefgh|(?i:example|placeholder|your|redacted|dummy|"
+    r"sample|fake|changeme|insert|replace|notreal|secret_?key|api_?key)"
+)

@@ -1,0 +1,90 @@
+"""The data that is sent with the messages: few-shot examples, defaults, tools and the schema of the answer."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from onbook.formats import Pointer, Row, read_rows
+from onbook.project import Source
+from onbook.repo import SnapshotError
+from onbook.rules.base import Hit
+from onbook.rules.texts import Text, texts
+
+
+@dataclass(frozen=True, slots=True)
+class RowText:
+    """A string in a row of a file of examples. ``template_format``: always ``simple``, for it is data."""
+
+    path: str
+    line: int
+    text: str
+    template_format: str = "simple"
+
+    def hit_at(self, offset: int, message: str, *, hint: str | None = None) -> Hit:
+        """The row: where in it the character stands is not known."""
+        return Hit(message, self.path, self.line, hint=hint)
+
+
+def everything(source: Source) -> Iterator[Text | RowText]:
+    """Every text that is sent: messages and partials, then examples, defaults, tools and the answer's schema."""
+    yield from texts(source)
+    for key in ("examples", "tools", "jsonSchema"):
+        for pointer, text in strings(written(source, key), (key,)):
+            yield text_at(source, pointer, text)
+    for pointer, text in defaults(source):
+        yield text_at(source, pointer, text)
+    path, rows = example_rows(source)
+    for row in rows:
+        for _, text in strings(row.data):
+            yield RowText(path, row.line, text)
+
+
+def strings(value: object, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
+    """Every string of a value with its pointer, in order. Files are nested at most 64 deep."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from strings(item, (*pointer, key))
+    elif isinstance(value, Sequence):
+        for number, item in enumerate(value):
+            yield from strings(item, (*pointer, number))
+
+
+def written(source: Source, *pointer: str) -> object:
+    """What stands at a place of the prompt's own file; None where nothing does."""
+    value = source.document.data if source.document else None
+    for step in pointer:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value
+
+
+def text_at(source: Source, pointer: Pointer, text: str) -> Text:
+    """A string of the prompt's own file that is data: braces in it mean nothing."""
+    return Text(source, source.path, text, "simple", pointer=pointer)
+
+
+def defaults(source: Source) -> Iterator[tuple[Pointer, str]]:
+    """The strings in the defaults of inputs; those of a schema that is referred to stand in another file."""
+    properties = written(source, "inputs", "properties")
+    for name, schema in properties.items() if isinstance(properties, dict) else ():
+        if isinstance(schema, dict):
+            yield from strings(schema.get("default"), ("inputs", "properties", name, "default"))
+
+
+def example_rows(source: Source) -> tuple[str, list[Row]]:
+    """The examples that stand in a file of their own: its path and its rows; no rows where there is none."""
+    declared = written(source, "examples")
+    if not isinstance(declared, str):
+        return "", []
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(source.path), declared))
+    if path not in {file.path for file in source.closure}:
+        return path, []
+    try:
+        return path, read_rows(source.snapshot.read(path), path)[0]
+    except SnapshotError:
+        return path, []
