@@ -1,30 +1,38 @@
-"""A real OpenAI-compatible server on loopback that answers, or fails, by a script.
+"""A real OpenAI-compatible server on loopback that answers, or fails, by a script or at random.
 
     with OpenAIServer([rate_limited(1), RESET, answer("hello")]) as server:
         ...  # OPENAI_BASE_URL=server.url
     assert len(server.received) == 3
 
-The script has one reply a request, in the order in which they come; when it is used up, every request is answered "ok".
+    with OpenAIServer(faults=Faults(rate_limited=0.1, reset=0.02), delay_s=0.05) as server:
+        ...
+
+The script has one reply a request, in the order in which they come; when it is used up, every request is answered "ok",
+or, with ``echo``, by the last message that it holds. It speaks HTTP/1.1 with connections that stay open, on an event
+loop in a thread of its own, and nothing else: thousands of requests a second.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import json
+import random
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
+from typing import Any, cast
 
 
 @dataclass(frozen=True)
 class Reply:
     """What one request gets. ``body`` None is filled in as a sound answer with ``text``.
 
-    ``how``: ``answer`` sends it; ``reset`` cuts the connection (RST); ``hang`` says nothing until the server closes.
+    ``how``: ``answer`` sends it; ``reset`` cuts the connection (RST); ``hang`` says nothing until the server closes;
+    ``trickle`` sends it byte by byte, one every ``delay_s``.
     """
 
     status: int = 200
@@ -47,6 +55,32 @@ class Received:
     at: float
 
 
+@dataclass(frozen=True)
+class Faults:
+    """The share of requests, 0 to 1, that each kind of trouble meets; drawn from ``seed`` in the order of arrival."""
+
+    rate_limited: float = 0.0
+    failing: float = 0.0
+    reset: float = 0.0
+    hang: float = 0.0
+    malformed: float = 0.0
+    trickle: float = 0.0
+    empty: float = 0.0
+    truncated: float = 0.0
+    retry_after_s: float = 0.1
+    seed: int = 1
+
+    def replies(self) -> Iterable[tuple[float, Reply]]:
+        yield self.rate_limited, rate_limited(self.retry_after_s)
+        yield self.failing, failure(500, "internal error")
+        yield self.reset, RESET
+        yield self.hang, HANG
+        yield self.malformed, MALFORMED
+        yield self.trickle, Reply(how="trickle", delay_s=0.2)
+        yield self.empty, Reply(text="")
+        yield self.truncated, Reply(text="", finish="length")
+
+
 def answer(text: str | None, *, finish: str = "stop", tool_calls: Iterable[Mapping[str, object]] = ()) -> Reply:
     return Reply(text=text, finish=finish, tool_calls=tuple(tool_calls))
 
@@ -67,102 +101,150 @@ MALFORMED = Reply(body=b'{"id": "chatcmpl-1", "choices": [')
 
 
 class OpenAIServer:
-    """``received`` holds every request so far, ``peak`` how many were being answered at once at most."""
+    """``received`` holds every request so far, ``peak`` how many were being answered at once at most.
 
-    def __init__(self, script: Iterable[Reply] = ()) -> None:
+    Attributes:
+        url: the base URL, with ``/v1``.
+
+    Args:
+        delay_s: the seconds that a sound answer takes; echo: it says the last message again.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Reply] = (),
+        *,
+        faults: Faults | None = None,
+        delay_s: float = 0.0,
+        echo: bool = False,
+    ) -> None:
         self.received: list[Received] = []
         self.peak = 0
         self._script = list(script)
-        self._running = 0
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._connections: set[socket.socket] = set()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = False  # so that closing waits for them
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
-
-    @property
-    def url(self) -> str:
-        """The base URL, with ``/v1``."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        self._faults = list(faults.replies()) if faults else []
+        self._random = random.Random(faults.seed if faults else 0)
+        self._delay_s = delay_s
+        self._echo = echo
+        self.running = 0
+        self.connections: set[_Connection] = set()
+        self._loop = asyncio.new_event_loop()
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._thread = threading.Thread(target=self._serve)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
 
     def __enter__(self) -> OpenAIServer:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._http.shutdown()
-        with self._lock:
-            for connection in self._connections:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for a next request
-        self._http.server_close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
-    def _next(self, received: Received) -> Reply:
-        with self._lock:
-            self.received.append(received)
-            self._running += 1
-            self.peak = max(self.peak, self._running)
-            position = len(self.received) - 1
-            return self._script[position] if position < len(self._script) else Reply()
+    def next(self, received: Received) -> Reply:
+        """What a request gets; called on the server's own thread."""
+        self.received.append(received)
+        position = len(self.received) - 1
+        if position < len(self._script):
+            return self._script[position]
+        chance = self._random.random()
+        for share, reply in self._faults:
+            if chance < share:
+                return reply
+            chance -= share
+        messages = cast("list[dict[str, str]]", received.body.get("messages") or [{}])
+        return Reply(text=messages[-1].get("content") if self._echo else "ok", delay_s=self._delay_s)
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(
+            self._loop.create_server(lambda: _Connection(self, self._loop), sock=self._socket)
+        )
+        try:
+            self._loop.run_forever()
+        finally:
+            server.close()
+            for connection in list(self.connections):
+                connection.close()
+            self._loop.run_until_complete(asyncio.sleep(0))
+            self._loop.close()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
 
-            def setup(self) -> None:
-                super().setup()
-                with server._lock:
-                    server._connections.add(self.connection)
+class _Connection(asyncio.Protocol):
+    """One connection: a request, its reply, the next request."""
 
-            def finish(self) -> None:
-                with server._lock:
-                    server._connections.discard(self.connection)
-                with contextlib.suppress(OSError):
-                    super().finish()
+    def __init__(self, server: OpenAIServer, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+        self._waiting = b""
+        self._busy = False
 
-            def handle(self) -> None:
-                try:
-                    super().handle()
-                except OSError:  # the client is gone, or we are closing
-                    self.close_connection = True
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._server.connections.add(self)
 
-            def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                body = json.loads(raw)
-                reply = server._next(Received(self.path, dict(self.headers), body, time.monotonic()))
-                try:
-                    self._send(reply, body)
-                finally:
-                    with server._lock:
-                        server._running -= 1
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        self._settled()
 
-            def _send(self, reply: Reply, asked: Mapping[str, object]) -> None:
-                if reply.how == "hang":
-                    server._closing.wait()
-                if reply.how != "answer":
-                    # Lingering for 0 s turns the close into a reset.
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    self.connection.close()
-                    self.close_connection = True
-                    return
-                server._closing.wait(reply.delay_s)
-                body = reply.body if reply.body is not None else _completion(reply, asked)
-                self.send_response(reply.status)
-                for name, value in {"Content-Type": "application/json", **reply.headers}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    def close(self) -> None:
+        self._transport.abort()
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
+    def data_received(self, data: bytes) -> None:
+        self._waiting += data
+        head, end, rest = self._waiting.partition(b"\r\n\r\n")
+        if not end:
+            return
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        length = next((int(value) for name, value in headers.items() if name.lower() == "content-length"), 0)
+        if len(rest) < length:
+            return
+        self._waiting = rest[length:]
+        body = json.loads(rest[:length])
+        self._busy = True
+        self._server.running += 1
+        self._server.peak = max(self._server.peak, self._server.running)
+        reply = self._server.next(Received(first.split(" ")[1], headers, body, time.monotonic()))
+        if reply.how == "hang":
+            return
+        if reply.how == "reset":
+            # Lingering for 0 s turns the close into a reset.
+            raw: Any = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
+            return
+        found = _head(reply, content := reply.body if reply.body is not None else _completion(reply, body))
+        if reply.how == "trickle":
+            self._trickle(found + content, reply.delay_s)
+        elif reply.delay_s:
+            self._loop.call_later(reply.delay_s, self._send, found + content)
+        else:
+            self._send(found + content)
 
-        return Handler
+    def _send(self, data: bytes) -> None:
+        self._settled()
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _trickle(self, data: bytes, every_s: float) -> None:
+        if self._transport.is_closing():
+            return
+        self._transport.write(data[:1])
+        if data[1:]:
+            self._loop.call_later(every_s, self._trickle, data[1:], every_s)
+        else:
+            self._settled()
+
+    def _settled(self) -> None:
+        self._server.running -= self._busy
+        self._busy = False
+
+
+def _head(reply: Reply, content: bytes) -> bytes:
+    headers = {"Content-Type": "application/json", **reply.headers, "Content-Length": str(len(content))}
+    lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 def _completion(reply: Reply, asked: Mapping[str, object]) -> bytes:

@@ -385,8 +385,8 @@ class _Answering(OpenAIServer):
         super().__init__()
         self._replies = {text: [it] if isinstance(it, Reply) else list(it) for text, it in replies.items()}
 
-    def _next(self, received: Received) -> Reply:
-        super()._next(received)
+    def next(self, received: Received) -> Reply:
+        super().next(received)
         asked = str(received.body["messages"])
         for text, replies in self._replies.items():
             if text in asked:

@@ -20,6 +20,8 @@ MAX_LINE_BYTES = 1024 * 1024
 
 _OWN_COLUMNS = ("id", "expected", "tags", "cluster", "xfail")
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 # Editors and str.splitlines end a line at these; JSON does not, so they are written as escapes.
 _LINE_ENDS = str.maketrans({"\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"})
 
@@ -57,7 +59,7 @@ def write_json_line(data: object) -> str:
     Raises:
         ValueError: NaN, an infinity or half a surrogate pair, which no JSON reader would take back.
     """
-    line = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_LINE_ENDS)
+    line = _COMPACT.encode(data).translate(_LINE_ENDS)
     line.encode()
     return line
 

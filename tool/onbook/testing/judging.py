@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from onbook.project import Source
@@ -105,8 +106,10 @@ def _judged(
 def _row(result: UnitResult, cases: Sequence[CaseResult], status: Status, detail: bool) -> dict[str, object]:
     """The numbers of cases; a case that is repeated is still one."""
 
+    counted = Counter((case.state, case.xfail is not None) for case in cases)
+
     def count(*wanted: str, known: bool = False) -> int:
-        return sum(1 for case in cases if case.state in wanted and (case.xfail is not None) == known)
+        return sum(counted[state, known] for state in wanted)
 
     drifts = [repeat.drift for case in cases for repeat in case.repeats if repeat.drift]
     return {

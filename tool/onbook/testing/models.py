@@ -83,8 +83,10 @@ class Request:
 
 def key_of(canonical: Mapping[str, object]) -> str:
     """``sha256:`` and the hash of a canonical request as compact JSON, keys sorted, UTF-8."""
-    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return "sha256:" + hashlib.sha256(_COMPACT.encode(canonical).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)  # made once: keys are many
 
 
 @dataclass(frozen=True, slots=True)

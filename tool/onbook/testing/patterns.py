@@ -1,8 +1,9 @@
 """Regular expressions with a bound on their time.
 
 Python's engine backtracks: ``(a+)+$`` on a long answer runs for longer than anybody waits, and holds the interpreter's
-lock meanwhile, so that no thread can stop it. It runs in a child process, which can be ended. An engine of linear time
-would know neither Python's syntax nor its look-arounds, and what a pattern means is fixed by the files' schemas.
+lock meanwhile, so that no thread can stop it. What is not certain to end at once runs in a child process, which can be
+ended. An engine of linear time would know neither Python's syntax nor its look-arounds, and what a pattern means is
+fixed by the files' schemas.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import warnings
 from functools import lru_cache
 
 from onbook.errors import OnbookError
+from onbook.testing.backtracking import cheap
 
 # Milliseconds are usual. Whoever needs this long will not come to an end, on a slow machine neither.
 TIMEOUT_S = 5.0
@@ -45,7 +47,17 @@ def found(pattern: str, text: str) -> bool:
     Raises:
         PatternError: the search takes longer than TIMEOUT_S, on this text or on an earlier one.
     """
-    return _found(pattern, text[:MAX_TEXT])
+    text = text[:MAX_TEXT]
+    if cheap(pattern, len(text)):  # most are: no other process has to be asked
+        return _compiled(pattern).search(text) is not None
+    return _found(pattern, text)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return re.compile(pattern)
 
 
 @lru_cache(maxsize=4096)
