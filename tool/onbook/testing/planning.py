@@ -10,6 +10,7 @@ from onbook.errors import InputError, UsageError
 from onbook.project import Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.prompt import Case, Prompt
+from onbook.render import analyse
 from onbook.repo import SnapshotError
 from onbook.report import Finding, Problem
 from onbook.testing.assertions import AssertionUseError, Subject, check, requests
@@ -51,6 +52,18 @@ def read_recordings(source: Source) -> Recordings:
         return Recordings.read(source.snapshot.read(path), path)
     except SnapshotError as error:
         return Recordings([Problem("not-a-file", error.message, path)])
+
+
+def template_problems(source: Source) -> Iterator[Problem]:
+    """What is wrong with the partials that a prompt includes: told once, and not once for each case."""
+    prompt = source.prompt
+    if prompt is None or prompt.template_format != "jinja2":
+        return
+    folder = stem(source.path).removesuffix(prompt.id)
+    for path, text in prompt.partials.items():
+        for found in analyse(text, "jinja2").problems[:1]:
+            message = f"the partial is not a valid template: {found.message}"
+            yield Problem(found.code, message, folder + path, found.line, found.column, found.hint)
 
 
 def unit_of(source: Source, prompt: Prompt, model: str, recordings: Recordings, *, record: bool = False) -> Unit:

@@ -17,7 +17,7 @@ from onbook.testing.asking import Keeper, Memory, Progress, Standing, ask_missin
 from onbook.testing.judging import at, report_of
 from onbook.testing.limits import Meter
 from onbook.testing.models import ModelError, NotAskedError
-from onbook.testing.planning import Planned, plan, read_recordings, request_for, unit_of
+from onbook.testing.planning import Planned, plan, read_recordings, request_for, template_problems, unit_of
 from onbook.testing.recordings import Journal, Recording, Recordings, Slot, what_changed
 from onbook.testing.results import CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
@@ -132,10 +132,11 @@ def summary(report: Report) -> str:
 
 def _units(source: Source, *, record: bool = False, recordings: Recordings | None = None) -> list[Unit] | UnitResult:
     prompt = source.prompt
-    if prompt is None or source.problems:
+    problems = source.problems or tuple(template_problems(source))
+    if prompt is None or problems:
         wrong = tuple(
             at("prompt-unusable", problem.message, problem.path, problem.line, problem.column, hint=problem.hint)
-            for problem in source.problems
+            for problem in problems
         )
         return UnitResult(source.id, source.path, prompt.model if prompt else None, kind="unusable", wrong=wrong)
     if not source.cases and not source.tests.problems:
