@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from onbook.diff import PromptDiff, diff_sources, next_version
+from onbook.diff import Change, PromptDiff, diff_sources, next_version, waive, waivers_of
+from onbook.diff.report import finding_of
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.lint import lint
 from onbook.manifest import Manifest
@@ -147,6 +148,7 @@ def plan(repo: Repository, ids: Iterable[str] = (), *, revision: str = "HEAD") -
         old, base = bases.source(source.id)
         try:
             found = diff_sources(source.id, old, source, base=base, readers=catalog.config.readers)
+            found = waive(found, waivers_of(catalog.config, source))
         except OnbookError as error:
             checks += _incomparable(catalog, source, base, error)
             continue
@@ -218,9 +220,14 @@ def _planned(found: PromptDiff, tag: Tag, tests: str) -> Planned:
     rules = dict.fromkeys(change.rule.id for change in found.changes if found.base is not None)
     previous = str(found.base) if found.base else None
     manifest = Manifest(found.new.digest, bump, found.new.closure, previous, tuple(rules), tests)
-    notes = [f"- {change.bump} {change.rule.id} {_one_line(change.consequence)}" for change in found.changes]
+    notes = [_note(change) for change in found.changes]
     message = "\n\n".join([f"{tag.id} {tag.version}", "\n".join(notes), manifest.trailers()])
     return Planned(found, tag, bump, manifest, message)
+
+
+def _note(change: Change) -> str:
+    waived = f" (waived: {change.waived})" if change.waived else ""
+    return f"- {change.bump} {change.rule.id} {_one_line(change.consequence + waived)}"
 
 
 def _one_line(text: str) -> str:
@@ -240,7 +247,7 @@ def _gates(catalog: Catalog, source: Source, found: PromptDiff) -> tuple[list[Ch
                 checks.append(Check(check.id, Status.UNCHECKED, check.prompt, check.findings))
         elif config.gate(gate):
             checks.append(check)
-    if config.gate("diff") and not found.proved:
+    if config.gate("diff") and found.open:
         checks.append(_unproven(source, found))
     return checks, runner.summary(tested)
 
@@ -257,11 +264,7 @@ def _incomparable(catalog: Catalog, source: Source, base: Version | None, error:
 
 
 def _unproven(source: Source, found: PromptDiff) -> Check:
-    findings = [
-        Finding(change.rule.id, change.rule.slug, Severity.ERROR, change.consequence, source.path)
-        for change in found.changes
-        if change.rule.slug.endswith("-unproven")
-    ]
+    findings = [finding_of(found, change, frozenset({"unproven"})) for change in found.open]
     return Check.of(f"release/{source.id}", findings, prompt=source.id)
 
 

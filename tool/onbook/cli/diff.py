@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from onbook.cli.common import format_option, print_report, repository, snapshot
-from onbook.diff import PromptDiff, diff_sources
+from onbook.diff import PromptDiff, diff_sources, waive, waivers_of
 from onbook.diff.report import FAIL_ON, diff_report
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Catalog, Source
@@ -48,7 +48,7 @@ def command(
             broken[id] = error
             continue
         if compared.changes:
-            found.append(compared)
+            found.append(waive(compared, waivers_of(catalog.config, compared.new)))
     if bump:
         return _print_bump(ids, found, broken)
     report = diff_report(found, base=base, head=catalog.snapshot.name, fail_on=fail_on, broken=broken)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from onbook.diff.changes import RULES, Change, DiffRule
 from onbook.diff.compare import PromptDiff, compare, diff_catalogs, diff_sources, next_version
+from onbook.diff.waived import waive, waivers_of
 
 __all__ = [
     "RULES",
@@ -19,4 +20,6 @@ __all__ = [
     "diff_catalogs",
     "diff_sources",
     "next_version",
+    "waive",
+    "waivers_of",
 ]

@@ -80,6 +80,8 @@ def _table() -> Iterator[DiffRule]:
     yield DiffRule("OD602", "prompt-removed", major, "its tags stay, and no new release will come")
     yield DiffRule("OD603", "metadata-changed", none, "nothing that a caller, a reader or a model sees")
     yield DiffRule("OD604", "text-changed", none, "comments, key order or the way values are written")
+    yield DiffRule("OD605", "cases-deleted", none, "nobody asks any more whether this answer still holds")
+    yield DiffRule("OD606", "tests-loosened", none, "an answer that failed the tests may now pass them")
 
 
 RULES: Mapping[str, DiffRule] = {rule.slug: rule for rule in _table()}
@@ -113,6 +115,7 @@ class Change:
         rendered: what it does to the text of a message.
         offset: the character of the text at the pointer that is meant, where it is known so exactly.
         file: the file and line that is meant where it is not the prompt's own, as a partial is.
+        waived: the reason of the waiver that speaks of it, None where there is none.
     """
 
     rule: DiffRule
@@ -126,6 +129,7 @@ class Change:
     rendered: Rendered | None = None
     offset: int | None = None
     file: tuple[str, int] | None = None
+    waived: str | None = None
 
 
 def change(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from onbook.diff.changes import Change, change
 from onbook.diff.evidence import Cases
 from onbook.diff.inputs import compare_inputs
+from onbook.diff.loosened import compare_tests
 from onbook.diff.messages import compare_messages, compare_metadata, compare_model, compare_tools
 from onbook.diff.outputs import compare_outputs
 from onbook.errors import UsageError
@@ -38,8 +39,13 @@ class PromptDiff:
 
     @property
     def proved(self) -> bool:
-        """Whether every verdict on a contract was proved; what was not counts as major."""
+        """Whether every verdict on a contract was proved; what was not counts as major unless it is waived."""
         return not any(found.rule.unproven for found in self.changes)
+
+    @property
+    def open(self) -> list[Change]:
+        """What was neither proved nor waived: what stands in the way of a release."""
+        return [found for found in self.changes if found.rule.unproven and found.waived is None]
 
     @property
     def required(self) -> Version | None:
@@ -91,6 +97,7 @@ def _changes(id: str, old: Source | None, new: Source | None, readers: str) -> I
         yield change("prompt-added", (), f"`{id}` is new")
         return
     if old.digest == new.digest:
+        yield from compare_tests(old, new)
         return
     sides = (old, new)
     cases = lambda: [case.inputs for side in sides for case in side.cases]  # noqa: E731 read only if asked for
@@ -98,6 +105,7 @@ def _changes(id: str, old: Source | None, new: Source | None, readers: str) -> I
     yield from found
     if not found:
         yield change("text-changed", ())
+    yield from compare_tests(old, new)
 
 
 def _released(old: Source) -> Prompt:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 from onbook.diff.changes import Change
 from onbook.diff.compare import PromptDiff, next_version
+from onbook.diff.parts import rooted
 from onbook.errors import OnbookError, UsageError
-from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.project import Source
+from onbook.report import Check, Finding, Report, Severity, Status, fingerprint
 from onbook.versions import Bump
 
 FAIL_ON = ("major", "unproven", "undeclared")
@@ -30,7 +33,7 @@ def diff_report(
     failing = frozenset(fail_on)
     checks, rows = [], []
     for found in diffs:
-        findings = [_finding(found, change, failing) for change in found.changes]
+        findings = [finding_of(found, change, failing) for change in found.changes]
         following = None
         try:
             following = next_version(found)
@@ -45,7 +48,7 @@ def diff_report(
                 "next_version": str(following) if following else None,
                 "bump": str(found.bump),
                 "proved": found.proved,
-                "changes": [_row(change) for change in found.changes],
+                "changes": [_row(found, change) for change in found.changes],
             }
         )
     for id, trouble in (broken or {}).items():
@@ -59,22 +62,52 @@ def json_pointer(pointer: Iterable[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in pointer)
 
 
-def _finding(found: PromptDiff, change: Change, failing: frozenset[str]) -> Finding:
+def finding_of(found: PromptDiff, change: Change, failing: frozenset[str] = frozenset()) -> Finding:
+    """One change as a finding. Its fingerprint holds for this very change, wherever in the file it stands.
+
+    Args:
+        failing: what makes it an error instead of a piece of information; see FAIL_ON.
+    """
     unproven = change.rule.unproven
     fails = (change.bump is Bump.MAJOR and "major" in failing) or (unproven and "unproven" in failing)
     source = found.old if change.removed or found.new is None else found.new
-    line = column = None
-    if source and source.document and change.pointer:
+    path, line, column = source.path if source else None, None, None
+    if change.file is not None:
+        path, line = change.file
+    elif source and source.document and change.pointer:
         line, column = source.document.place(change.pointer)
+    print_ = _fingerprint(found, change)
     return Finding(
         change.rule.id,
         change.rule.slug,
         Severity.ERROR if fails else Severity.INFO,
-        f"{change.bump}: {change.consequence}",
-        source.path if source else None,
+        f"{change.bump}: {change.consequence}" + (f" (waived: {change.waived})" if change.waived else ""),
+        path,
         line,
         column,
+        _WAIVE.format(change.rule.id, print_) if unproven and change.waived is None else None,
+        print_,
+        waived=change.waived is not None,
     )
+
+
+_WAIVE = "compare the two; if old calls and readers still hold, waive it: rule = {!r}, fingerprint = {!r}"
+
+
+def _fingerprint(found: PromptDiff, change: Change) -> str:
+    """Of what changed, with all that its references lead to: another change of the same place is another finding."""
+    path = (found.new or found.old).path if found.new or found.old else ""  # type: ignore[union-attr]
+    told = [json_pointer(change.pointer), _whole(found.old, change, change.old), _whole(found.new, change, change.new)]
+    if change.old is None and change.new is None:
+        told.append(change.consequence)
+    return fingerprint(change.rule.id, path, json.dumps(told, sort_keys=True))
+
+
+def _whole(source: Source | None, change: Change, part: object) -> object:
+    prompt = source.prompt if source else None
+    roots = {"inputs": prompt.inputs, "jsonSchema": prompt.output_schema} if prompt else {}
+    root = roots.get(str(change.pointer[0])) if change.pointer else None
+    return rooted(part, root) if isinstance(part, Mapping) and root is not None else part
 
 
 def _undeclared(found: PromptDiff, error: UsageError, failing: frozenset[str]) -> Finding:
@@ -86,7 +119,7 @@ def _undeclared(found: PromptDiff, error: UsageError, failing: frozenset[str]) -
     return Finding("OD002", "version-too-small", severity, error.message, path, line, column, error.hint)
 
 
-def _row(change: Change) -> dict[str, object]:
+def _row(found: PromptDiff, change: Change) -> dict[str, object]:
     return {
         "rule": change.rule.id,
         "slug": change.rule.slug,
@@ -96,4 +129,6 @@ def _row(change: Change) -> dict[str, object]:
         "new": change.new,
         "consequence": change.consequence,
         "witness": change.witness[0] if change.witness else None,
+        "fingerprint": _fingerprint(found, change),
+        "waived": change.waived,
     }
