@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import re
 import sys
@@ -15,30 +16,60 @@ from onbook.formats import read_yaml
 from onbook.project.cases import EVALUATOR
 from onbook.prompt import Case, Message, Prompt
 from onbook.testing import assertions, patterns
-from onbook.testing.assertions import AssertionUseError, Outcome, Subject, check, decide, requests, weight
+from onbook.testing.assertions import (
+    AssertionUseError,
+    Outcome,
+    Subject,
+    check,
+    decide,
+    requests,
+    weight,
+)
+from onbook.testing.assertions import (
+    table as registry,
+)
+from onbook.testing.models import Response
 
 TABLES = Path(__file__).parents[1] / "cases" / "assertions"
 
 
-def table() -> list[Any]:
+def rows() -> list[Any]:
     found: list[Any] = []
     for path in sorted(TABLES.glob("*.yml")):
         document, problems = read_yaml(path.read_bytes(), path.name)
         assert document, problems
         assert not problems, problems
-        rows: Any = document.data
-        found += [pytest.param(row, id=f"{path.stem}: {row['name']}") for row in rows]
+        data: Any = document.data
+        found += [pytest.param(row, id=f"{path.stem}: {row['name']}") for row in data]
     return found
 
 
 def subject(row: Mapping[str, Any], said: Mapping[str, str] | None = None) -> Subject:
-    prompt = Prompt("a", "a.prompt.yml", (Message("user", "{{ticket}}"),), output_schema=row.get("schema"))
+    tools = tuple({"type": "function", "function": {"name": name}} for name in row.get("tools", ()))
+    prompt = Prompt("a", "a.prompt.yml", (Message("user", "{{ticket}}"),), output_schema=row.get("schema"), tools=tools)
     case = Case("c", row.get("inputs", {"ticket": "x"}), row.get("expected"))
     text, times = row.get("answer-times", (row.get("answer", ""), 1))
-    return Subject(text * times, prompt, case, said or {})
+    calls = tuple({"type": "function", "function": call} for call in row.get("calls", ()))
+    measured = row.get("usage", {}), row.get("latency", 0), row.get("cost")
+    return Subject(text * times, prompt, case, said or {}, Response(text * times, calls, "stop", "m", *measured, "e"))
 
 
-@pytest.mark.parametrize("row", table())
+def pages() -> list[Any]:
+    """The examples of every assertion's page: each is a row of the table."""
+    found = []
+    for name, kind in assertions.BUILT_IN.items():
+        for title, state in (("Holds", "passed"), ("Does not hold", "failed")):
+            (block,) = re.findall(rf"\*\*{title}\*\*\n\n```yaml\n(.*?)```", inspect.getdoc(kind) or "", re.DOTALL)
+            document, problems = read_yaml(block.encode(), name)
+            assert document, problems
+            assert not problems, problems
+            row: Any = document.data
+            assert name in str(row["assert"])
+            found.append(pytest.param({**row, "is": state}, id=f"page of {name}: {title}"))
+    return found
+
+
+@pytest.mark.parametrize("row", [*rows(), *pages()])
 def test_table(row: dict[str, Any]) -> None:
     assertion = row["assert"]
     state, message, score = "wrong", check(assertion) or "", None
@@ -47,7 +78,10 @@ def test_table(row: dict[str, Any]) -> None:
         try:
             # What is wrong with the row is known without the answer.
             assert requests([assertion], subject({**row, "answer": "", "answer-times": ("", 1)})) is not None
-            said = {request.key(): row["said"] for request in requests([assertion], looked_at)}
+            told = row.get("said", "")
+            asked = requests([assertion], looked_at)
+            answers = told if isinstance(told, list) else [told] * len(asked)
+            said = {request.key(): text for request, text in zip(asked, answers, strict=True)}
         except AssertionUseError as error:
             message = error.message
         else:
@@ -215,8 +249,8 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _forget() -> None:
     importlib.invalidate_caches()
-    assertions._plugged.cache_clear()
-    assertions.known.cache_clear()
+    registry._plugged.cache_clear()
+    registry.known.cache_clear()
 
 
 @pytest.mark.usefixtures("plugged")

@@ -21,11 +21,37 @@ _STARS = tuple({"choice": str(stars), "score": (stars - 1) / 4} for stars in ran
 
 
 class Evaluator:
-    """One of GitHub's evaluators; written under the prompt file's ``evaluators``.
+    """One of GitHub's evaluators, as ``gh models eval`` had them; written under the prompt file's ``evaluators``.
 
-    ``string`` looks at the first that is set of equals (capitals count), contains, startsWith, endsWith (capitals do
-    not). ``llm`` asks a judge; the first choice whose text is contained in the lower-cased answer gives the score, and
-    a score above 0 passes. ``uses: github/similarity`` and the like are judges of our own text.
+    ``string`` looks at the first that is set of ``equals`` (capitals count), ``contains``, ``startsWith`` and
+    ``endsWith`` (capitals do not), against the trimmed answer. ``llm`` asks a judge; the first choice whose text is
+    contained in the lower-cased answer gives the score, and a score above 0 passes. ``uses: github/similarity`` and
+    the like (coherence, fluency, relevance, groundedness) are judges of our own text, from 1 to 5: 1 fails.
+
+    **Argument**
+
+    ``name``, and one of ``string``, ``llm`` and ``uses``. Texts may hold ``{{column}}``, a judge's prompt also
+    ``{{completion}}``.
+
+    **Holds**
+
+    ```yaml
+    assert: {evaluator: {name: the queue, string: {startsWith: "{{expected}}"}}}
+    expected: billing
+    answer: "Billing: the second charge"
+    ```
+
+    **Does not hold**
+
+    ```yaml
+    assert: {evaluator: {name: alike, uses: github/fluency}}
+    answer: word salad green
+    said: "1"
+    ```
+
+    **Source**
+
+    The sources of [gh-models](https://github.com/github/gh-models), `cmd/eval`.
     """
 
     def check(self, argument: object) -> str | None:
@@ -42,6 +68,10 @@ class Evaluator:
         if "llm" in argument:
             return misspelt(argument["llm"]["prompt"])
         return _unknown_judge(argument["uses"])
+
+    def fill(self, argument: object, row: Json) -> object:
+        """Its texts are filled where they are looked at."""
+        return argument
 
     def requests(self, argument: object, subject: Subject) -> Sequence[Request]:
         evaluator = cast(Json, argument)

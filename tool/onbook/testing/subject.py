@@ -13,7 +13,7 @@ from onbook.prompt import Case, Prompt
 from onbook.render import analyse
 from onbook.render.fill import fill
 from onbook.render.values import as_text as text_of
-from onbook.testing.models import Request
+from onbook.testing.models import Request, Response
 
 __all__ = [
     "Assertion",
@@ -45,12 +45,14 @@ class Subject:
         text: the answer.
         prompt: the prompt that was asked; case: the row.
         judge: the answers of judges by the key of their request.
+        response: the whole answer, with its tool calls and what it cost; None before there is one.
     """
 
     text: str
     prompt: Prompt
     case: Case
     judge: Mapping[str, str]
+    response: Response | None = None
 
     @property
     def row(self) -> Json:
@@ -78,7 +80,8 @@ class Assertion(Protocol):
 
     ``check`` returns what is wrong with an argument, before any call is made, or None. ``requests`` are the calls to
     judges that it needs; ``decide`` is given their answers in the subject. Arguments that are texts come with the row
-    filled in.
+    filled in; a class that fills more than those has a method ``fill(argument, row)``. Its docstring is the page that
+    ``onbook explain`` prints.
     """
 
     def check(self, argument: object) -> str | None: ...

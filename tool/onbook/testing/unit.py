@@ -90,7 +90,7 @@ class Unit:
         recording = self.recordings.get(attempt.key)
         if recording is None or unusable(recording.response):
             return
-        subject = Subject(recording.response.text, self.prompt, attempt.case, {})
+        subject = Subject(recording.response.text, self.prompt, attempt.case, {}, recording.response)
         for assertion in self.assertions(attempt.case):
             name = next(key for key in assertion if key != "weight")
             for request in requests([assertion], subject):
@@ -126,7 +126,7 @@ def grade(unit: Unit, attempt: Attempt) -> None:
                 attempt.miss(f"a judge's verdict ({name})", unit.failures.get(key))
                 return
             said[key] = verdict.response.text
-        subject = Subject(text, unit.prompt, attempt.case, said)
+        subject = Subject(text, unit.prompt, attempt.case, said, recording.response)
         for assertion in unit.assertions(attempt.case):
             outcome = decide(assertion, subject)
             total += weight(assertion)
