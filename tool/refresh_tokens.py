@@ -60,6 +60,8 @@ PROVIDERS = {
     "vertex_ai-mistral_models": "vertex_ai",
     "vertex_ai-llama_models": "vertex_ai",
 }
+# Of these, lint tells a name that the table lacks; it must know those of other kinds (speech, images) too.
+COMPLETE = ("openai", "anthropic", "gemini", "mistral", "xai", "deepseek")
 MODES = ("chat", "responses", "completion")
 
 
@@ -126,13 +128,18 @@ def spans(codes: list[int]) -> list[str]:
 
 
 def table(prices: Mapping[str, Mapping[str, object]], day: date) -> dict[str, object]:
-    """``{provider: {name: [context, longest answer, USD per million tokens in, and out, retires]}}``."""
+    """``{provider: {name: [context, longest answer, USD per million tokens in, and out, retires]}}``, and more names."""
     models: dict[str, dict[str, list[object]]] = {}
+    others: dict[str, set[str]] = {}
     for key, entry in prices.items():
         provider = PROVIDERS.get(str(entry.get("litellm_provider")))
-        if provider is None or entry.get("mode") not in MODES:
+        if provider is None:
             continue
         name = key.removeprefix(f"{provider}/")
+        if entry.get("mode") not in MODES:
+            if "/" not in name and provider in COMPLETE:
+                others.setdefault(provider, set()).add(name)
+            continue
         if entry.get("max_input_tokens") is None and entry.get("input_cost_per_token") is None:
             continue
         row = [
@@ -145,7 +152,12 @@ def table(prices: Mapping[str, Mapping[str, object]], day: date) -> dict[str, ob
         # A key with its provider is the more careful one where both are there.
         if key.startswith(f"{provider}/") or name not in models.setdefault(provider, {}):
             models.setdefault(provider, {})[name] = row
-    return {"source": f"litellm {metadata.version('litellm')}", "date": day.isoformat(), "models": models}
+    return {
+        "source": f"litellm {metadata.version('litellm')}",
+        "date": day.isoformat(),
+        "models": models,
+        "others": {provider: sorted(names) for provider, names in others.items()},
+    }
 
 
 def price(per_token: object) -> float | int | None:

@@ -7,7 +7,7 @@ line by line are therefore not seen, and those that share whole lines are.
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, cast
@@ -28,9 +28,12 @@ BLOCK_CHARACTERS = 240
 FEWEST_PROMPTS = 3
 # Sentences of one prompt that are compared, and prompts with which one is: both keep the work linear.
 MOST_SENTENCES = 64
-MOST_COMPARED = 8
+MOST_COMPARED = 4
+# Two prompts are compared if they share one of so many smallest checksums.
+KEYS = 3
 
-_SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\s*\n\s*")
+# A line of prose from this length on is compared sentence by sentence.
+LONG_LINE = 160
 
 
 class NearDuplicate(AcrossRule):
@@ -73,7 +76,7 @@ class NearDuplicate(AcrossRule):
         said = _messages(source)
         if sum(map(len, said)) < FEWEST_CHARACTERS:
             return None
-        sums = {crc32(sentence.encode("utf-8", "replace")) for text in said for sentence in _sentences(text)}
+        sums = {crc32(sentence) for text in said for sentence in _sentences(text)}
         return [source.path, *sorted(sums)[:MOST_SENTENCES]] if len(sums) >= FEWEST_SENTENCES else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
@@ -83,8 +86,10 @@ class NearDuplicate(AcrossRule):
             path, *sums = cast(list[Any], note)
             mine = frozenset(sums)
             best, share = "", 0.0
-            for key in sums[:4]:
+            for key in sums[:KEYS]:
                 for other, theirs in seen.get(key, ()):
+                    if min(len(mine), len(theirs)) < SAME * max(len(mine), len(theirs)):
+                        continue
                     alike = _alike(mine, theirs)
                     if alike > share:
                         best, share = other, alike
@@ -92,7 +97,7 @@ class NearDuplicate(AcrossRule):
                 hint = f"{share:.0%} of their sentences are the same: make one of them, with an input for what differs"
                 yield id, Hit(f"this prompt is nearly the same as {best}", path, 1, 1, hint)
                 continue
-            for key in sums[:4]:
+            for key in sums[:KEYS]:
                 others = seen.setdefault(key, [])
                 if len(others) < MOST_COMPARED:
                     others.append((id, mine))
@@ -142,9 +147,8 @@ class CopiedBlock(AcrossRule):
         said = _messages(source)
         if prompt is None or document is None or sum(map(len, said)) < BLOCK_CHARACTERS:
             return None
-        lines: dict[str, int] = {}
-        for number, line in enumerate(document.text.split("\n"), 1):
-            lines.setdefault(line.strip(), number)
+        rows = [line.strip() for line in document.text.encode("utf-8", "replace").split(b"\n")]
+        lines = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))  # of equal lines, the first
         found: list[int] = []
         for text in said:
             found += _blocks(text, lines)
@@ -152,17 +156,21 @@ class CopiedBlock(AcrossRule):
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Blocks that begin one after the other in a prompt are one block."""
-        homes: dict[int, list[str]] = {}
-        for id, note in notes.items():
-            _, *blocks = cast(list[Any], note)
-            for block in set(blocks[::2]):
-                homes.setdefault(block, []).append(id)
-        for id, note in notes.items():
+        counts = Counter[int]()
+        for note in notes.values():
+            counts.update(set(cast(list[Any], note)[1::2]))
+        homes: dict[int, list[str]] = {block: [] for block, count in counts.items() if count >= FEWEST_PROMPTS}
+        common = homes.keys()
+        having = {id: note for id, note in notes.items() if not common.isdisjoint(cast(list[Any], note)[1::2])}
+        for id, note in having.items():
+            for block in common & set(cast(list[Any], note)[1::2]):
+                homes[block].append(id)
+        for id, note in having.items():
             path, *blocks = cast(list[Any], note)
             within = False
             for block, line in zip(blocks[::2], blocks[1::2], strict=True):
-                others = homes[block]
-                copied = len(others) >= FEWEST_PROMPTS
+                others = homes.get(block, [])
+                copied = bool(others)
                 if copied and not within:
                     named = [other for other in others[:4] if other != id][:3]
                     more = f" and {len(others) - 1 - len(named)} more" if len(others) - 1 > len(named) else ""
@@ -177,26 +185,26 @@ def _messages(source: Source) -> list[str]:
     return [item.content for item in source.prompt.messages if isinstance(item, Message)] if source.prompt else []
 
 
-def _sentences(text: str) -> list[str]:
-    return [sentence for sentence in _SENTENCE.split(text) if len(sentence) > 3]
+def _sentences(text: str) -> Iterator[bytes]:
+    for line in text.encode("utf-8", "replace").split(b"\n"):
+        if len(line) > LONG_LINE:
+            yield from line.strip().split(b". ")
+        elif (part := line.strip()) and len(part) > 3:
+            yield part
 
 
-def _blocks(text: str, lines: Mapping[str, int]) -> Iterator[int]:
+def _blocks(text: str, lines: Mapping[bytes, int]) -> Iterator[int]:
     """Checksum and line of each block: from the beginning of a line on, until it is long enough."""
-    parts = [part for part in (line.strip() for line in text.split("\n")) if part]
-    raw = [part.encode("utf-8", "replace") for part in parts]
+    parts = [part for line in text.encode("utf-8", "replace").split(b"\n") if (part := line.strip())]
     end, length = 0, 0
     for start, part in enumerate(parts):
-        while end < len(parts) and length < BLOCK_CHARACTERS:
+        while length < BLOCK_CHARACTERS:
+            if end == len(parts):
+                return
             length += len(parts[end])
             end += 1
-        if length < BLOCK_CHARACTERS:
-            return
-        checksum = 0
-        for piece in raw[start:end]:
-            checksum = crc32(piece, checksum)
         # The length beside the checksum: two texts in millions that share one would be told as copies.
-        yield checksum << 16 | min(length, 0xFFFF)
+        yield crc32(b"".join(parts[start:end])) << 16 | min(length, 0xFFFF)
         yield lines.get(part, 0)
         length -= len(part)
 

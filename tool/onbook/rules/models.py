@@ -111,6 +111,8 @@ class UnknownModel(Rule):
         provider, slash, rest = name.partition("/")
         if not slash or provider not in tokens.COMPLETE or rest.startswith("ft:"):
             return
+        if tokens.is_other(provider, rest):
+            return
         near = _nearest(provider, rest)
         if near:
             table, day = tokens.source()
@@ -167,8 +169,7 @@ class RetiredModel(AcrossRule):
         known = tokens.model(name)
         if known is None or known.retires is None or known.provider not in tokens.COMPLETE:
             return None
-        place = hit_at(source, ("model",), "")
-        return [place.path, place.line, place.column, name, known.retires.isoformat()]
+        return [source.path, *_place(source, str(name)), name, known.retires.isoformat()]
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """The days left stand in the hint: the finding is the same one tomorrow."""
@@ -189,6 +190,17 @@ class RetiredModel(AcrossRule):
 
 _LONGEST = 100
 _DAY = re.compile(r"-(20\d\d-\d\d-\d\d)$")
+
+
+def _place(source: Source, name: str) -> tuple[int | None, int | None]:
+    """Where the model stands. Nearly always on a line of its own, which is found without reading the file again."""
+    text = source.document.text if source.document else ""
+    if found := re.search(rf"^model:[ \t]+[\"']?{re.escape(name)}", text, re.MULTILINE):
+        start = re.compile(r"model:[ \t]+").match(text, found.start())
+        assert start
+        return text.count("\n", 0, found.start()) + 1, start.end() - found.start() + 1
+    hit = hit_at(source, ("model",), "")
+    return hit.line, hit.column
 
 
 @lru_cache(maxsize=256)

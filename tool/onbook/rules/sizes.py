@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -221,27 +222,59 @@ def _bound(prompt: Prompt, cases: Sequence[Case]) -> int:
     """A number of tokens that no call can have more of, from lengths alone."""
     texts = [item.content for item in prompt.messages if isinstance(item, Message)]
     everything = [*texts, *prompt.partials.values()]
-    fixed = sum(map(tokens.at_most, everything))
-    values = max((_size(case.inputs) for case in cases), default=0)
+    rounds = 1 + len(prompt.examples)
+    fixed = sum(map(tokens.at_most, everything)) * rounds
+    given = [_size(case.inputs) for case in cases] + [_size(example.inputs) for example in prompt.examples]
+    values = max(given, default=0)
     values += sum(_size(schema["default"]) for schema in prompt.input_properties.values() if "default" in schema)
+    values += 4 * len(prompt.input_properties)  # "null", for what is optional and not given
     uses = sum(text.count("{{") for text in everything)
-    shown = sum(_size(example.inputs) * uses + _size(example.output) for example in prompt.examples)
-    total = fixed * (len(prompt.examples) + 1) + uses * values + shown
-    if prompt.template_format == "jinja2":
-        # An include may bring its text again, and a loop brings what it holds for every item of some value.
-        total *= 1 + sum(text.count("include") for text in everything)
-        total *= max(1, values) ** min(4, sum(text.count("{%") and text.count(" for ") for text in everything))
+    total = fixed + uses * values * rounds + sum(_size(example.output) for example in prompt.examples)
+    if prompt.template_format == "jinja2" and any("{%" in text for text in everything):
+        # An include may bring its text again, and what stands in loops comes once for every round of them all.
+        again = math.prod(1 + text.count("include") for text in everything)
+        names = [name for text in everything for name in _LOOP.findall(text)]
+        if names:
+            spans = [text[text.find("for ") : text.rfind("endfor")] for text in everything if "for " in text]
+            looped = sum(tokens.at_most(span) + span.count("{{") * values for span in spans)
+            # A partial that is included within a loop comes as often as the loop goes round.
+            if prompt.partials:
+                looped += sum(map(tokens.at_most, prompt.partials.values())) + uses * values
+            total += looped * rounds * max((_rounds(names, case.inputs, values) for case in cases), default=values)
+        total *= again
     return total + tokens.MOST_PER_MESSAGE * (len(texts) + 2 * len(prompt.examples) + 1)
 
 
+# What a loop goes over: a name, and whether an item or a filter follows it.
+_LOOP = re.compile(r"\{%[-+]?\s*for\s[^%]*?\sin\s+([A-Za-z_]\w*(?:\s*[-+]?%\})?)")
+
+
+def _rounds(loops: Sequence[str], inputs: Mapping[str, object], most: int) -> int:
+    """How often the body of all loops within each other is written, at most."""
+    product = 1
+    for loop in loops:
+        name, whole, _ = loop.partition("%")
+        value = inputs.get(name.rstrip(" \t\n-+")) if whole else None
+        # Of anything but a whole input no more is known than that no value has more items than it has bytes.
+        product *= max(1, len(value)) if isinstance(value, list | str | Mapping) else max(1, most)
+        if product > MOST_COUNTED_BYTES:
+            break
+    return product
+
+
 def _size(value: object) -> int:
-    """At least the bytes that a value can take when it is rendered."""
+    """At least the bytes that a value can take when it is rendered, and at least its items."""
     if isinstance(value, str):
-        return len(value) if value.isascii() else 4 * len(value)
+        return 2 + (len(value) if value.isascii() else 4 * len(value))
     if isinstance(value, Mapping):
-        # Rendered whole, a mapping is JSON: quotes, escapes and commas.
-        return sum(6 * _size(key) + 6 * _size(part) + 6 for key, part in value.items()) + 2
-    return 12 * len(json.dumps(value, ensure_ascii=False, default=str)) if value is not None else 4
+        # Rendered whole, a mapping is JSON: quotes, commas, and escapes of up to six characters.
+        return 2 + sum(
+            6 * _size(key) + (6 * _size(part) if isinstance(part, str) else _size(part)) + 4
+            for key, part in value.items()
+        )
+    if isinstance(value, list):
+        return 2 + sum((6 * _size(part) if isinstance(part, str) else _size(part)) + 2 for part in value)
+    return len(str(value)) + 8
 
 
 def _largest(prompt: Prompt, cases: Sequence[Case], limit: int) -> tuple[Case | None, tokens.Count] | None:

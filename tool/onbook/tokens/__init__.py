@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from onbook.tokens.models import COMPLETE, Model, cost, model, names, source
+from onbook.tokens.models import COMPLETE, Model, cost, is_other, model, names, source
 
 __all__ = [
-    "COMPLETE", "Count", "Model", "at_most", "cost", "count", "count_messages", "model", "names", "source",
+    "COMPLETE", "Count", "Model", "at_most", "cost", "count", "count_messages", "is_other", "model", "names",
+    "source",
 ]  # fmt: skip
 
 # A message costs these beside its role and content, and the answer's beginning costs as many, as OpenAI publishes for

@@ -90,6 +90,12 @@ def names(provider: str) -> Mapping[str, object]:
     return _table().get(provider, {})
 
 
+def is_other(provider: str, name: str) -> bool:
+    """Whether a provider has a model of that name that is none of chat: of speech, images, embeddings."""
+    others: Mapping[str, list[str]] = _data()["others"]  # type: ignore[assignment]
+    return name in others.get(provider, ())
+
+
 @cache
 def source() -> tuple[str, date]:
     """Where the table comes from (``litellm 1.106.2``), and the day it was written."""
