@@ -82,7 +82,11 @@ def digest(files: Iterable[ClosureFile]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the trailers of a release tag say."""
+    """What the trailers of a release tag say.
+
+    Attributes:
+        forced: why it was released although gates were shut; empty where none was.
+    """
 
     digest: str
     bump: str
@@ -90,6 +94,7 @@ class Manifest:
     previous: str | None = None
     rules: tuple[str, ...] = ()
     tests: str = ""
+    forced: str = ""
 
     def trailers(self) -> str:
         """The trailers as they stand at the end of a tag's message, ended by a line feed.
@@ -105,6 +110,8 @@ class Manifest:
         if self.rules:
             lines.append(f"Onbook-Rules: {', '.join(self.rules)}")
         lines.append(f"Onbook-Tests: {' '.join(self.tests.split()) or 'none'}")
+        if self.forced:
+            lines.append(f"Onbook-Forced: {' '.join(self.forced.split())}")
         lines += [f"Onbook-File: {file}" for file in sorted(self.files)]
         return "\n".join(lines) + "\n"
 
@@ -171,6 +178,7 @@ class TagObject:
             previous=fields.get("Onbook-Previous", [None])[0],
             rules=tuple(rules),
             tests=fields.get("Onbook-Tests", [""])[0],
+            forced=fields.get("Onbook-Forced", [""])[0],
         )
 
     def _trailers(self, place: str) -> Mapping[str, list[str]]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "test": "Run the cases of prompts, by replay or recording.",
     "merge": "Put the reports of shards together.",
     "release": "Tag what changed since its last release.",
+    "yank": "Withdraw a release, with a reason.",
     "log": "List the releases of a prompt.",
     "fetch": "Fetch a released prompt by its tag, verified.",
     "deploy": "Say which release an environment runs.",

@@ -16,14 +16,16 @@ from onbook.report import Report, Status
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Print exactly what would be written, and write nothing.")
 @click.option("--push", is_flag=True, help="Push the tags, all or none, before they are written here.")
+@click.option("--pre", metavar="LABEL", help="Make candidates: rc gives 1.5.0-rc.1, then 1.5.0-rc.2.")
+@click.option("--force", metavar="REASON", help="Release although gates are shut; the reason is written into the tag.")
 @format_option
-def command(ids: tuple[str, ...], dry_run: bool, push: bool, format: str) -> int:
+def command(ids: tuple[str, ...], dry_run: bool, push: bool, pre: str | None, force: str | None, format: str) -> int:
     """Tag what changed since its last release, at HEAD: one annotated tag for each prompt, with notes."""
     repo = repository()
     if not dry_run:
         for name in release.recover(repo):
             note(f"completed {name}, which an interrupted release had left")
-    plan = release.plan(repo, ids)
+    plan = release.plan(repo, ids, pre=pre, forced=force)
     report = plan.report
     if dry_run:
         report = _with_messages(report, plan)

@@ -186,6 +186,11 @@ def _list(report: Report, style: _Style) -> Iterator[str]:
     yield from _findings(report, style)
 
 
+def _yank(report: Report, style: _Style) -> Iterator[str]:
+    row = report.data
+    yield f"{style(str(row['id']), 'bold')} {style(str(row['version']))} is withdrawn by {style(str(row['tag']))}"
+
+
 def _log(report: Report, style: _Style) -> Iterator[str]:
     for row in _rows(report, "releases"):
         withdrawn = style("  withdrawn", "red") if row["yanked"] else ""
@@ -286,6 +291,7 @@ _VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
     "release": _release,
     "fetch": _fetch,
     "list": _list,
+    "yank": _yank,
     "log": _log,
     "render": _render,
     "run": _run,

@@ -1,0 +1,233 @@
+"""Candidates, forced releases, notes and withdrawals, as a maintainer types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from onbook.manifest import TagObject
+from support.console import Person, person
+from support.git import PROMPT, Repo, bare_remote, clone
+
+PATH = "prompts/support/triage.prompt.yml"
+ID = "support/triage"
+
+
+@pytest.fixture
+def maintainer(tmp_path: Path) -> Person:
+    found = person(tmp_path / "p")
+    found.write("onbook.toml", "gates = {lint = false}\n")
+    found.write(PATH, PROMPT)
+    found.commit("Sort tickets")
+    return found
+
+
+def reword(who: Person, old: str, new: str, message: str) -> None:
+    who.edit(PATH, old, new)
+    who.commit(message)
+
+
+def tags(who: Person) -> list[str]:
+    return who.git("tag", "--sort=creatordate", "--sort=version:refname").split()
+
+
+def tag(who: Person, version: str) -> TagObject:
+    raw = who.git("cat-file", "tag", f"{ID}/v{version}").encode()
+    return TagObject.parse(raw, version)
+
+
+def release(who: Person, *args: str, exits: int = 0) -> list[str]:
+    return [row["version"] for row in who.report("release", *args, exits=exits)["data"]["tags"]]
+
+
+def test_candidates_lead_to_a_release(maintainer: Person) -> None:
+    assert release(maintainer, "--pre", "rc") == ["0.1.0-rc.1"]
+    assert release(maintainer, "--pre", "rc") == [], "nothing changed since"
+    reword(maintainer, "You sort", "You gently sort", "Gently")
+    assert release(maintainer, "--pre", "rc") == ["0.1.0-rc.2"]
+    assert release(maintainer, "--pre", "beta") == ["0.1.0-beta.1"]
+    assert release(maintainer) == ["0.1.0"]
+    assert release(maintainer) == []
+    # What a candidate brought is measured from the last release, not from the candidate.
+    maintainer.edit(PATH, "required: [ticket]", "required: [ticket, tone]")
+    maintainer.commit("Ask for the tone")
+    assert release(maintainer, "--pre", "rc") == ["0.2.0-rc.1"]
+    reword(maintainer, "You gently sort", "You sort", "Not so gently")
+    assert maintainer.report("diff")["data"]["prompts"][0]["base_version"] == "0.1.0"
+    assert release(maintainer, "--pre", "rc") == ["0.2.0-rc.2"]
+    assert release(maintainer) == ["0.2.0"]
+    assert tag(maintainer, "0.2.0").manifest("").bump == "major"
+    assert tag(maintainer, "0.2.0").manifest("").previous == "0.1.0"
+
+
+def test_a_declared_candidate(maintainer: Person) -> None:
+    maintainer.edit(PATH, "messages:", "version: 1.0.0-rc.1\nmessages:")
+    maintainer.commit("Declare")
+    assert release(maintainer) == ["1.0.0-rc.1"]
+    assert release(maintainer) == []
+    said = maintainer.onbook("release", "--pre", "rc")
+    assert "nothing to release" in said
+    reword(maintainer, "You sort", "You gently sort", "Gently")
+    said = maintainer.onbook("release", exits=2)
+    assert "declare the next candidate in the file" in said
+    said = maintainer.onbook("release", "--pre", "rc", exits=2)
+    assert "leaves nothing to choose" in said
+    reword(maintainer, "1.0.0-rc.1", "1.0.0", "For all")
+    assert release(maintainer) == ["1.0.0"]
+
+
+def test_a_candidate_of_another_branch_does_not_count_twice(maintainer: Person) -> None:
+    release(maintainer)
+    maintainer.git("checkout", "--quiet", "-b", "other")
+    reword(maintainer, "You sort", "You gently sort", "Gently")
+    assert release(maintainer, "--pre", "rc") == ["0.1.1-rc.1"]
+    maintainer.git("checkout", "--quiet", "main")
+    reword(maintainer, "You sort", "You quickly sort", "Quickly")
+    assert release(maintainer, "--pre", "rc") == ["0.1.1-rc.2"]
+
+
+@pytest.mark.parametrize("label", ["", "1", "rc.1", "r c", "-rc", "x" * 21, "rc/1"])
+def test_names_of_candidates(maintainer: Person, label: str) -> None:
+    assert "is no name of candidates" in maintainer.onbook("release", "--pre", label, exits=2)
+
+
+def test_a_range_passes_over_candidates(maintainer: Person, tmp_path: Path) -> None:
+    release(maintainer)
+    reword(maintainer, "You sort", "You gently sort", "Gently")
+    release(maintainer, "--pre", "rc")
+    reader = person(tmp_path / "reader", repository=False)
+    found = reader.report("fetch", f"{ID}@^0.1", "--from", str(maintainer.cwd))
+    assert found["data"]["version"] == "0.1.0"
+    found = reader.report("fetch", f"{ID}@0.1.1-rc.1", "--from", str(maintainer.cwd))
+    assert found["data"]["version"] == "0.1.1-rc.1"
+
+
+def test_a_shut_gate_is_passed_with_a_reason(maintainer: Person) -> None:
+    maintainer.write(
+        "prompts/support/triage.cases.jsonl", '{"id": "a", "inputs": {"ticket": "x"}, "assert": [{"contains": "a"}]}\n'
+    )
+    maintainer.commit("Test it")
+    assert release(maintainer, exits=3) == ["0.1.0"], "what would be released is told"
+    assert tags(maintainer) == []
+    assert "with a reason" in maintainer.onbook("release", "--force", " ", exits=2)
+    dry = maintainer.report("release", "--force", "the provider is\ndown", "--dry-run")
+    assert "Onbook-Forced: the provider is down\n" in dry["data"]["tags"][0]["message"]
+    assert release(maintainer, "--force", "the provider is\ndown") == ["0.1.0"]
+    found = tag(maintainer, "0.1.0")
+    assert found.manifest("").forced == "the provider is down"
+    assert "Released although its gates were shut: the provider is down" in found.notes
+    # A prompt whose gates were open says nothing of it, and another run needs the reason anew.
+    maintainer.write("prompts/other.prompt.yml", PROMPT)
+    maintainer.commit("Another")
+    assert release(maintainer, "--force", "again") == ["0.1.0"]
+    raw = maintainer.git("cat-file", "tag", "other/v0.1.0").encode()
+    assert TagObject.parse(raw, "").manifest("").forced == ""
+
+
+def test_what_cannot_be_read_cannot_be_forced(maintainer: Person) -> None:
+    maintainer.write(PATH, "messages: [\n")
+    maintainer.commit("Break it")
+    maintainer.onbook("release", "--force", "hurry", exits=1)
+    assert tags(maintainer) == []
+
+
+def test_notes_name_the_changes_and_their_commits(maintainer: Person) -> None:
+    release(maintainer)
+    assert "Commits:" not in tag(maintainer, "0.1.0").notes
+    maintainer.write("README.md", "x")
+    maintainer.commit("Not a word of this")
+    reword(maintainer, "You sort", "You gently sort", "Be gentle\n\nSince people asked.")
+    maintainer.write("prompts/other.prompt.yml", PROMPT)
+    maintainer.commit("Nor of this")
+    reword(maintainer, "gently sort", "very gently sort", "Be very gentle \x1b[31m")
+    release(maintainer, ID)
+    lines = tag(maintainer, "0.1.1").notes.splitlines()
+    at = lines.index("Commits:")
+    assert [line.split(" ", 2)[2] for line in lines[at + 1 :]] == ["Be very gentle \ufffd[31m", "Be gentle"]
+    assert lines[2].startswith("- minor OD3")
+    # The commit's id is one that git knows.
+    maintainer.git("cat-file", "-e", lines[at + 1].split(" ")[1])
+
+
+def test_a_partial_outside_the_prompt_is_part_of_its_notes(maintainer: Person) -> None:
+    maintainer.write("schemas/answer.schema.json", '{"type": "object"}')
+    maintainer.edit(
+        PATH,
+        "model:",
+        "responseFormat: json_schema\njsonSchema: {name: a, schema: {$ref: ../../schemas/answer.schema.json}}\nmodel:",
+    )
+    maintainer.commit("Answer in JSON")
+    release(maintainer)
+    maintainer.write("schemas/answer.schema.json", '{"type": "object", "required": ["a"]}')
+    maintainer.commit("Always say a")
+    release(maintainer)
+    version = tags(maintainer)[-1].rpartition("/v")[2]
+    assert "Always say a" in tag(maintainer, version).notes
+
+
+def test_many_commits_are_counted(maintainer: Person) -> None:
+    release(maintainer)
+    for number in range(23):
+        maintainer.write(PATH, PROMPT.replace("You sort", f"You sort {number} times"))
+        maintainer.commit(f"change {number}")
+    release(maintainer)
+    notes = tag(maintainer, "0.1.1").notes
+    assert "change 22" in notes
+    assert "change 2\n" not in notes
+    assert notes.endswith("- and 3 more")
+
+
+def test_a_release_is_withdrawn(maintainer: Person, tmp_path: Path) -> None:
+    bare_remote(tmp_path / "r.git", of=Repo(maintainer.cwd))
+    maintainer.git("push", "--quiet", "origin", "main")
+    release(maintainer)
+    reword(maintainer, "You sort", "You gently sort", "Gently")
+    maintainer.git("push", "--quiet", "origin", "main")
+    release(maintainer)
+    said = maintainer.onbook("yank", ID, "0.1.1", "--reason", "answers in\nFrench", "--push")
+    assert "support/triage 0.1.1 is withdrawn by support/triage/v0.1.1.yanked" in said
+    assert "answers in French" in maintainer.git("cat-file", "tag", f"{ID}/v0.1.1.yanked")
+    remote = Person(tmp_path / "r.git")
+    # The release itself went along, so that the remote knows what was withdrawn.
+    assert remote.git("tag").split() == [f"{ID}/v0.1.1", f"{ID}/v0.1.1.yanked"]
+    reader = person(tmp_path / "reader", repository=False)
+    maintainer.git("push", "--quiet", "--tags")
+    assert reader.report("fetch", f"{ID}@^0.1", "--from", str(tmp_path / "r.git"))["data"]["version"] == "0.1.0"
+    assert "was withdrawn" in reader.onbook("fetch", f"{ID}@0.1.1", "--from", str(tmp_path / "r.git"))
+    # The next release takes no number twice.
+    reword(maintainer, "gently", "very gently", "Very")
+    maintainer.git("push", "--quiet", "origin", "main")
+    assert maintainer.report("release", exits=0)["data"]["tags"][0]["version"] == "0.1.2"
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        ((ID, "0.9.0", "--reason", "x"), "0.9.0 is not released here\n  there are: 0.1.0"),
+        (("other", "0.1.0", "--reason", "x"), "is not released here"),
+        ((ID, "0.1.0", "--reason", "  "), "withdrawn for a reason"),
+        ((ID, "^0.1", "--reason", "x"), "is not a version"),
+        (("Other", "0.1.0", "--reason", "x"), "no legal prompt id"),
+        ((ID, "0.1.0"), "--reason"),
+    ],
+)
+def test_what_cannot_be_withdrawn(maintainer: Person, args: tuple[str, ...], told: str) -> None:
+    release(maintainer)
+    assert told in maintainer.onbook("yank", *args, exits=2)
+    assert tags(maintainer) == [f"{ID}/v0.1.0"]
+
+
+def test_twice_and_at_two_places(maintainer: Person, tmp_path: Path) -> None:
+    bare_remote(tmp_path / "r.git", of=Repo(maintainer.cwd))
+    maintainer.git("push", "--quiet", "origin", "main")
+    release(maintainer, "--push")
+    other = Person(clone(tmp_path / "r.git", tmp_path / "other").path)
+    maintainer.onbook("yank", ID, "0.1.0", "--reason", "mine", "--push")
+    assert "withdrawn already" in maintainer.onbook("yank", ID, "v0.1.0", "--reason", "x", exits=2)
+    said = other.onbook("yank", ID, "0.1.0", "--reason", "theirs", "--push", exits=1)
+    assert "origin has support/triage/v0.1.0.yanked already" in said
+    assert other.git("tag").split() == [f"{ID}/v0.1.0"]
+    row = json.loads(maintainer.onbook("log", ID, "--format", "json"))["data"]["releases"][0]
+    assert row["yanked"] is True

@@ -1,0 +1,83 @@
+"""What a change is measured against: each prompt's highest release reachable from a commit."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from onbook.errors import OnbookError
+from onbook.project import Catalog, Source
+from onbook.repo import Repository
+from onbook.repo.snapshot import Commit
+from onbook.repo.tags import TagRef, list_tags
+from onbook.versions import Tag, Version
+
+
+def base_releases(repo: Repository, prefix: str, commit: str | None) -> dict[str, TagRef]:
+    """Each prompt's highest release reachable from a commit.
+
+    A candidate (1.4.0-rc.1) is no base: what it brings is still to be released, and measured from the release before.
+    """
+    found: dict[str, TagRef] = {}
+    for ref in list_tags(repo, prefix=prefix, merged=commit) if commit else ():
+        known = found.get(ref.tag.id)
+        if _counts(ref.tag) and ref.commit and (known is None or ref.tag.version > known.tag.version):
+            found[ref.tag.id] = ref
+    return found
+
+
+class Bases:
+    """The prompts as they were released; one catalog a commit, since most releases share few.
+
+    Attributes:
+        refs: the base releases that are here; in a shallow clone ask :meth:`version` whether they are the bases.
+    """
+
+    def __init__(self, repo: Repository, catalog: Catalog, commit: str | None) -> None:
+        self._repo = repo
+        self._config = catalog.config
+        self.refs = base_releases(repo, catalog.config.tag_prefix, commit)
+        self._catalogs: dict[str, Catalog] = {}
+
+    def version(self, id: str) -> Version | None:
+        """The version of a prompt's base release; None before the first.
+
+        Raises:
+            OnbookError: this clone is shallow, so that the base may lie in the history that is not here.
+        """
+        ref = self.refs.get(id)
+        if self._repo.shallow:
+            # Of a tag beyond the cut nobody here can say whether this commit descends from it.
+            above = [tag for tag in self._unreached.get(id, ()) if ref is None or tag.version > ref.tag.version]
+            if ref is None or above:
+                told = f"{above[0].name} may be one that this commit descends from" if above else "none is seen"
+                raise OnbookError(
+                    f"the base release of {id} cannot be told in a shallow clone: {told}",
+                    hint="run `git fetch --unshallow --tags`; in GitHub Actions give actions/checkout `fetch-depth: 0`",
+                )
+        return ref.tag.version if ref else None
+
+    @cached_property
+    def _unreached(self) -> dict[str, list[Tag]]:
+        found: dict[str, list[Tag]] = {}
+        for ref in list_tags(self._repo, prefix=self._config.tag_prefix):
+            if _counts(ref.tag):
+                found.setdefault(ref.tag.id, []).append(ref.tag)
+        return found
+
+    def source(self, id: str) -> tuple[Source | None, Version | None]:
+        """A prompt as its base release has it, with the version; None and None before the first release.
+
+        Raises:
+            OnbookError: as :meth:`version`.
+        """
+        version = self.version(id)
+        if version is None:
+            return None, None
+        commit = self.refs[id].commit
+        if commit not in self._catalogs:
+            self._catalogs[commit] = Catalog(Commit(self._repo, commit))
+        return self._catalogs[commit].get(id), version
+
+
+def _counts(tag: Tag) -> bool:
+    return not tag.yanked and not tag.version.pre

@@ -1,0 +1,129 @@
+"""What stands in the way of a release: faults, tests, what nobody could prove, a branch that is not the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from onbook.diff import PromptDiff
+from onbook.diff.report import finding_of
+from onbook.errors import OnbookError, UsageError
+from onbook.lint import lint
+from onbook.project import Catalog, Source
+from onbook.repo import Repository
+from onbook.repo.git import GitError
+from onbook.repo.remote import default_remote, head_branch
+from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.testing import runner
+from onbook.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gates say of one prompt.
+
+    Attributes:
+        tests: how they came out, in words for the tag.
+    """
+
+    checks: tuple[Check, ...]
+    tests: str
+
+    @property
+    def shut(self) -> bool:
+        """Whether one of the gates is."""
+        return any(check.status in _SHUT for check in self.checks)
+
+
+_SHUT = (Status.FAILED, Status.UNCHECKED)
+
+
+def gates(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dict[str, Judged]:
+    """The checks of the gates of prompts that are to be released, by id."""
+    if not due:
+        return {}
+    config = catalog.config
+    faults: dict[str | None, list[Check]] = {}
+    if config.gate("lint"):
+        for check in lint(catalog, [source.id for source, _ in due]).checks:
+            faults.setdefault(check.prompt, []).append(check)
+    tested = runner.run(source for source, _ in due)
+    found = {}
+    for source, changed in due:
+        own = tuple(check for check in tested.checks if check.prompt == source.id)
+        checks = [*faults.get(source.id, ()), *_tests(catalog, source, own)]
+        if config.gate("diff") and changed.open:
+            checks.append(_unproven(source, changed))
+        found[source.id] = Judged(tuple(checks), runner.summary(_part(tested, source, own)))
+    return found
+
+
+def force(checks: Iterable[Check]) -> list[Check]:
+    """The same checks, with what stands in the way waived: told, and not counted."""
+    return [
+        replace(
+            check,
+            status=Status.PASSED,
+            findings=tuple(replace(each, waived=each.severity is Severity.ERROR) for each in check.findings),
+        )
+        if check.status in _SHUT
+        else check
+        for check in checks
+    ]
+
+
+def _tests(catalog: Catalog, source: Source, own: Iterable[Check]) -> Iterator[Check]:
+    for check in own:
+        gate = "unchecked" if check.status is Status.UNCHECKED else "tests"
+        proxies = any(finding.slug == "proxy-model" for finding in check.findings) and source.suite.gate != "proxy"
+        if proxies:
+            if catalog.config.gate("unchecked"):
+                yield Check(check.id, Status.UNCHECKED, check.prompt, check.findings)
+        elif catalog.config.gate(gate):
+            yield check
+
+
+def _part(tested: Report, source: Source, own: tuple[Check, ...]) -> Report:
+    rows = tested.data["prompts"]
+    assert isinstance(rows, list)
+    return replace(tested, checks=own, data={"prompts": [row for row in rows if row["id"] == source.id]})
+
+
+def incomparable(catalog: Catalog, source: Source, base: Version | None, error: OnbookError) -> list[Check]:
+    """What stands in the way of a comparison: the prompt's own faults, else its base, which this onbook cannot read."""
+    if source.problems or source.prompt is None:
+        faults = [check for check in lint(catalog, [source.id]).checks if check.status is not Status.PASSED]
+        if faults:
+            return faults
+    told = f"cannot be compared with {base}: {error.message}" if base else error.message
+    finding = Finding("OR002", "not-comparable", Severity.ERROR, told, error.place or source.path, hint=error.hint)
+    return [Check(f"release/{source.id}", Status.UNCHECKED, source.id, (finding,))]
+
+
+def _unproven(source: Source, found: PromptDiff) -> Check:
+    findings = [finding_of(found, change, frozenset({"unproven"})) for change in found.open]
+    return Check.of(f"release/{source.id}", findings, prompt=source.id)
+
+
+def require_branch(repo: Repository, commit: str, configured: str | None) -> None:
+    """Refuse a commit that is not on the release branch: a tag on a branch that is never merged helps nobody."""
+    if not repo.text("remote"):
+        return
+    remote = default_remote(repo)
+    try:
+        branch = configured or head_branch(repo, remote)
+    except GitError as error:
+        raise OnbookError(
+            f"from which branch releases are made is not known: {error.message}",
+            hint="set release.branch in onbook.toml, or run `git remote set-head NAME --auto` when the remote answers",
+        ) from None
+    if branch is None:
+        return
+    refs = {f"refs/remotes/{remote}/{branch}", f"refs/heads/{branch}"}
+    held = repo.text("for-each-ref", f"--contains={commit}", "--format=%(refname)", *refs).split("\n")
+    # As a pattern release also means release/1.0.
+    if not refs & set(held):
+        raise UsageError(
+            f"commit {commit[:12]} is not on {branch}, from which releases are made",
+            hint=f"merge it to {branch} first, or set release.branch in onbook.toml",
+        )
