@@ -128,7 +128,7 @@ def spans(codes: list[int]) -> list[str]:
 
 
 def table(prices: Mapping[str, Mapping[str, object]], day: date) -> dict[str, object]:
-    """``{provider: {name: [context, longest answer, USD per million tokens in, and out, retires]}}``, and more names."""
+    """``{provider: {name: [context, longest answer, USD a million tokens in, and out, retires]}}``, and more names."""
     models: dict[str, dict[str, list[object]]] = {}
     others: dict[str, set[str]] = {}
     for key, entry in prices.items():
