@@ -24,6 +24,7 @@ _MODULES = (
     *("contracts", "formats"),
     *("untrusted", "hidden", "secrets", "personal", "injection"),
     *("parameters", "models", "sizes", "copies"),
+    "recordings",
 )
 
 

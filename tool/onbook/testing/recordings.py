@@ -176,10 +176,15 @@ class Recordings:
         end = self._raw.find(b"\n", at)
         return self._raw[at : end if end >= 0 else None].removeprefix(_BOM).strip()
 
-    def number(self, key: str) -> int | None:
-        """The number of the line that a key stands in, from 1; None for what has been added since."""
-        at = self._lines[key]
-        return None if isinstance(at, bytes) else self._raw.count(b"\n", 0, at) + 1
+    def numbered(self) -> Iterator[tuple[int, Recording]]:
+        """What was read, each with the number of its line, in the order of the lines."""
+        number, before = 1, 0
+        for key, at in self._lines.items():
+            if isinstance(at, int):
+                number, before = number + self._raw.count(b"\n", before, at), at
+                recording = self.get(key)
+                assert recording
+                yield number, recording
 
     def add(self, recording: Recording) -> bytes:
         """Keep an answer, and return its line. One that is kept already is never replaced.
