@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
-from onbook.cli.common import format_option, place_options, print_report, repository, snapshot
+from onbook.cli.common import format_option, note, place_options, print_report, repository, snapshot
+from onbook.errors import UsageError
 from onbook.lint import lint
 from onbook.lint.workers import cores
 from onbook.project import Catalog
+from onbook.repo import Repository
 
 
 @click.command()
@@ -22,6 +25,8 @@ from onbook.project import Catalog
     "--jobs", type=click.IntRange(1), metavar="N", help="Processes that look at prompts; one a core if not said."
 )
 @click.option("--no-cache", is_flag=True, help="Look at everything again, and keep nothing for the next time.")
+@click.option("--fix", is_flag=True, help="Mend what has one right answer, in the work tree, and tell the rest.")
+@click.option("--stats", metavar="DIR", help="Count how many prompts below any folder each rule fires on.")
 @format_option
 def command(
     ids: tuple[str, ...],
@@ -32,15 +37,57 @@ def command(
     strict: bool,
     jobs: int | None,
     no_cache: bool,
+    fix: bool,
+    stats: str | None,
     format: str,
 ) -> int:
     """Find faults in prompts: those that are named, or all."""
-    catalog = Catalog(snapshot(repository(), staged=staged, at=at))
-    config = catalog.config
-    catalog.config = replace(config, select=_names(select) or config.select, ignore=(*config.ignore, *_names(ignore)))
-    report = lint(catalog, ids, jobs=jobs or cores(), keep=not no_cache)
+    if stats is not None:
+        if ids or staged or at is not None or select or ignore or fix or strict or jobs or no_cache:
+            raise UsageError("--stats runs every rule on every prompt of a folder, and goes with --format alone")
+        from onbook.survey import survey
+
+        report = survey(Path(stats))
+        print_report(report, format)
+        return report.exit_code()
+    if fix and (staged or at is not None):
+        raise UsageError("--fix mends the work tree, and neither --staged nor --at", hint="leave out one of the two")
+    repo = repository()
+
+    def catalog() -> Catalog:
+        found = Catalog(snapshot(repo, staged=staged, at=at))
+        own = found.config
+        found.config = replace(own, select=_names(select) or own.select, ignore=(*own.ignore, *_names(ignore)))
+        return found
+
+    fixed = _fix(repo, catalog(), ids) if fix else []
+    report = lint(catalog(), ids, jobs=jobs or cores(), keep=not no_cache)
+    if fix:
+        report = replace(report, data={**report.data, "fixed": fixed})
     print_report(report, format)
     return report.exit_code(strict=strict)
+
+
+def _fix(repo: Repository, catalog: Catalog, ids: tuple[str, ...]) -> list[dict[str, object]]:
+    """Mend files, and tell each change."""
+    from onbook.files import write_atomic
+    from onbook.fixes import fixes, rewritten
+
+    if repo.bare:
+        raise UsageError("--fix mends the work tree, and a bare repository has none")
+    done: list[dict[str, object]] = []
+    for fixed in fixes(catalog, ids):
+        path = repo.root / fixed.path
+        raw = rewritten(path.read_bytes(), fixed)
+        if raw is None:
+            note(f"left    {fixed.path}: the file on disk is not what git would store, or it has just changed")
+            continue
+        write_atomic(path, raw)
+        for edit in sorted(fixed.edits, key=lambda edit: (edit.line, edit.column)):
+            note(f"fixed   {edit.path}:{edit.line}:{edit.column}: {edit.old} -> {edit.new} ({edit.rule})")
+            row = {"rule": edit.rule, "path": edit.path, "line": edit.line, "column": edit.column}
+            done.append({**row, "old": edit.old, "new": edit.new})
+    return done
 
 
 def _names(given: tuple[str, ...]) -> tuple[str, ...]:

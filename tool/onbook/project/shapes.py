@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from onbook import resources
@@ -44,6 +44,29 @@ def shape_problems(
         mark = document.place(pointer)
         problems.append(Problem(code, told(violation, pointer), document.path, mark.line, mark.column, hint))
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+def renames(contract: Contract, document: Document) -> list[tuple[Pointer, str, str]]:
+    """Unknown keys that can only be one other: where they stand, as they are spelt, and as they should be.
+
+    The other is the only key there of nearly that name, and is not there already.
+    """
+    found = []
+    for violation in contract.violations(document.data):
+        here = _at(document.data, violation.pointer)
+        if violation.keyword != "additionalProperties" or not isinstance(here, Mapping):
+            continue
+        known = sorted(_properties(_at(contract.schema, violation.schema_pointer[:-1])))
+        meant = ((name, only_near(name, known)) for name in violation.names)
+        found += [(violation.pointer, name, near) for name, near in meant if near and near not in here]
+    return found
+
+
+def only_near(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one can only be: much like it (0.75 of 1), and no other nearly as much."""
+    ratios = sorted(((difflib.SequenceMatcher(None, name, other).ratio(), other) for other in known), reverse=True)
+    clear = bool(ratios) and (len(ratios) == 1 or ratios[0][0] - ratios[1][0] >= 0.1)
+    return ratios[0][1] if clear and ratios[0][0] >= 0.75 else None
 
 
 def row_problems(contract: Contract, data: Json, wrong: str, path: str, line: int | None) -> list[Problem]:

@@ -259,6 +259,16 @@ def _explain(report: Report, style: _Style) -> Iterator[str]:
         yield style.block(row["text"])
 
 
+def _stats(report: Report, style: _Style) -> Iterator[str]:
+    yield from _findings(report, style)
+    table = [["rule", "name", "severity", "default", "prompts", "findings", "rate"]]
+    for row in _rows(report, "rules"):
+        counted = [str(row["prompts"]), str(row["findings"]), f"{row['rate']:.1%}"]
+        table.append([row["id"], row["slug"], row["severity"], "on" if row["default"] else "off", *counted])
+    yield from _table(table, style, lambda text: _SEVERITY.get(Severity(text)) if text in set(Severity) else None)
+    yield style(_count(int(str(report.data["prompts"])), "prompt"), _STATUS[report.status])
+
+
 def _table(rows: Sequence[Sequence[str]], style: _Style, color: Callable[[str], str | None]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
@@ -296,6 +306,7 @@ _VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
     "render": _render,
     "run": _run,
     "explain": _explain,
+    "stats": _stats,
     "deploy": _edited,
     "promote": _edited,
     "rollback": _edited,

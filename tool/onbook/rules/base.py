@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module, metadata
 from typing import ClassVar
 
-from onbook.errors import UsageError
+from onbook.errors import OnbookError, UsageError
 from onbook.formats import Pointer
 from onbook.project import Source
 from onbook.report import Problem, Severity
@@ -44,6 +44,23 @@ class Hit:
     severity: Severity | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A fix: at one place of a file, one word for another.
+
+    Attributes:
+        line, column: of the old text, 1-based; a finding of the rule stands there too.
+        rule: the id of the rule that asks for it.
+    """
+
+    path: str
+    line: int
+    column: int
+    old: str
+    new: str
+    rule: str
+
+
 class Rule:
     """A lint rule. Its docstring says: what is wrong, why it matters, bad, good, when to waive.
 
@@ -66,6 +83,10 @@ class Rule:
         for problem in (*source.problems, *source.tests.problems):
             if problem.code in self.codes:
                 yield self.of(problem)
+
+    def fixes(self, source: Source) -> Iterator[Edit]:
+        """What would mend a finding, where there is exactly one right answer. ``--fix`` tries each, and looks again."""
+        return iter(())
 
     @staticmethod
     def of(problem: Problem) -> Hit:
@@ -97,6 +118,13 @@ def hit_at(source: Source, pointer: Pointer, message: str, *, key: bool = False,
     return Hit(message, source.path, mark.line, mark.column, hint)
 
 
+def edit_at(source: Source, rule: str, pointer: Pointer, old: str, new: str) -> Edit:
+    """A fix of the name of a key in the prompt's own file."""
+    assert source.document
+    mark = source.document.place(pointer, key=True)
+    return Edit(source.path, mark.line, mark.column, old, new, rule)
+
+
 def hit_in(source: Source, pointer: Pointer, line: int, column: int, message: str, *, hint: str | None = None) -> Hit:
     """A place inside a text of the prompt's own file; ``line`` and ``column`` count from 1 within the text."""
     assert source.document
@@ -109,15 +137,43 @@ def hit_in(source: Source, pointer: Pointer, line: int, column: int, message: st
     return Hit(message, source.path, mark.line, mark.column, hint)
 
 
-@cache
-def all_rules() -> Mapping[str, Rule]:
-    """All rules by id, the built-in ones and those that installed packages add, sorted."""
+def builtin_rules() -> list[Rule]:
+    """The rules of onbook itself, sorted by id."""
     found: list[Rule] = []
     for name in _MODULES:
         module = import_module(f"onbook.rules.{name}")
         found += [rule() for rule in module.RULES]
-    found += [point.load()() for point in metadata.entry_points(group=GROUP)]
-    return {rule.id: rule for rule in sorted(found, key=lambda rule: rule.id)}
+    return sorted(found, key=lambda rule: rule.id)
+
+
+@cache
+def all_rules() -> Mapping[str, Rule]:
+    """All rules by id, the built-in ones and those that installed packages add, sorted."""
+    found = list(builtin_rules())
+    found += [_plugin(point) for point in metadata.entry_points(group=GROUP)]
+    by_id: dict[str, Rule] = {}
+    for rule in sorted(found, key=lambda rule: rule.id):
+        if (other := by_id.setdefault(rule.id, rule)) is not rule:
+            homes = " and ".join(sorted(f"{type(each).__module__}.{type(each).__name__}" for each in (rule, other)))
+            raise OnbookError(f"two rules have the id {rule.id}: {homes}", hint="uninstall one of the two packages")
+    return by_id
+
+
+def _plugin(point: metadata.EntryPoint) -> Rule:
+    """A rule of an installed package. One that cannot be loaded is told, and nothing is checked without it.
+
+    Raises:
+        OnbookError: loading it failed, or it is no rule.
+    """
+    hint = f"mend or uninstall the package that names it under {GROUP}"
+    try:
+        rule = point.load()()
+    except Exception as error:
+        message = f"the lint rule {point.value} cannot be loaded: {type(error).__name__}: {error}"
+        raise OnbookError(message, hint=hint) from error
+    if not isinstance(rule, Rule):
+        raise OnbookError(f"the lint rule {point.value} is no class that extends onbook.rules.Rule", hint=hint)
+    return rule
 
 
 def find_rule(name: str) -> Rule:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onbook.project import Source
+from onbook.project.shapes import contract, renames
 from onbook.prompt import SUFFIXES, id_of
-from onbook.rules.base import Hit, Rule
+from onbook.rules.base import Edit, Hit, Rule, edit_at
 
 
 class UnreadableFile(Rule):
@@ -125,6 +126,12 @@ class UnknownKey(Rule):
     id = "ON103"
     slug = "unknown-key"
     codes = frozenset({"unknown-key"})
+
+    def fixes(self, source: Source) -> Iterator[Edit]:
+        """A misspelt key of the prompt's file that can only be one other."""
+        document = source.document
+        for pointer, name, right in renames(contract("prompt"), document) if document else ():
+            yield edit_at(source, self.id, (*pointer, name), name, right)
 
 
 class WrongShape(Rule):

@@ -6,11 +6,13 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 
+from onbook.formats import Pointer
 from onbook.project import Source
+from onbook.project.shapes import only_near
 from onbook.prompt import Prompt
 from onbook.render.scan import RESERVED
 from onbook.report import Severity
-from onbook.rules.base import Hit, Rule, hit_at
+from onbook.rules.base import Edit, Hit, Rule, edit_at, hit_at
 from onbook.rules.declared import KEYWORDS, misplaced
 from onbook.rules.texts import Text, blank_code, broken, messages, reached, texts
 
@@ -77,6 +79,21 @@ class MisplacedInput(Rule):
                     at = ("inputs", "properties", name, key)
                     yield hit_at(source, at, message, key=True, hint=f"did you mean {near[0]!r}?")
 
+    def fixes(self, source: Source) -> Iterator[Edit]:
+        """A misspelt keyword that can only be one other."""
+        data = source.document.data if source.document else None
+        inputs = data.get("inputs") if isinstance(data, Mapping) else None
+        if not isinstance(inputs, Mapping):
+            return
+        properties = inputs.get("properties")
+        named = properties.items() if isinstance(properties, Mapping) else ()
+        places: list[tuple[Pointer, Mapping[str, object]]] = [(("inputs",), inputs)]
+        places += [(("inputs", "properties", name), schema) for name, schema in named if isinstance(schema, Mapping)]
+        for at, schema in places:
+            for key in misplaced(schema):
+                if (right := only_near(key, KEYWORDS)) and right not in schema:
+                    yield edit_at(source, self.id, (*at, key), key, right)
+
 
 class MixedPlaceholders(Rule):
     """A placeholder of another syntax, ``{ticket}``, ``${ticket}``, ``%(ticket)s`` or ``<ticket>``, for an input.
@@ -133,6 +150,20 @@ class MixedPlaceholders(Rule):
         one = missing if len(missing) == len(_PERCENT.findall(everything)) == 1 else set[str]()
         for text in texts(source):
             yield from self._in(text, declared | used, alone, next(iter(one), None))
+
+    def fixes(self, source: Source) -> Iterator[Edit]:
+        """Where the input is declared and used nowhere else: the name can stand for nothing but it."""
+        prompt = source.prompt
+        if prompt is None or broken(source):
+            return
+        used = {use.name for text, _ in reached(source) for use in text.template.variables}
+        missing = {name for name in prompt.input_properties if name not in used}
+        for text in messages(source):
+            for match in _OTHER.finditer(blank_code(text.text)):
+                name = match["name"] or match["percent"]
+                if name in missing:
+                    new = f"{{{{{name}}}}}" if text.template_format == "simple" else f"{{{{ {name} }}}}"
+                    yield text.edit(self.id, match.start(), match[0], new)
 
     @staticmethod
     def _in(text: Text, known: set[str], alone: frozenset[str], only: str | None) -> Iterator[Hit]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from onbook.project import Source
 from onbook.render import TemplateProblem
 from onbook.report import Severity
-from onbook.rules.base import Hit, Rule
-from onbook.rules.texts import LITERAL, texts
+from onbook.rules.base import Edit, Hit, Rule
+from onbook.rules.texts import LITERAL, Text, messages, texts
 
 
 class _TemplateRule(Rule):
@@ -197,6 +198,23 @@ class LiteralPlaceholder(_TemplateRule):
     slug = "literal-placeholder"
     severity = Severity.WARNING
     codes = frozenset({"spaced-placeholder", "jinja-in-simple"})
+
+    def fixes(self, source: Source) -> Iterator[Edit]:
+        """Spaces around the name of a declared input."""
+        names = set(source.prompt.input_properties) if source.prompt else set[str]()
+        for text in messages(source) if names else ():
+            for problem in text.template.problems:
+                if problem.code == "spaced-placeholder" and (fix := _literal_fix(text, problem, names)):
+                    hit = text.hit(problem.line, problem.column, "")
+                    yield Edit(hit.path, hit.line or 1, hit.column or 1, *fix, self.id)
+
+
+def _literal_fix(text: Text, problem: TemplateProblem, names: set[str]) -> tuple[str, str] | None:
+    """``{{ name }}`` of the simple format, where the name is an input's: what stands there, and what should."""
+    line = text.text.split("\n")[problem.line - 1]
+    found = re.match(r"\{\{[ \t]+(\S+?)[ \t]*\}\}|\{\{(\S+?)[ \t]+\}\}", line[problem.column - 1 :])
+    name = (found[1] or found[2]) if found else None
+    return (found[0], f"{{{{{name}}}}}") if found and name in names else None
 
 
 RULES: tuple[type[Rule], ...] = (TemplateSyntax, ConstructNotAllowed, MissingPartial, LiteralPlaceholder)

@@ -11,7 +11,7 @@ from onbook.project import Source
 from onbook.prompt import Message, id_of
 from onbook.render import Template, analyse
 from onbook.report import Severity
-from onbook.rules.base import Hit, hit_in
+from onbook.rules.base import Edit, Hit, hit_in
 
 # Of the simple format, where everything but a variable is literal: told, and rendered all the same.
 LITERAL = frozenset({"spaced-placeholder", "jinja-in-simple", "unclosed-variable"})
@@ -47,6 +47,11 @@ class Text:
         if self.pointer is None:
             return Hit(message, self.path, line, column, hint, severity)
         return replace(hit_in(self.source, self.pointer, line, column, message, hint=hint), severity=severity)
+
+    def edit(self, rule: str, offset: int, old: str, new: str) -> Edit:
+        """A fix of the word at ``offset``."""
+        hit = self.hit_at(offset, "")
+        return Edit(hit.path, hit.line or 1, hit.column or 1, old, new, rule)
 
     def hit_at(self, offset: int, message: str, *, hint: str | None = None) -> Hit:
         """The place of the character at ``offset``."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onbook.project import Source
+from onbook.project.shapes import only_near
 from onbook.report import Severity
-from onbook.rules.base import Hit, Rule, hit_at
+from onbook.rules.base import Edit, Hit, Rule, hit_at
 from onbook.rules.declared import Declared, misplaced
 from onbook.rules.texts import broken, reached
 
@@ -69,6 +70,24 @@ class UndeclaredVariable(Rule):
                 told.add(place)
                 message = f"variable {use.name!r} is not declared in the inputs of {source.id}"
                 yield text.hit(use.line, use.column, message, hint=declared.hint(use.name))
+
+    def fixes(self, source: Source) -> Iterator[Edit]:
+        """A name that is nearly that of one input alone, which nothing else uses. Only in the prompt's own messages."""
+        prompt = source.prompt
+        if prompt is None or prompt.inputs is None or broken(source):
+            return
+        declared = Declared.of(prompt.inputs)
+        used = {use.name for text, scope in reached(source) for use in text.template.variables if use.name not in scope}
+        unknown = {name for name in used if name not in declared.names}
+        for text, scope in reached(source) if not declared.open else ():
+            for use in text.template.variables if text.role else ():
+                near = only_near(use.name, declared.names)
+                # Two misspelt names may be two spellings of one: then nobody knows which input each was.
+                if use.name not in unknown or use.name in scope or near is None or near in used:
+                    continue
+                if sum(only_near(name, declared.names) == near for name in unknown) == 1:
+                    hit = text.hit(use.line, use.column, "")
+                    yield Edit(hit.path, hit.line or 1, hit.column or 1, use.name, near, self.id)
 
 
 class UnusedInput(Rule):
