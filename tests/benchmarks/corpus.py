@@ -50,7 +50,7 @@ NAMES = (
     "history",
 )
 LABELS = ("approve", "reject", "escalate", "ask", "ignore", "archive", "refund", "repair")
-MODELS = ("openai/gpt-4.1-2025-04-14", "openai/gpt-4o-2024-08-06", "anthropic/claude-sonnet-4-5-20250929")
+MODELS = ("openai/gpt-5.1-2025-11-13", "openai/gpt-5.2-2025-12-11", "openai/gpt-5.4-2026-03-05")
 
 PARTIALS = 60
 SCHEMAS = 40

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from onbook.errors import UsageError
 from onbook.formats import Document
@@ -64,6 +65,11 @@ class Source:
     def tests(self) -> Tests:
         """The gold set and suite beside the prompt."""
         return load_tests(self.snapshot, self.loaded)
+
+    @cached_property
+    def memo(self) -> dict[str, Any]:
+        """What one rule works out of the prompt's files and others ask for too, by its name."""
+        return {}
 
     @property
     def cases(self) -> tuple[Case, ...]:

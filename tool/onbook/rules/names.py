@@ -73,8 +73,9 @@ class MisplacedInput(Rule):
         properties = inputs.get("properties")
         for name, schema in properties.items() if isinstance(properties, Mapping) else ():
             for key in schema if isinstance(schema, Mapping) else ():
-                near = difflib.get_close_matches(key, KEYWORDS, n=1, cutoff=0.8)
-                if near and key not in KEYWORDS and not key.startswith(("x-", "$")):
+                if key in KEYWORDS or key.startswith(("x-", "$")):
+                    continue
+                if near := difflib.get_close_matches(key, KEYWORDS, n=1, cutoff=0.8):
                     message = f"{key!r} is no keyword of JSON Schema, so it says nothing of input {name!r}"
                     at = ("inputs", "properties", name, key)
                     yield hit_at(source, at, message, key=True, hint=f"did you mean {near[0]!r}?")

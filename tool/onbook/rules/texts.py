@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeVar
 
 from onbook.formats import Pointer
 from onbook.project import Source
@@ -15,6 +17,9 @@ from onbook.rules.base import Edit, Hit, hit_in
 
 # Of the simple format, where everything but a variable is literal: told, and rendered all the same.
 LITERAL = frozenset({"spaced-placeholder", "jinja-in-simple", "unclosed-variable"})
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,20 @@ class Text:
         return self.hit(line, offset - self.text.rfind("\n", 0, offset), message, hint=hint)
 
 
+def _memo(source: Source, name: str, work: Callable[[Source], Iterator[Item]]) -> list[Item]:
+    # Nearly every rule asks for the same texts: they are put together once for all.
+    if name not in source.memo:
+        source.memo[name] = list(work(source))
+    found: list[Item] = source.memo[name]
+    return found
+
+
 def messages(source: Source) -> Iterator[Text]:
     """The texts of the messages, in order; none where the prompt's file is too broken."""
+    return iter(_memo(source, "messages", _messages))
+
+
+def _messages(source: Source) -> Iterator[Text]:
     prompt = source.prompt
     for number, item in enumerate(prompt.messages if prompt else ()):
         if prompt and isinstance(item, Message):
@@ -79,6 +96,10 @@ def partial(source: Source, name: str) -> Text | None:
 
 def texts(source: Source) -> Iterator[Text]:
     """The messages, then every partial that one of them reaches."""
+    return iter(_memo(source, "texts", _texts))
+
+
+def _texts(source: Source) -> Iterator[Text]:
     yield from messages(source)
     for name in sorted(source.prompt.partials if source.prompt else ()):
         if found := partial(source, name):
@@ -87,6 +108,10 @@ def texts(source: Source) -> Iterator[Text]:
 
 def reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
     """Every text with the loop targets that it sees from outside; a partial once for each set of them."""
+    return iter(_memo(source, "reached", _reached))
+
+
+def _reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
     seen: set[tuple[str, frozenset[str]]] = set()
     waiting: list[tuple[Text, frozenset[str]]] = [(text, frozenset()) for text in messages(source)]
     waiting.reverse()
@@ -104,6 +129,12 @@ def reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
 
 def broken(source: Source) -> bool:
     """Whether some text cannot be read or rendered, which other rules tell."""
+    if "broken" not in source.memo:
+        source.memo["broken"] = _broken(source)
+    return bool(source.memo["broken"])
+
+
+def _broken(source: Source) -> bool:
     fatal = (
         problem
         for text in texts(source)
@@ -121,6 +152,7 @@ _CODE = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def blank_code(text: str) -> str:
     """The text with blanks for code, for jinja2's comments and for its tags: what is left is prose and variables."""
     return _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)

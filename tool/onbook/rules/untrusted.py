@@ -163,6 +163,12 @@ class _Write:
 
 
 def _writes(source: Source) -> Iterator[_Write]:
+    if "untrusted" not in source.memo:
+        source.memo["untrusted"] = list(_all_writes(source))
+    yield from source.memo["untrusted"]
+
+
+def _all_writes(source: Source) -> Iterator[_Write]:
     prompt = source.prompt
     tainted = {name: name for name in _untrusted(prompt)} if prompt else {}
     for text in messages(source) if tainted else ():
