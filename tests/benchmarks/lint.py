@@ -77,7 +77,7 @@ class Bench:
             self.run(command)
             taken.append(time.perf_counter() - start)
         self.seconds[name] = statistics.median(taken)
-        print(f"{name}: {', '.join(f'{second:.3f}' for second in taken)}", file=sys.stderr)
+        sys.stderr.write(f"{name}: {', '.join(f'{second:.3f}' for second in taken)}\n")
 
     def run(self, command: Sequence[str]) -> str:
         """What a command prints as errors; what it prints else goes through a pipe, as into a log."""
@@ -162,15 +162,17 @@ def measure(folder: Path, count: int, repeat: int) -> None:
         ("warm", "warm", f"{(clean.seconds['warm'] - start) / floor:.1f} x the floor, after the import", "2.5"),
         ("warm, the index (`--staged`)", "staged all", _ratio(clean, "staged all", "floor", "the floor"), ""),
     ]
-    print(f"{count:,} prompts, {_machine()}; medians of {repeat}.\n")
-    print("| what | seconds | ratio | at most |\n|---|---|---|---|")
-    for what, name, ratio, wanted in rows:
-        print(f"| {what} | {clean.seconds[name]:.3f} | {ratio} | {wanted} |")
     more = full.seconds["findings"] - clean.seconds["all cores"]
-    print(
+    told = [f"{count:,} prompts, {_machine()}; medians of {repeat}.", ""]
+    told += ["| what | seconds | ratio | at most |", "|---|---|---|---|"]
+    told += [f"| {what} | {clean.seconds[name]:.3f} | {ratio} | {wanted} |" for what, name, ratio, wanted in rows]
+    told.append(
         f"| cold, {FINDINGS} findings in every prompt | {full.seconds['findings']:.3f} | {more:.1f} s more | 3 s more |"
     )
-    print(f"| peak memory, all processes | | {'not known here' if memory is None else f'{memory:.0f} MB'} | 300 MB |")
+    told.append(
+        f"| peak memory, all processes | | {'not known here' if memory is None else f'{memory:.0f} MB'} | 300 MB |"
+    )
+    sys.stdout.write("\n".join([*told, ""]))
 
 
 def _ratio(bench: Bench, name: str, base: str, told: str) -> str:

@@ -29,7 +29,7 @@ def cost(find: Callable[[str], Iterable[object]], text: str) -> float:
 
 def main() -> None:
     """Print the table."""
-    print(f"{'':16}{'worst ratio':>12}{'s/MB':>8}  of the slowest text")
+    print(f"{'':16}{'worst ratio':>12}{'s/MB':>8}  of the slowest text")  # noqa: T201
     for name, find in FINDERS.items():
         ratio, slowest, unit = 0.0, 0.0, ""
         for one in UNITS:
@@ -39,7 +39,7 @@ def main() -> None:
                 ratio = max(ratio, whole / half)
             if whole > slowest:
                 slowest, unit = whole, one
-        print(f"{name:16}{ratio or 2:12.2f}{slowest * 1_000_000 / SIZE:8.2f}  {unit!r}")
+        print(f"{name:16}{ratio or 2:12.2f}{slowest * 1_000_000 / SIZE:8.2f}  {unit!r}")  # noqa: T201
 
 
 if __name__ == "__main__":
