@@ -62,7 +62,7 @@ class FloatingModel(Rule):
             return
         hint = "name a dated model of the provider"
         if known.snapshots:
-            hint = f"pin a snapshot: {name.removesuffix(known.name)}{known.snapshots[-1]}"
+            hint = f"pin a snapshot: {_snapshot(name, known)}"
         yield hit_at(
             source, ("model",), f"{name} is a name that moves: the provider changes what it stands for", hint=hint
         )
@@ -190,6 +190,17 @@ class RetiredModel(AcrossRule):
 
 _LONGEST = 100
 _DAY = re.compile(r"-(20\d\d-\d\d-\d\d)$")
+
+
+def _snapshot(name: str, known: tokens.Model) -> str:
+    """The newest snapshot whose end is not known yet, else the newest, with its day."""
+    prefix = name.removesuffix(known.name)
+    found = [(prefix + snapshot, tokens.model(prefix + snapshot)) for snapshot in known.snapshots]
+    lasting = [snapshot for snapshot, model in found if model and model.retires is None]
+    if lasting:
+        return lasting[-1]
+    snapshot, model = found[-1]
+    return f"{snapshot}, which retires on {model.retires}" if model else snapshot
 
 
 def _place(source: Source, name: str) -> tuple[int | None, int | None]:
