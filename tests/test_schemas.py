@@ -26,6 +26,8 @@ NAMES = sorted(path.name.removesuffix(".schema.json") for path in resources.path
 VERSIONS = """
 0.0.0 1.4.0 10.20.30 1.4.0-rc.1 1.4.0-0a 1.4 1 v1.4.0 01.4.0 1.4.0-01 1.4.0- 1.4.0-a..b 1.4.0+b 1.4.0.yanked
 ^1 ^1.4 ^1.4.0 ^1.4.0-rc.1 ~1 ~1.4 * ^ ~ ^1.4. =1.4.0 >=1.4.0 1.x latest 1234567890.0.0
+1.4.0-rc.lock 1.4.0-a.yanked 1.4.0-lock 1.4.0-lock.1 1.4.0-x.lock.y ^1.4.0-rc.lock ^1.4.0-lock 1.4.0-123456789012345678
+1.4.0-1234567890123456789 ^1.4.0-1234567890123456789 1.4.0-rc.1234567890123456789a
 """
 EXPECTED = re.compile(r"# at: (\S*) ([a-zA-Z]+)\n")
 

@@ -128,3 +128,21 @@ def test_stats_of_a_folder_that_is_no_repository(tmp_path: Path) -> None:
     assert ["ON110", "empty-message", "error", "on", "1", "1", "100.0%"] in [line.split() for line in told]
     assert bob.report("lint", "--stats", "x")["data"]["prompts"] == 1
     assert "goes with --format alone" in bob.onbook("lint", "--stats", "x", "--strict", exits=2)
+
+
+def test_editors_are_given_the_schema(ann: Person) -> None:
+    assert "_schemas/prompt.schema.json, for editors" in ann.onbook("init")
+    ann.onbook("new", "support/deep/triage", "--model", "local/smollm2-135m")
+    path = ann.cwd / "prompts/support/deep/triage.prompt.yml"
+    first = path.read_text("utf-8").splitlines()[0]
+    named = first.removeprefix("# yaml-language-server: $schema=")
+    assert named != first
+    schema = ann.cwd / "prompts/_schemas/prompt.schema.json"
+    assert (path.parent / named).resolve() == schema
+    assert json.loads(schema.read_bytes())["title"] == "Prompt"
+    assert "nothing found" in ann.onbook("lint", "--select", "ON1,ON2,ON3")
+    schema.write_text("{}")
+    ann.onbook("new", "other", "--model", "local/smollm2-135m")
+    assert schema.read_text() == "{}"
+    ann.onbook("init")
+    assert json.loads(schema.read_bytes())["title"] == "Prompt"

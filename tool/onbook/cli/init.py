@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from onbook.cli.common import note, repository
+from onbook.cli.editors import SCHEMA, write_schema
 from onbook.errors import UsageError
 from onbook.files import write_atomic
 from onbook.project import Config
@@ -29,7 +30,7 @@ _ATTRIBUTES = (
 
 @click.command()
 def command() -> int:
-    """Set up this repository for prompts. What exists is left as it is."""
+    """Set up this repository for prompts. What exists is left as it is, but for the schema that editors read."""
     repo = repository()
     if repo.bare:
         raise UsageError("a bare repository has no files to set up", place=str(repo.root))
@@ -37,6 +38,7 @@ def command() -> int:
     done = [
         _folder(folder, repo.root),
         _file(repo.root / FILE, _CONFIG, repo.root) if not _configured(repo.root) else "",
+        _schema(folder, repo.root),
         _attributes(repo.root / ".gitattributes"),
     ]
     for message in filter(None, done):
@@ -56,6 +58,10 @@ def _folder(folder: Path, root: Path) -> str:
         return ""
     folder.mkdir(parents=True)
     return f"made    {folder.relative_to(root)}/"
+
+
+def _schema(folder: Path, root: Path) -> str:
+    return f"wrote   {(folder / SCHEMA).relative_to(root)}, for editors" if write_schema(folder, refresh=True) else ""
 
 
 def _file(path: Path, text: str, root: Path) -> str:

@@ -8,6 +8,7 @@ import sys
 import click
 
 from onbook.cli.common import note, repository
+from onbook.cli.editors import SCHEMA, schema_comment, write_schema
 from onbook.errors import UsageError
 from onbook.files import write_atomic
 from onbook.project import Catalog
@@ -73,10 +74,13 @@ def command(id: str, model: str | None) -> int:
             raise UsageError("this file exists already", place=str(existing.relative_to(repo.root)))
     text = _PROMPT.format(name=id.rpartition("/")[2].replace("-", " ").replace("_", " "), model=model or _model())
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text.encode())
+    schema = write_schema(folder)
+    write_atomic(path, (schema_comment(id) + text).encode())
     write_atomic(cases, (json.dumps(_CASE, ensure_ascii=False) + "\n").encode())
     note(f"wrote   {path.relative_to(repo.root)}")
     note(f"wrote   {cases.relative_to(repo.root)}")
+    if schema:
+        note(f"wrote   {(folder / SCHEMA).relative_to(repo.root)}, for editors")
     note(f"next: edit it, then `onbook lint`, and `onbook test {id} --record`")
     return 0
 
