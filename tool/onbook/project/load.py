@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 import json
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from onbook.contract import Contract, ContractError
 from onbook.formats import Document, Pointer, read_rows, read_yaml
@@ -18,12 +19,14 @@ from onbook.project.references import Bundler, near_file, read_json
 from onbook.project.shapes import contract, row_problems, shape_problems
 from onbook.prompt import HISTORY, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
 from onbook.render import analyse
+from onbook.render.types import Use
 from onbook.repo import Snapshot, SnapshotError
 from onbook.report import Problem
 
 MAX_INCLUDE_DEPTH = 16
 
 Json = Mapping[str, object]
+_Find = Callable[[], tuple[str, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,11 @@ class _Loader:
         self.problems += wrong
         return None if any(problem.code != "unknown-key" for problem in wrong) else declared
 
+    @property
+    def _is_json_text(self) -> bool:
+        data = self.document.data if self.document else None
+        return isinstance(data, dict) and isinstance(data.get("jsonSchema"), str)
+
     def _tool(self, bundler: Bundler, tool: Json, at: Pointer) -> Json:
         # The arguments are a schema of their own: #/$defs within them is theirs, and so is what is bundled.
         function = _mapping(tool.get("function"))
@@ -189,7 +197,7 @@ class _Loader:
         # A key of the file cannot be $ref where neither these letters nor an escape for them stand in its text. What
         # stands in it as a text of JSON may be nested deeper than the file, so it is always walked.
         text = self.document.text if self.document else "$ref"
-        if "$ref" in text or "\\" in text or at[0] == "jsonSchema":
+        if "$ref" in text or "\\" in text or (at[0] == "jsonSchema" and self._is_json_text):
             return bundler.bundle(schema, self.path, at)
         return schema
 
@@ -237,20 +245,19 @@ class _Loader:
                 continue
             at: Pointer = ("messages", number, "content")
             for use in analyse(message.content, template_format).includes:
-                mark = self._mark_in(message.content, at, use.line, use.column)
-                self._include(use.name, template_format, (self.path, *mark), ())
+                where = partial(self._place_in, message.content, at, use)
+                self._include(use.name, template_format, where, ())
 
-    def _include(self, name: str, template_format: str, where: tuple[str, int, int], chain: tuple[str, ...]) -> None:
-        """Take in one partial and what it includes; ``where`` is the place of the include."""
-        path, line, column = where
+    def _include(self, name: str, template_format: str, where: _Find, chain: tuple[str, ...]) -> None:
+        """Take in one partial and what it includes; ``where`` finds the place of the include, if it must be told."""
         if name in chain:
             circle = " -> ".join((*chain[chain.index(name) :], name))
             message, advice = f"includes go in a circle: {circle}", "take one of these includes out"
-            self.problems.append(Problem("include-cycle", message, path, line, column, advice))
+            self.problems.append(Problem("include-cycle", message, *where(), advice))
             return
         if len(chain) >= MAX_INCLUDE_DEPTH:
             message = f"includes are nested deeper than {MAX_INCLUDE_DEPTH}"
-            self.problems.append(Problem("include-cycle", message, path, line, column, "include fewer levels"))
+            self.problems.append(Problem("include-cycle", message, *where(), "include fewer levels"))
             return
         if name in self.partials:
             return
@@ -258,7 +265,7 @@ class _Loader:
         if not target.startswith(f"{self.folder}/") or name.startswith("/"):
             message = f"include of {name!r} leads out of the prompts folder {self.folder!r}"
             hint = f"partials stand below {self.folder}/, most often in {self.folder}/_shared/"
-            self.problems.append(Problem("partial-outside", message, path, line, column, hint))
+            self.problems.append(Problem("partial-outside", message, *where(), hint))
             return
         try:
             raw = self.snapshot.read(target)
@@ -272,18 +279,19 @@ class _Loader:
             advice = found or f"includes are written from {self.folder}/, as in _shared/tone.md"
             what = error.message if isinstance(error, SnapshotError) else str(error)
             message = f"partial {name!r} cannot be read: {what} ({target})"
-            self.problems.append(Problem("missing-partial", message, path, line, column, advice))
+            self.problems.append(Problem("missing-partial", message, *where(), advice))
             return
         self._close(target, raw)
         self.partials[name] = text
         for use in analyse(text, template_format).includes:
-            self._include(use.name, template_format, (target, use.line, use.column), (*chain, name))
+            where = partial(_place, target, use)
+            self._include(use.name, template_format, where, (*chain, name))
 
-    def _mark_in(self, text: str, at: Pointer, line: int, column: int) -> tuple[int, int]:
+    def _place_in(self, text: str, at: Pointer, use: Use) -> tuple[str, int, int]:
         assert self.document
         lines = text.split("\n")
-        mark = self.document.locate(at, sum(len(part) + 1 for part in lines[: line - 1]) + column - 1)
-        return mark.line, mark.column
+        mark = self.document.locate(at, sum(len(part) + 1 for part in lines[: use.line - 1]) + use.column - 1)
+        return self.path, mark.line, mark.column
 
     def _take(self, path: str, code: str, at: Pointer) -> bytes | None:
         """Read a file and put it into the closure."""
@@ -315,6 +323,10 @@ class _Loader:
 # The prompt still means something where a partial cannot be read: lint can go on looking at the rest. Whoever renders
 # or releases asks for no problems at all.
 _HARMLESS = frozenset({"missing-partial", "partial-outside", "include-cycle", "not-utf8", "unknown-key"})
+
+
+def _place(path: str, use: Use) -> tuple[str, int, int]:
+    return path, use.line, use.column
 
 
 def _message(item: object) -> Message | Slot:

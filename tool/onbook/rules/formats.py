@@ -67,6 +67,8 @@ class JsonInProse(Rule):
         if prompt is None or prompt.response_format in ("json_object", "json_schema") or prompt.tools:
             return
         found = [text for text in texts(source) if text.role != "assistant"]
+        if not any("json" in text.text.casefold() for text in found):
+            return
         if any(_WRAPPED.search(text.text) for text in found):
             return
         for text in found:

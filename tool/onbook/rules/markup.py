@@ -109,13 +109,13 @@ class LeftOver(Rule):
         """Only what stands as a note or a blank, outside of code, quotes and sentences about such blanks."""
         for text in texts(source):
             sent = blank_code(text.text)
-            notes = list(_NOTE.finditer(sent))
+            notes = list(_NOTE.finditer(sent)) if "TODO" in sent or "FIXME" in sent else []
             for word in {match["word"] for match in notes}:
                 if len(re.findall(word, sent, re.IGNORECASE)) == 1:
                     message = f"a note to yourself is left in the text: {word}"
                     place = next(match.start("word") for match in notes if match["word"] == word)
                     yield text.hit_at(place, message, hint="do it, or make the note a comment of the file")
-            for match in _BLANK.finditer(sent):
+            for match in _BLANK.finditer(sent) if _MAYBE_BLANK.search(sent) else ():
                 start = max(sent.rfind("\n", 0, match.start()) + 1, match.start() - 200)
                 if not _ABOUT.search(sent, start, min(_line_end(sent, match.end()), match.end() + 200)):
                     message = f"a blank is left in the text: {match[0]}"
@@ -196,6 +196,8 @@ class _Tags:
 _NOTE = re.compile(
     r"^[ \t]*(?:[-*#>]+[ \t]*|//[ \t]*|<!--[ \t]*)?(?P<word>TODO|FIXME)\b(?:\([^()\n]*\))?:", re.MULTILINE
 )
+# Without the look behind, which would be asked of every character.
+_MAYBE_BLANK = re.compile(r"[\[<](?:insert|paste|add|enter|put|type)", re.IGNORECASE)
 _BLANK = re.compile(
     r"(?<![\w`\"'])[\[<](?:insert|paste|add|enter|put|type)\s[^\[\]<>{}\n]{1,60}\shere[\]>](?![\w`\"'(])"
     r"|(?<![\w`\"'])[\[<](?:insert|paste)\s(?:your\s)?[^\[\]<>{}\n]{1,30}[\]>](?![\w`\"'(])",

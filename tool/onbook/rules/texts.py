@@ -155,4 +155,6 @@ _CODE = re.compile(
 @lru_cache(maxsize=256)
 def blank_code(text: str) -> str:
     """The text with blanks for code, for jinja2's comments and for its tags: what is left is prose and variables."""
+    if not any(mark in text for mark in ("`", "{#", "{%")):
+        return text
     return _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)

@@ -124,10 +124,11 @@ class DefaultRejected(Rule):
         prompt = source.prompt
         if prompt is None or prompt.inputs is None:
             return
+        given = {name: schema for name, schema in prompt.input_properties.items() if "default" in schema}
+        if not given:
+            return
         contract = Contract(prompt.inputs)
-        for name, schema in prompt.input_properties.items():
-            if "default" not in schema:
-                continue
+        for name, schema in given.items():
             for violation in contract.violations({name: schema["default"]}):
                 if violation.pointer[:1] == (name,):
                     pointer = ("inputs", "properties", name, "default", *violation.pointer[1:])
