@@ -301,6 +301,26 @@ class TestCalls:
         assert len(rounds["together"].answers) == 9
         assert rounds["together"].peak <= 3
 
+    def test_no_answer_takes_longer_than_its_budget_of_time(self) -> None:
+        """However many sends are left: silence, and bytes that trickle in so that no single read times out."""
+        ask.need_local_model()
+        trickle = Reply(how="trickle", delay_s=0.2)
+        with OpenAIServer([HANG] * 9) as silent, OpenAIServer([trickle] * 9) as slow:
+            outcomes = ask.run(
+                [
+                    {"requests": [_fields(PLAIN)], "env": {"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": server.url}}
+                    for server in (silent, slow)
+                ],
+                env={"OPENAI_API_BASE": None},
+                BACKOFF_S=0.01,
+                TIMEOUT_S=1.0,
+                TOTAL_S=2.5,
+            )
+            assert 2 <= len(silent.received) <= 3
+            assert 1 <= len(slow.received) <= 3
+        for (outcome,) in outcomes:
+            assert "no answer within" in outcome["error"]
+
     def test_without_a_key_the_hint_names_its_variable(self, tmp_path: Any) -> None:
         ask.need_local_model()
         names = (

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from onbook import resources
+from onbook.contract import Contract
 from onbook.testing.recordings import Recordings
 from onbook.testing.selection import Shard
 from support import ask
@@ -112,6 +114,8 @@ class TestSelection:
                     (tmp_path / names[-1]).write_text(out, "utf-8")
                 random.Random(of).shuffle(names)
                 merged = merge(tmp_path, *names, "--format", "json")
+                for text in (whole, (tmp_path / names[0]).read_text("utf-8")):
+                    assert Contract(resources.schema("report")).violations(json.loads(text)) == []
                 assert merged == (1, whole, "")
                 cases = sum(
                     row["cases"]
