@@ -31,7 +31,7 @@ def test_from_an_empty_repository_to_an_application(tmp_path: Path) -> None:
     # An edit goes wrong, and lint says where; then it is mended.
     author.edit(PROMPT, "{{ text }}", "{{ txet }}")
     told = author.onbook("lint", exits=1)
-    assert re.search(rf"^{PROMPT}:25:10: ON203 .*txet", told, re.MULTILINE), told
+    assert re.search(rf"^{PROMPT}:26:10: ON203 .*txet", told, re.MULTILINE), told
     assert "text" in told
     author.edit(PROMPT, "{{ txet }}", "{{ text }}")
     author.onbook("lint")
