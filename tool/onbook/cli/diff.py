@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import click
 
 from onbook.cli.common import format_option, print_report, repository, snapshot
-from onbook.diff import PromptDiff, diff_sources, waive, waivers_of
+from onbook.comparison import Comparison, compare
 from onbook.diff.report import FAIL_ON, diff_report
-from onbook.errors import OnbookError, UsageError
-from onbook.project import Catalog, Source
-from onbook.release import Bases
+from onbook.errors import UsageError
+from onbook.project import Catalog
 from onbook.repo import Repository
-from onbook.repo.snapshot import Commit
-from onbook.versions import Version
 
 
 @click.command()
@@ -36,24 +31,14 @@ def command(
     if staged and head is not None:
         raise UsageError("--staged compares the index, so no HEAD can be named")
     catalog = Catalog(snapshot(repo, staged=staged, at=head))
-    bases = Bases(repo, catalog, repo.resolve(base) if base else _commit(repo, head))
-    before = Catalog(Commit(repo, base)) if base else None
-    found: list[PromptDiff] = []
-    broken: dict[str, OnbookError] = {}
-    for id in _wanted(catalog, before, ids):
-        try:
-            old, version = _old(id, bases, before)
-            compared = diff_sources(id, old, catalog.get(id), base=version, readers=catalog.config.readers)
-        except OnbookError as error:
-            broken[id] = error
-            continue
-        if compared.changes:
-            found.append(waive(compared, waivers_of(catalog.config, compared.new)))
+    found = compare(repo, catalog, base=base, commit=_commit(repo, head), ids=ids)
     if bump:
-        return _print_bump(ids, found, broken)
-    report = diff_report(found, base=base, head=catalog.snapshot.name, fail_on=fail_on, broken=broken)
+        return _print_bump(ids, found)
+    report = diff_report(
+        found.diffs, base=base, head=catalog.snapshot.name, fail_on=fail_on, broken=found.broken, more=found.more
+    )
     print_report(report, format)
-    return report.exit_code() or (1 if exit_code and found else 0)
+    return report.exit_code() or (1 if exit_code and found.diffs else 0)
 
 
 def _split(repo: Repository, what: tuple[str, ...]) -> tuple[str | None, str | None, tuple[str, ...]]:
@@ -78,25 +63,10 @@ def _commit(repo: Repository, head: str | None) -> str | None:
     return repo.resolve(head) if head else repo.head
 
 
-def _wanted(catalog: Catalog, before: Catalog | None, ids: Iterable[str]) -> list[str]:
-    if not ids:
-        return sorted({*catalog.ids, *(before.ids if before else ())})
-    for id in ids:
-        if before is None or id not in before.ids:
-            catalog.find(id)
-    return list(ids)
-
-
-def _old(id: str, bases: Bases, before: Catalog | None) -> tuple[Source | None, Version | None]:
-    if before is None:
-        return bases.source(id)
-    return before.get(id), bases.version(id)
-
-
-def _print_bump(ids: tuple[str, ...], found: list[PromptDiff], broken: dict[str, OnbookError]) -> int:
+def _print_bump(ids: tuple[str, ...], found: Comparison) -> int:
     if len(ids) != 1:
         raise UsageError("--bump prints the bump of one prompt", hint="onbook diff --bump ID")
-    if broken:
-        raise broken[ids[0]]
-    click.echo(str(found[0].bump) if found else "none")
+    for error in found.broken.values():
+        raise error
+    click.echo(str(found.diffs[0].bump) if found.diffs else "none")
     return 0

@@ -24,6 +24,7 @@ class PromptDiff:
     Attributes:
         old: None for a new prompt; new: None for one that was deleted.
         base: the version of the release that ``old`` is, or None.
+        moved_from: the id that it had before, where that is another.
     """
 
     id: str
@@ -31,6 +32,15 @@ class PromptDiff:
     new: Source | None
     base: Version | None
     changes: tuple[Change, ...]
+    moved_from: str | None = None
+
+    @property
+    def through(self) -> tuple[str, ...]:
+        """The files besides the prompt's own through which it changed: partials, schemas, examples."""
+        if self.old is None or self.new is None:
+            return ()
+        was, now = ({file.path: file.sha256 for file in side.closure[1:]} for side in (self.old, self.new))
+        return tuple(sorted(path for path in was.keys() | now.keys() if was.get(path) != now.get(path)))
 
     @property
     def bump(self) -> Bump:

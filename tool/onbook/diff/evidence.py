@@ -329,4 +329,4 @@ def _aliases(old: Prompt, new: Prompt) -> dict[str, list[str]]:
 
 def _size(value: object) -> int:
     """Smaller is better to read; nothing at all is not better than one letter, for it shows nothing."""
-    return len(dump(value)) if value not in ("", None, [], {}) else 6
+    return len(dump(value)) + 3 * dump(value).count('""') if value not in ("", None, [], {}) else 6

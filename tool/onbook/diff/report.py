@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from onbook.diff.changes import Change
+from onbook.diff.changes import Change, Rendered
 from onbook.diff.compare import PromptDiff, next_version
 from onbook.diff.parts import rooted
+from onbook.diff.words import shortened, words
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Source
 from onbook.report import Check, Finding, Report, Severity, Status, fingerprint
 from onbook.versions import Bump
 
 FAIL_ON = ("major", "unproven", "undeclared")
+
+Json = Mapping[str, object]
 
 
 def diff_report(
@@ -23,12 +26,14 @@ def diff_report(
     head: str,
     fail_on: Iterable[str] = (),
     broken: Mapping[str, OnbookError] | None = None,
+    more: Mapping[str, Json] | None = None,
 ) -> Report:
     """One check a prompt that changed, one finding a change.
 
     Args:
         fail_on: what makes a change an error instead of a piece of information; see FAIL_ON.
         broken: prompts that could not be compared, with the reason.
+        more: what else is known of a prompt's change, by its id: ``tokens`` and ``behaviour``.
     """
     failing = frozenset(fail_on)
     checks, rows = [], []
@@ -48,7 +53,12 @@ def diff_report(
                 "next_version": str(following) if following else None,
                 "bump": str(found.bump),
                 "proved": found.proved,
+                "moved_from": found.moved_from,
+                "through": list(found.through),
                 "changes": [_row(found, change) for change in found.changes],
+                "tokens": None,
+                "behaviour": None,
+                **(more or {}).get(found.id, {}),
             }
         )
     for id, trouble in (broken or {}).items():
@@ -70,17 +80,14 @@ def finding_of(found: PromptDiff, change: Change, failing: frozenset[str] = froz
     """
     unproven = change.rule.unproven
     fails = (change.bump is Bump.MAJOR and "major" in failing) or (unproven and "unproven" in failing)
-    source = found.old if change.removed or found.new is None else found.new
-    path, line, column = source.path if source else None, None, None
-    if change.file is not None:
-        path, line = change.file
-    elif source and source.document and change.pointer:
-        line, column = source.document.place(change.pointer)
+    path, line, column = _place(found, change)
+    # An obligation that is gone is one word among hundreds: nobody finds it unless it is flagged.
+    told = Severity.WARNING if change.rule.slug.startswith("obligation-") else Severity.INFO
     print_ = _fingerprint(found, change)
     return Finding(
         change.rule.id,
         change.rule.slug,
-        Severity.ERROR if fails else Severity.INFO,
+        Severity.ERROR if fails else told,
         f"{change.bump}: {change.consequence}" + (f" (waived: {change.waived})" if change.waived else ""),
         path,
         line,
@@ -110,6 +117,18 @@ def _whole(source: Source | None, change: Change, part: object) -> object:
     return rooted(part, root) if isinstance(part, Mapping) and root is not None else part
 
 
+def _place(found: PromptDiff, change: Change) -> tuple[str | None, int | None, int | None]:
+    """Path, line and column of a change, as near as they are known."""
+    if change.file is not None:
+        return (*change.file, None)
+    source = found.old if change.removed or found.new is None else found.new
+    if source is None or source.document is None or not change.pointer:
+        return source.path if source else None, None, None
+    if change.offset is not None:
+        return (source.path, *source.document.locate(change.pointer, change.offset))
+    return (source.path, *source.document.place(change.pointer))
+
+
 def _undeclared(found: PromptDiff, error: UsageError, failing: frozenset[str]) -> Finding:
     severity = Severity.ERROR if "undeclared" in failing else Severity.WARNING
     line = column = None
@@ -120,15 +139,31 @@ def _undeclared(found: PromptDiff, error: UsageError, failing: frozenset[str]) -
 
 
 def _row(found: PromptDiff, change: Change) -> dict[str, object]:
+    path, line, _ = _place(found, change)
     return {
         "rule": change.rule.id,
         "slug": change.rule.slug,
         "bump": str(change.bump),
         "pointer": json_pointer(change.pointer),
+        "path": path,
+        "line": line,
         "old": change.old,
         "new": change.new,
         "consequence": change.consequence,
         "witness": change.witness[0] if change.witness else None,
         "fingerprint": _fingerprint(found, change),
         "waived": change.waived,
+        "rendered": _rendered(change.rendered),
+    }
+
+
+def _rendered(seen: Rendered | None) -> dict[str, object] | None:
+    if seen is None:
+        return None
+    parts = words(seen.old or "", seen.new or "")
+    return {
+        "inputs": seen.inputs,
+        "old": seen.old,
+        "new": seen.new,
+        "words": [list(part) for part in shortened(parts)] if None not in (seen.old, seen.new) else [],
     }

@@ -37,8 +37,8 @@ def shortened(parts: Sequence[Part], context: int = _CONTEXT) -> list[Part]:
     found: list[Part] = []
     last = len(parts) - 1
     for number, part in enumerate(parts):
-        head = part.text[:context] if number > 0 else ""
-        tail = part.text[-context:] if number < last else ""
+        head = part.text[:context].rpartition(" ")[0] if number > 0 else ""
+        tail = part.text[-context:].partition(" ")[2] if number < last else ""
         if part.kind != "=" or len(part.text) <= len(head) + len(tail) + 20:
             found.append(part)
             continue

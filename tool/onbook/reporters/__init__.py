@@ -9,7 +9,7 @@ from onbook.report import Report
 
 Reporter = Callable[[Report, bool], str]
 
-FORMATS = ("terminal", "json", "github", "sarif", "junit")
+FORMATS = ("terminal", "json", "github", "sarif", "junit", "markdown")
 """The module of each format; its function is called ``write_<format>``."""
 
 

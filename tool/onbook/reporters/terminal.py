@@ -9,11 +9,11 @@ from textwrap import indent
 from typing import Any
 
 from onbook.report import Finding, Report, Severity, Status
+from onbook.reporters.difference import BUMP, changed
 
 _CODES = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "bold": 1, "dim": 2}
 _SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _STATUS = {Status.PASSED: "green", Status.FAILED: "red", Status.SKIPPED: "dim", Status.UNCHECKED: "yellow"}
-_BUMP = {"major": "red", "minor": "yellow", "patch": "cyan", "none": "dim", "initial": "cyan"}
 
 Row = Mapping[str, Any]
 
@@ -43,11 +43,11 @@ class _Style:
     @staticmethod
     def block(text: str) -> str:
         """A text of several lines."""
-        return _printable(text)
+        return printable(text)
 
 
-def _printable(text: str) -> str:
-    """Texts of files and models are hostile: an escape code in one must not reach the terminal."""
+def printable(text: str) -> str:
+    """A text without what steers a terminal or deceives who looks on: texts of files and models are hostile."""
     if text.isprintable():
         return text
     return "".join(map(_shown, text.replace("\r\n", "\n")))
@@ -108,16 +108,13 @@ def _summary(report: Report, style: _Style) -> str:
 
 def _diff(report: Report, style: _Style) -> Iterator[str]:
     checks = {check.prompt: check for check in report.checks}
-    for row in _rows(report, "prompts"):
-        before, after = row["base_version"] or "unreleased", row["next_version"]
-        arrow = f"{before} -> {after}" if after else f"{before}, no release needed"
-        yield f"{style(row['id'], 'bold')}  {style(arrow)}  {style(row['bump'], _BUMP[row['bump']])}"
+    rows = _rows(report, "prompts")
+    seen: dict[str, str] = {}
+    for row in rows:
         check = checks.pop(row["id"])
-        for change, finding in zip(row["changes"], check.findings, strict=False):
-            bump = style(f"{change['bump']:5}", _BUMP[change["bump"]])
-            yield f"  {bump}  {style(change['rule'])}  {style(change['consequence'])}"
-            place = [str(part) for part in (finding.path, finding.line) if part is not None]
-            yield style(f"         {':'.join(place)}", "dim")
+        findings = check.findings[: len(row["changes"])]
+        places = [":".join(str(part) for part in (each.path, each.line) if part is not None) for each in findings]
+        yield from changed(row, places, style, seen)
         for finding in check.findings[len(row["changes"]) :]:
             yield from _finding(finding, style)
         yield ""
@@ -126,6 +123,14 @@ def _diff(report: Report, style: _Style) -> Iterator[str]:
             yield from _finding(finding, style)
     if not report.checks:
         yield style("no prompt changed", "green")
+    elif len(rows) > 1:
+        yield _bumps(rows, style)
+
+
+def _bumps(rows: Sequence[Row], style: _Style) -> str:
+    counts = {bump: sum(row["bump"] == bump for row in rows) for bump in ("major", "minor", "patch", "none")}
+    told = [style(f"{count} {bump}", BUMP[bump]) for bump, count in counts.items() if count]
+    return f"{style(_count(len(rows), 'prompt'))} changed: {', '.join(told)}"
 
 
 def _test(report: Report, style: _Style) -> Iterator[str]:
@@ -155,7 +160,7 @@ def _release(report: Report, style: _Style) -> Iterator[str]:
         yield style(f"nothing was released: {', '.join(blocked)} did not pass", "red")
         return
     for row in rows:
-        yield f"{style(row['tag'], 'bold')}  {style(row['bump'], _BUMP[row['bump']])}  {style(row['digest'], 'dim')}"
+        yield f"{style(row['tag'], 'bold')}  {style(row['bump'], BUMP[row['bump']])}  {style(row['digest'], 'dim')}"
         if "message" in row:
             yield indent(style.block(row["message"]).rstrip("\n"), "    ")
     if not rows:
@@ -194,7 +199,7 @@ def _yank(report: Report, style: _Style) -> Iterator[str]:
 def _log(report: Report, style: _Style) -> Iterator[str]:
     for row in _rows(report, "releases"):
         withdrawn = style("  withdrawn", "red") if row["yanked"] else ""
-        bump = style(row["bump"], _BUMP.get(row["bump"], "dim"))
+        bump = style(row["bump"], BUMP.get(row["bump"], "dim"))
         yield f"{style(row['tag'], 'bold')}  {bump}  {style(row['tagger'], 'dim')}{withdrawn}"
         yield style(f"  {row['commit'][:12]}  {row['digest']}", "dim")
         yield indent(style.block(row["notes"]), "  ")

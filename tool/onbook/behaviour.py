@@ -1,0 +1,156 @@
+"""How answers moved between two versions of a prompt: from recordings that are in history already, at no cost.
+
+Both answers are graded by the new assertions, on the cases that both versions have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from onbook.call import Caller
+from onbook.errors import OnbookError
+from onbook.project import Source
+from onbook.prompt import Case, Prompt
+from onbook.testing.assertions import check
+from onbook.testing.planning import read_recordings
+from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.runner import request_for
+from onbook.testing.unit import Attempt, Unit, grade
+
+MAX_SHOWN = 50  # answers of one prompt that are told one by one
+_SEEN = ("passed", "failed", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One case on one model that both versions answered.
+
+    Attributes:
+        before, after: ``passed``, ``failed`` or ``error``.
+        old, new: the texts; why: why the new one does not pass.
+    """
+
+    case: str
+    model: str
+    repeat: int
+    before: str
+    after: str
+    old: str
+    new: str
+    why: str
+
+    @property
+    def verdict_moved(self) -> bool:
+        """Whether the case passed and no longer does, or the other way round."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What came of the cases that are recorded on both sides.
+
+    Attributes:
+        shared: answers that were compared.
+        unseen: answers of today's cases that lack a recording or a verdict on one side: nobody knows how they moved.
+        moved: answers whose verdict or text is another, those with another verdict first.
+    """
+
+    shared: int
+    unseen: int
+    moved: tuple[Answer, ...]
+
+    def row(self) -> dict[str, object]:
+        """As the machine report has it."""
+        worse = sum(1 for each in self.moved if each.verdict_moved and each.before == "passed")
+        better = sum(1 for each in self.moved if each.verdict_moved and each.after == "passed")
+        return {
+            "shared": self.shared,
+            "unseen": self.unseen,
+            "worse": worse,
+            "better": better,
+            "moved": len(self.moved),
+            "answers": [
+                {
+                    "case": each.case, "model": each.model, "repeat": each.repeat, "before": each.before,
+                    "after": each.after, "old": each.old, "new": each.new, "why": each.why,
+                }
+                for each in self.moved[:MAX_SHOWN]
+            ],
+        }  # fmt: skip
+
+
+def behaviour(old: Source, new: Source) -> Behaviour | None:
+    """How the answers moved; None where there is nothing to compare: no cases, or no recordings on one of the sides."""
+    was, now = old.prompt, new.prompt
+    if was is None or now is None or old.problems or new.problems or not new.cases:
+        return None
+    before, after = read_recordings(old), read_recordings(new)
+    if not len(before) or not len(after):
+        return None
+    both = _Both(before, after)
+    answers: list[Answer] = []
+    shared = unseen = 0
+    callers = Caller(was), Caller(now)
+    for model in new.suite.models or ((now.model,) if now.model else ()):
+        unit = Unit(new, now, model, both)
+        for case in new.cases:
+            if any(check(each) for each in unit.assertions(case)):
+                continue
+            for one, other in _attempts(callers, (was, now), case, unit):
+                shown = [both.get(attempt.key) for attempt in (one, other)]
+                if one.state not in _SEEN or other.state not in _SEEN or not all(shown):
+                    unseen += 1
+                    continue
+                shared += 1
+                found = _answer(one, other, shown, model)
+                if found.verdict_moved or found.old != found.new:
+                    answers.append(found)
+    answers.sort(key=lambda each: (not each.verdict_moved, each.case, each.model, each.repeat))
+    return Behaviour(shared, unseen, tuple(answers)) if shared or unseen else None
+
+
+def _attempts(
+    callers: tuple[Caller, Caller], prompts: tuple[Prompt, Prompt], case: Case, unit: Unit
+) -> Iterator[tuple[Attempt, Attempt]]:
+    """The same case asked of both versions, graded; none where one of them does not take it."""
+    try:
+        messages = [caller.render(case.inputs) for caller in callers]
+    except OnbookError:
+        return
+    # The prompt's own model may be another today; what stands in for it is asked of both by its own name.
+    own = unit.model == prompts[1].model and not unit.source.suite.models
+    models = (prompts[0].model or unit.model if own else unit.model, unit.model)
+    for repeat in range(unit.source.suite.repeats):
+        pair = []
+        for prompt, sent, model in zip(prompts, messages, models, strict=True):
+            request = request_for(prompt, sent, model=model, repeat=repeat)
+            attempt = Attempt(case, request, request.key())
+            grade(unit, attempt)
+            pair.append(attempt)
+        yield pair[0], pair[1]
+
+
+def _answer(one: Attempt, other: Attempt, shown: list[Recording | None], model: str) -> Answer:
+    old, new = (_text(recording) for recording in shown)
+    why = "; ".join(other.reasons)
+    return Answer(one.case.id, model, other.request.repeat, one.state, other.state, old, new, why)
+
+
+def _text(recording: Recording | None) -> str:
+    if recording is None:
+        return ""
+    response = recording.response
+    calls = [f"{call.get('function')}" for call in response.tool_calls]
+    return "\n".join([response.text, *calls]) if calls else response.text
+
+
+class _Both(Recordings):
+    """The answers of two places in history: a verdict on an old answer may stand in either."""
+
+    def __init__(self, old: Recordings, new: Recordings) -> None:
+        super().__init__()
+        self._sides = (new, old)
+
+    def get(self, key: str) -> Recording | None:
+        return self._sides[0].get(key) or self._sides[1].get(key)

@@ -1,0 +1,125 @@
+"""The diff of a repository: which prompts may have changed, against what, and what else is known of each change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from onbook.behaviour import behaviour
+from onbook.diff import PromptDiff, diff_sources, waive, waivers_of
+from onbook.diff.closures import Closures
+from onbook.diff.cost import cost
+from onbook.diff.moves import paired
+from onbook.errors import OnbookError
+from onbook.project import Catalog, Source
+from onbook.release import Bases
+from onbook.repo import Repository
+from onbook.repo.snapshot import Commit
+
+# What changes the number of tokens that a call has, or their price.
+_COSTS = frozenset(
+    {"wording-changed", "messages-restructured", "examples-changed", "model-changed", "provider-changed"}
+)
+_FEW = 5  # prompts
+_MOST_GONE = 100  # prompts that were released and are gone, looked at when a new one comes
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What changed between two places in history.
+
+    Attributes:
+        diffs: the prompts that changed, by id.
+        broken: prompts that could not be compared, with the reason.
+        more: tokens and behaviour of each prompt that changed, as rows of the report.
+    """
+
+    diffs: list[PromptDiff] = field(default_factory=list)
+    broken: dict[str, OnbookError] = field(default_factory=dict)
+    more: dict[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+def compare(
+    repo: Repository, catalog: Catalog, *, base: str | None, commit: str | None, ids: Iterable[str] = ()
+) -> Comparison:
+    """Compare prompts with a revision, or each with its own latest release.
+
+    Only prompts whose closure may have changed are read; the index of closures is kept in the git directory.
+
+    Args:
+        base: a revision; None means each prompt's latest release.
+        commit: the commit that releases must be reachable from when there is no base.
+
+    Raises:
+        UsageError: an id that neither side has, or a base that is no commit.
+    """
+    wanted = list(ids)
+    before = Catalog(Commit(repo, base)) if base else None
+    bases = Bases(repo, catalog, before.snapshot.name if before else commit)
+    for id in wanted:
+        if before is None or id not in before.paths:
+            catalog.find(id)
+    found = Comparison()
+    closures = Closures(repo)
+    chosen = wanted or sorted({*catalog.ids, *(before.ids if before else _gone(repo, bases, catalog, commit))})
+    # One or two prompts are read sooner than an index of all of them is.
+    if before is not None and (not wanted or len(wanted) > _FEW):
+        touched = closures.touched(before, catalog)
+        chosen = [id for id in chosen if id in touched]
+    for id in chosen:
+        ref = bases.refs.get(id) if before is None and not repo.shallow and id in catalog.paths else None
+        if ref is not None and closures.as_released(ref, catalog.paths[id], catalog.snapshot):
+            continue
+        try:
+            old, version = bases.source(id) if before is None else (before.get(id), bases.version(id))
+            compared = diff_sources(id, old, catalog.get(id), base=version, readers=catalog.config.readers)
+        except OnbookError as error:
+            found.broken[id] = error
+            continue
+        if compared.changes:
+            found.diffs.append(compared)
+    found.diffs = paired(found.diffs, _earlier(found, bases, before, catalog), readers=catalog.config.readers)
+    if wanted:
+        # Somebody who asks for one side of a move is told of it.
+        found.diffs = [each for each in found.diffs if {each.id, each.moved_from} & {*wanted}]
+    found.diffs = [waive(each, waivers_of(catalog.config, each.new)) for each in found.diffs]
+    found.more = {each.id: row for each in found.diffs if (row := _more(each))}
+    closures.save()
+    return found
+
+
+def _gone(repo: Repository, bases: Bases, catalog: Catalog, commit: str | None) -> list[str]:
+    """Released prompts that the commit still has and the place that is looked at has not: about to be deleted."""
+    missing = bases.refs.keys() - catalog.paths.keys()
+    if not missing or commit is None or catalog.snapshot.name == commit:
+        return []
+    return sorted(missing & Catalog(Commit(repo, commit)).paths.keys())
+
+
+def _earlier(found: Comparison, bases: Bases, before: Catalog | None, catalog: Catalog) -> list[Source]:
+    """Prompts that were released and are gone: what a new one may have been. Only asked where there are new ones."""
+    if before is not None or not any(each.old is None for each in found.diffs):
+        return []
+    told = {each.id for each in found.diffs}
+    sources: list[Source] = []
+    for id in sorted(bases.refs.keys() - catalog.paths.keys() - told)[:_MOST_GONE]:
+        try:
+            source, _ = bases.source(id)
+        except OnbookError:
+            continue
+        sources += [source] if source else []
+    return sources
+
+
+def _more(found: PromptDiff) -> dict[str, object]:
+    """What a change costs, and how the answers moved."""
+    old, new = found.old, found.new
+    if old is None or new is None or old.prompt is None or new.prompt is None:
+        return {}
+    row: dict[str, object] = {}
+    if any(change.rule.slug in _COSTS for change in found.changes):
+        counted = cost(old.prompt, new.prompt, (case.inputs for case in new.cases))
+        row["tokens"] = counted.row() if counted else None
+    moved = behaviour(old, new)
+    row["behaviour"] = moved.row() if moved else None
+    return row

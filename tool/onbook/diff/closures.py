@@ -1,0 +1,149 @@
+"""The closure index: which files each prompt is made of, so that only prompts that may have changed are read.
+
+Kept in the git directory, keyed by what git calls the bytes, so that nothing in it goes stale: an entry either fits or
+is not used. It is written in one step and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from onbook.errors import OnbookError
+from onbook.files import write_atomic
+from onbook.project import Catalog
+from onbook.project.cases import CASE_SUFFIXES, SUITE_SUFFIX, stem
+from onbook.repo import Repository, Snapshot
+from onbook.repo.snapshot import Commit
+from onbook.repo.tags import TagRef, read_tag
+
+FILE = "closures.json"
+VERSION = 1
+_TESTS = (*CASE_SUFFIXES, SUITE_SUFFIX)
+
+# A path and what stands at it: mode and blob id, as Snapshot.identity tells it.
+Files = list[list[str]]
+
+
+class Closures:
+    """The closures that are known of one repository."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._path: Path = repo.git_dir / "onbook" / FILE
+        self._prompts: dict[str, Files] = {}
+        self._tags: dict[str, Files] = {}
+        self._commits: dict[str, Commit] = {}
+        self._dirty = False
+        with contextlib.suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
+            data = json.loads(self._path.read_bytes())
+            if data["version"] == VERSION:
+                self._prompts, self._tags = dict(data["prompts"]), dict(data["tags"])
+
+    def touched(self, before: Catalog, after: Catalog) -> set[str]:
+        """The prompts that may differ between two places in history; what is not among them does not."""
+        everything = {*before.paths, *after.paths}
+        folder = before.config.prompts
+        if folder != after.config.prompts:
+            return everything
+        stands: Callable[[str], str | None] = _remembering(before.snapshot)
+        changed = _Changed(before.snapshot, after.snapshot)
+        listed = {*before.snapshot.entries(folder), *after.snapshot.entries(folder)}
+        stems = {_stem(path.removeprefix(f"{folder}/")) for path in listed if path.endswith(_TESTS) and changed(path)}
+        found = set(everything - before.paths.keys()) | (everything & stems)
+        for id, path in before.paths.items():
+            if after.paths.get(id) != path or changed(path):
+                found.add(id)
+                continue
+            files = self._prompts.get(path)
+            if files is None or not _fits(files, stands):
+                files = self._learn(before, id, path, stands)
+            if files is None or any(changed(each[0]) for each in files):
+                found.add(id)
+        return found
+
+    def as_released(self, ref: TagRef, path: str, snapshot: Snapshot) -> bool:
+        """Whether every file of a release, and its tests, stand in a snapshot as they did when it was tagged.
+
+        Args:
+            path: the prompt's file.
+        """
+        files = self._tags.get(ref.object)
+        if files is None:
+            try:
+                manifest = read_tag(self._repo, ref).manifest(ref.tag.name)
+            except OnbookError:
+                return False
+            files = [[file.path, f"{file.mode} {file.blob}"] for file in manifest.files]
+            if ref.commit not in self._commits:
+                self._commits[ref.commit] = Commit(self._repo, ref.commit)
+            # A release lists no tests; they stand beside it in its commit.
+            tests = (stem(path) + suffix for suffix in _TESTS)
+            files += [[test, self._commits[ref.commit].identity(test) or ""] for test in tests]
+            self._tags[ref.object] = files
+            self._dirty = True
+        if not any(each[0] == path for each in files):
+            return False
+        try:
+            return all(snapshot.identity(each) == stood for each, stood in files)
+        except (TypeError, ValueError):
+            return False
+
+    def save(self) -> None:
+        """Keep what was learnt; where it cannot be written the next run learns it again."""
+        if not self._dirty:
+            return
+        data = {"version": VERSION, "prompts": self._prompts, "tags": self._tags}
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(exist_ok=True)
+            write_atomic(self._path, json.dumps(data, separators=(",", ":")).encode())
+
+    def _learn(self, catalog: Catalog, id: str, path: str, stands: Callable[[str], str | None]) -> Files | None:
+        """The closure of a prompt that is read for it; None where it has problems, and its closure is not known."""
+        source = catalog.get(id)
+        if source is None or source.problems:
+            return None
+        files = [[file.path, stands(file.path) or ""] for file in source.closure]
+        self._prompts[path] = files
+        self._dirty = True
+        return files
+
+
+def _stem(path: str) -> str:
+    """The id whose tests a file holds."""
+    return next((path.removesuffix(suffix) for suffix in _TESTS if path.endswith(suffix)), path)
+
+
+class _Changed:
+    """Whether a path differs between two snapshots; every path is looked at once."""
+
+    def __init__(self, before: Snapshot, after: Snapshot) -> None:
+        self._sides = before, after
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, path: str) -> bool:
+        known = self._known.get(path)
+        if known is None:
+            was, now = (side.identity(path) for side in self._sides)
+            known = self._known[path] = was is None or was != now
+        return known
+
+
+def _remembering(snapshot: Snapshot) -> Callable[[str], str | None]:
+    known: dict[str, str | None] = {}
+
+    def stands(path: str) -> str | None:
+        if path not in known:
+            known[path] = snapshot.identity(path)
+        return known[path]
+
+    return stands
+
+
+def _fits(files: Files, stands: Callable[[str], str | None]) -> bool:
+    try:
+        return all(stands(path) == stood for path, stood in files)
+    except (TypeError, ValueError):
+        return False
