@@ -61,8 +61,8 @@ def fenced(text: str, language: str = "text") -> str:
     return f"{fence}{language}\n{printable(text)}\n{fence}\n"
 
 
-# What becomes a link without any mark: an issue, and an address without its scheme.
-_REFERENCE = re.compile(r"\b(GH(?=-\d)|www(?=\.))", re.IGNORECASE)
+# What becomes a link without any mark: an issue, and an address.
+_REFERENCE = re.compile(r"\b(GH(?=-\d)|www(?=\.)|https?(?=:)|ftp(?=:)|mailto(?=:))", re.IGNORECASE)
 
 
 def _letter(letter: str) -> str:

@@ -1,0 +1,114 @@
+"""The comment on a pull request: whatever a prompt says, it calls nobody, links nowhere and breaks nothing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from onbook.diff import diff_catalogs
+from onbook.diff.report import diff_report
+from onbook.project import Catalog
+from onbook.report import Check, Finding, Report, Severity
+from onbook.reporters.markdown import MAX_COMMENT, code, fenced, plain, write_markdown
+from support.snapshots import files
+
+HOSTILE = (
+    "@octocat @org/team GH-1 #1 owner/name#2 <img src=x onerror=alert(1)> ![](https://evil.example/a.png)"
+    " [here](https://evil.example) https://evil.example www.evil.example a@evil.example </details></pre></code>"
+    " ```` ``` ` ~~~ | *x* _y_ <!-- - [ ] # > \\ &lt; :tada: \x1b[31m\u202e"
+)
+# What of our own a comment may hold.
+TAGS = {"code", "sub", "br", "del", "ins", "pre", "details", "summary"}
+MENTION = re.compile(r"@(?=\w)|#(?=\d)|GH(?=-\d)|www(?=\.)|https?:(?=//)", re.IGNORECASE)
+
+
+def shown(markdown: str) -> str:
+    """What is left once numbers of characters are characters again: what looks for mentions looks at that."""
+    return re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), markdown)
+
+
+def harmless(markdown: str) -> None:
+    outside = re.sub(r"^(`{3,})[a-z]*\n.*?\n\1$", "", markdown, flags=re.MULTILINE | re.DOTALL)
+    assert {tag.lower() for tag in re.findall(r"</?([^\s>/]+)", outside)} <= TAGS
+    assert not MENTION.search(shown(outside))
+    assert "](" not in outside
+    assert "![" not in outside
+    assert "<!--" not in outside
+    assert not set(markdown) & set("\x1b\u202e")
+    for tag in ("details", "summary", "pre", "code", "sub", "del", "ins"):
+        assert outside.count(f"<{tag}>") == outside.count(f"</{tag}>"), tag
+
+
+def report(old: str, new: str, **others: str) -> Report:
+    paths = {f"prompts/{name.replace('__', '/')}.prompt.yml": text for name, text in others.items()}
+    sides = [Catalog(files({"prompts/a.prompt.yml": text, **paths})) for text in (old, new)]
+    return diff_report(diff_catalogs(*sides), base=None, head="memory")
+
+
+def prompt(text: str) -> str:
+    quoted = "".join(f"      {line}\n" for line in text.split("\n"))
+    return f"templateFormat: simple\nmessages:\n  - role: system\n    content: |\n{quoted}"
+
+
+def test_a_table_first_and_the_rest_folded() -> None:
+    found = write_markdown(report(prompt("Be brief.\nNever guess."), prompt("Be short.")))
+    lines = found.splitlines()
+    assert lines[0] == "### onbook diff: 1 minor"
+    assert lines[2:4] == ["| prompt | version | asks for | because |", "|---|---|---|---|"]
+    assert lines[4].startswith("| <code>a</code> | unreleased → ")
+    assert "**Obligations that were removed or weakened**" in lines
+    assert lines.index("<details>") > 5
+    assert "<del>brief.<br>Never guess</del><ins>short</ins>" in found
+    assert '- ⚠️ no longer asked&#58; "Never guess."' in found
+
+
+@pytest.mark.parametrize("text", [HOSTILE, f"{HOSTILE}\n\n{HOSTILE}\n| --- |\n```\n", "`" * 50, "@" * 9 + "a"])
+def test_hostile_prompts(text: str) -> None:
+    clean = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
+    found = report(prompt("one"), prompt(f"one {clean}\nNever {clean}."))
+    harmless(write_markdown(found))
+    harmless(write_markdown(report(prompt(f"one {clean}\nNever {clean}."), prompt("one"))))
+
+
+@pytest.mark.parametrize("write", [plain, code])
+def test_a_text_on_one_line_is_only_a_text(write: object) -> None:
+    found = write(f"{HOSTILE}\n# x")  # type: ignore[operator]
+    harmless(found)
+    assert "\n" not in found
+    assert "|" not in found
+
+
+def test_a_fence_is_longer_than_any_in_it() -> None:
+    found = fenced("a\n`````\n@octocat\n```", "diff")
+    assert found.startswith("``````diff\n")
+    assert found.endswith("\n``````\n")
+
+
+def test_hostile_answers_and_findings() -> None:
+    answer = {"case": HOSTILE, "model": HOSTILE, "repeat": 0, "before": "passed", "after": "failed",
+              "old": HOSTILE, "new": f"`````\n{HOSTILE}", "why": HOSTILE}  # fmt: skip
+    moved = {"shared": 1, "unseen": 0, "worse": 1, "better": 0, "moved": 1, "answers": [answer]}
+    row = {"id": "a", "base_version": "1.0.0", "next_version": None, "bump": "none", "proved": True, "changes": [],
+           "moved_from": None, "through": [HOSTILE], "tokens": None, "behaviour": moved}  # fmt: skip
+    wrong = Finding("OD001", "x", Severity.ERROR, HOSTILE, HOSTILE, 3, hint=f"`{HOSTILE}")
+    harmless(write_markdown(Report("diff", (Check.of("diff/a", [wrong], prompt="b"),), data={"prompts": [row]})))
+    harmless(write_markdown(Report("lint", (Check.of(f"lint/{HOSTILE}", [wrong, wrong]),))))
+
+
+def test_a_comment_is_never_longer_than_github_takes() -> None:
+    others = {f"p{number}": prompt(f"{number}") for number in range(150)}
+    sides = [Catalog(files({f"prompts/{id}.prompt.yml": text for id, text in side.items()})) for side in ({}, others)]
+    found = write_markdown(diff_report(diff_catalogs(*sides), base=None, head="x"))
+    assert len(found) < MAX_COMMENT + 5_000
+    long = prompt("\n".join(f"word {number} #1 @x" for number in range(30_000)))
+    assert len(write_markdown(report(prompt("one"), long))) < MAX_COMMENT
+    many = Report("lint", tuple(Check.of(f"c{n}", [Finding("X1", "x", Severity.ERROR, "#" * 900)]) for n in range(300)))
+    found = write_markdown(many)
+    assert len(found) < MAX_COMMENT + 500
+    assert "are not shown here: `onbook lint` prints them all." in found
+
+
+def test_nothing_changed() -> None:
+    assert write_markdown(report(prompt("one"), prompt("one"))) == "### onbook diff: no prompt changed\n"
+    assert "✅ passed" in write_markdown(Report("lint", (Check.of("lint/a", []),)))
