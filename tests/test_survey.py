@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onbook.errors import UsageError
-from onbook.rules import all_rules
+from onbook.rules import AcrossRule, all_rules
 from onbook.survey import survey
 
 
@@ -27,6 +27,16 @@ def test_every_rule_is_counted_on_every_prompt(tmp_path: Path) -> None:
     assert (by_id["ON110"]["prompts"], by_id["ON110"]["findings"], by_id["ON110"]["rate"]) == (2, 3, 0.6667)
     assert (by_id["ON116"]["prompts"], by_id["ON116"]["default"]) == (1, False)
     assert (by_id["ON101"]["prompts"], by_id["ON105"]["prompts"], by_id["ON203"]["prompts"]) == (1, 1, 0)
+
+
+def test_prompts_are_compared_with_each_other_too(tmp_path: Path) -> None:
+    text = " ".join(f"word{number}" for number in range(300))
+    for name in "abc":
+        (tmp_path / f"{name}.prompt.yml").write_text(f"messages: [{{role: user, content: {text}}}]\n")
+    rows = survey(tmp_path).data["rules"]
+    assert isinstance(rows, list)
+    comparing = {rule.id for rule in all_rules().values() if isinstance(rule, AcrossRule)}
+    assert sum(row["prompts"] for row in rows if row["id"] in comparing) > 0
 
 
 def test_a_folder_without_prompts_is_a_mistake(tmp_path: Path) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+from datetime import date
 from pathlib import Path
 
 from onbook.errors import OnbookError, UsageError
 from onbook.lint import look
+from onbook.lint.looking import across
 from onbook.project import Catalog, Config
 from onbook.prompt import SUFFIXES
 from onbook.repo.snapshot import Files
 from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.rules import all_rules
+from onbook.rules import AcrossRule, all_rules
 from onbook.waivers import NOT_CHECKED
 
 MAX_FILES = 100_000
@@ -39,8 +41,10 @@ def survey(folder: Path) -> Report:
         raise UsageError(f"there are no prompt files (*{SUFFIXES[0]}) below this folder", place=str(folder))
     fired: dict[str, list[int]] = {}
     checks = []
-    for source in catalog.select(()):
-        looked = look(source, all_rules().values())
+    rules = list(all_rules().values())
+    found = {source.id: look(source, rules) for source in catalog.select(())}
+    across(found, [rule for rule in rules if isinstance(rule, AcrossRule)], date.today())
+    for id, looked in found.items():
         for rule in {rule for rule, _ in looked.hits}:
             fired.setdefault(rule, []).append(sum(rule == other for other, _ in looked.hits))
         if looked.unchecked:
@@ -48,7 +52,7 @@ def survey(folder: Path) -> Report:
                 Finding(NOT_CHECKED, "not-checked", Severity.ERROR, hit.message, hit.path, hit.line, hit.column)
                 for hit in looked.unchecked
             )
-            checks.append(Check(f"stats/{source.id}", Status.UNCHECKED, source.id, findings))
+            checks.append(Check(f"stats/{id}", Status.UNCHECKED, id, findings))
     rows = [
         {
             "id": rule.id,
@@ -59,7 +63,7 @@ def survey(folder: Path) -> Report:
             "findings": sum(fired.get(rule.id, ())),
             "rate": round(len(fired.get(rule.id, ())) / len(catalog.ids), 4),
         }
-        for rule in all_rules().values()
+        for rule in rules
     ]
     return Report("stats", tuple(checks), data={"prompts": len(catalog.ids), "rules": rows})
 
