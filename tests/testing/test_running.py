@@ -410,8 +410,10 @@ class TestRecordings:
         replies = [answer("Sort this: ticket 0, please"), answer("bug"), failure(400, "gone")]
         with OpenAIServer(replies, echo=True) as server:
             here = Desk(here.root, server.url)
-            report = here.report("--live", "--concurrency", "1", exits=1)
+            out, err = here.test("--live", "--concurrency", "1", "--format", "json", exits=1)
+            report = json.loads(out)
             assert len(server.received) == 7
+        assert err.endswith("  3 as recorded, 1 of another text, 1 of another verdict, 1 not recorded\n")
         (row,) = report["data"]["prompts"]
         assert row["drift"] == {"same": 3, "text": 1, "verdict": 1, "new": 1}
         assert (row["passed"], row["failed"], row["missing"]) == (5, 1, 1)

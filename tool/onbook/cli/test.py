@@ -90,6 +90,7 @@ def command(
     elif live:
         results = ask_anew(sources, selection=selection, meter=meter, progress=bar)
         bar.done("asked for")
+        _tell_drift(results)
     else:
         results = list(replay(sources, selection))
     if prune:
@@ -105,6 +106,12 @@ def command(
         note("interrupted: what was answered is kept; run the same command again for the rest")
         return 130
     return report.exit_code()
+
+
+def _tell_drift(results: list[UnitResult]) -> None:
+    kinds = [repeat.drift for result in results for case in result.cases for repeat in case.repeats if repeat.drift]
+    told = {"same": "as recorded", "text": "of another text", "verdict": "of another verdict", "new": "not recorded"}
+    note("  " + ", ".join(f"{kinds.count(kind)} {words}" for kind, words in told.items()))
 
 
 def _shard(text: str | None) -> Shard | None:

@@ -195,14 +195,14 @@ def _drop_stale(units: Sequence[Unit], keeper: Keeper) -> None:
 
 def needed(units: Iterable[Unit]) -> set[str]:
     """The keys that cases ask for, as far as they are known."""
-    return {request.key() for unit in units for _, _, request in _requests(unit)}
+    return {key for unit in units for _, _, _, key in _requests(unit)}
 
 
-def _requests(unit: Unit) -> Iterator[tuple[str, str | None, Request]]:
+def _requests(unit: Unit) -> Iterator[tuple[str, str | None, Request, str]]:
     for attempt in unit.attempts:
-        yield attempt.case.id, None, attempt.request
+        yield attempt.case.id, None, attempt.request, attempt.key
         for name, request in unit.verdicts(attempt):
-            yield attempt.case.id, name, request
+            yield attempt.case.id, name, request, request.key()
 
 
 def _missing(groups: Iterable[tuple[Sequence[Unit], Keeper]]) -> Iterator[_Wanted]:
@@ -210,8 +210,7 @@ def _missing(groups: Iterable[tuple[Sequence[Unit], Keeper]]) -> Iterator[_Wante
         # Two cases may make the same request; it is asked once.
         seen: set[str] = set()
         for unit in units:
-            for case, assertion, request in _requests(unit):
-                key = request.key()
+            for case, assertion, request, key in _requests(unit):
                 if key not in seen and key not in unit.failures and unit.recordings.get(key) is None:
                     seen.add(key)
                     yield _Wanted(units, keeper, case, assertion, request, key)

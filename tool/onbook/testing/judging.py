@@ -54,6 +54,8 @@ def judge(result: UnitResult, *, detail: bool = False) -> tuple[Check, dict[str,
     wrong = [*result.wrong, *(fault for case in result.cases for fault in case.faults)]
     if wrong:
         return _judged(name, result, Status.UNCHECKED, wrong, (), detail)
+    if result.kind == "run" and not result.cases:
+        return _judged(name, result, Status.SKIPPED, [], (), detail)  # they are all in other shards
     if result.kind == "skipped":
         message = "this prompt has no cases, so nothing was tested"
         return _judged(name, result, Status.SKIPPED, [at("no-cases", message, result.path)], (), detail)

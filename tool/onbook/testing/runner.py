@@ -101,14 +101,15 @@ def prune(sources: Iterable[Source], root: Path) -> dict[str, int]:
         recordings = room.units[0].recordings
         keys = needed(room.units)
         slots: set[Slot] = set()
+        judges: dict[str, set[str]] = {}
         for unit in room.units:
             for attempt in unit.attempts:
                 case, request = attempt.case, attempt.request
-                names = {next(key for key in each if key != "weight") for each in unit.assertions(case)}
-                slots |= {(case.id, request.model, request.repeat, None)}
-                for held in recordings:
-                    if held.case == case.id and held.assertion in names:
-                        slots.add(held.slot)
+                slots.add((case.id, request.model, request.repeat, None))
+                named = (next(key for key in each if key != "weight") for each in unit.assertions(case))
+                judges.setdefault(case.id, set()).update(named)
+        # Which verdicts an answer that is yet to come will ask for is not known: those of its assertions stay.
+        slots |= {held.slot for held in recordings if held.assertion in judges.get(held.case, ())}
         count = recordings.drop_stale(keys) + recordings.drop_orphans(keys, slots)
         if count:
             recordings.write(root / path)
