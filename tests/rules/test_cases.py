@@ -4,6 +4,9 @@ A case is ``{name, files: {path: text}, findings: [{line, column, path?, message
 under ``links`` are symbolic links; ``today`` is the day of a case that has one. ``<+>`` in a text stands for nothing:
 it keeps apart what a scanner of a host would take for a leak. The findings are all that the rule tells, no more and no
 fewer.
+
+With ``released``, a list of ``{files, tags}``, the files stand in a real repository whose history has these commits
+with these release tags.
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ import yaml
 
 from onbook.lint import lint
 from onbook.project import Catalog
+from onbook.repo import Repository, Snapshot
+from onbook.repo.snapshot import WorkTree
 from onbook.rules import all_rules
+from support.git import new_repo
 from support.snapshots import files
 
 CASES = Path(__file__).parents[1] / "cases" / "rules"
@@ -38,13 +44,32 @@ def all_cases() -> list[Any]:
     ]
 
 
+def in_history(released: list[dict[str, Any]], contents: dict[str, str], folder: Path) -> WorkTree:
+    """A work tree with these files, in a repository with these releases."""
+    repo = new_repo(folder / "repo")
+    for release in released:
+        for tracked in repo.git("ls-files").split():
+            (repo.path / tracked).unlink()
+        repo.commit(release["files"])
+        for name in release["tags"]:
+            repo.write_tag(name, name)
+    for tracked in repo.git("ls-files").split():
+        (repo.path / tracked).unlink()
+    for path, text in contents.items():
+        repo.write(path, text)
+    return WorkTree(Repository.discover(repo.path))
+
+
 @pytest.mark.parametrize(("rule", "case"), all_cases())
-def test_the_rule_finds_what_the_case_says(rule: str, case: dict[str, Any]) -> None:
+def test_the_rule_finds_what_the_case_says(rule: str, case: dict[str, Any], tmp_path: Path) -> None:
     own = {} if all_rules()[rule].default else {"onbook.toml": f'lint = {{select = ["{rule}"]}}'}
     contents = {
         path: text.replace("<+>", "") if isinstance(text, str) else text for path, text in case["files"].items()
     }
-    report = lint(Catalog(files({**own, **contents}, case.get("links", ()))), today=case.get("today"))
+    snapshot: Snapshot = files({**own, **contents}, case.get("links", ()))
+    if "released" in case:
+        snapshot = in_history(case["released"], {**own, **contents}, tmp_path)
+    report = lint(Catalog(snapshot), today=case.get("today"))
     assert not [finding.message for finding in report.findings if finding.rule == "ON000"]
     found = [finding for finding in report.findings if finding.rule == rule]
     wanted = case["findings"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from onbook.bases import base_releases
 from onbook.cli.common import format_option, note, place_options, print_report, repository, snapshot
 from onbook.project import Catalog
-from onbook.release import base_releases
 from onbook.report import Check, Finding, Report, Severity, Status
 
 

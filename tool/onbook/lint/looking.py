@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 
-from onbook.project import Source
-from onbook.rules import AcrossRule, Rule
+from onbook.bases import bases_of
+from onbook.errors import OnbookError
+from onbook.project import Catalog, Source
+from onbook.rules import AcrossRule, ReleaseRule, Rule
 from onbook.rules.base import Hit, unreported
 from onbook.rules.waivers import waivers_of
 from onbook.waivers import Waiver
@@ -84,6 +86,22 @@ def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: dat
                 looked[id].unchecked.append(_crashed(rule, looked[id].path, error))
 
 
+def since(looked: Mapping[str, Looked], rules: Iterable[ReleaseRule], catalog: Catalog) -> None:
+    """Let rules that compare with what was released look at the prompts that they apply to."""
+    for rule in rules:
+        for id, found in looked.items():
+            source = catalog.get(id) if rule.id in found.notes else None
+            if source is None:
+                continue
+            try:
+                found.hits += [
+                    (rule.id, hit)
+                    for hit in _bounded(rule, found.path, rule.since(source, catalog, bases_of(catalog)), found)
+                ]
+            except Exception as error:
+                found.unchecked.append(_crashed(rule, found.path, error))
+
+
 def _bounded(rule: Rule, path: str, hits: Iterable[Hit], looked: Looked) -> Iterator[Hit]:
     for number, hit in enumerate(islice(hits, MAX_TOLD + 1)):
         if number == MAX_TOLD:
@@ -94,4 +112,7 @@ def _bounded(rule: Rule, path: str, hits: Iterable[Hit], looked: Looked) -> Iter
 
 
 def _crashed(rule: Rule, path: str, error: Exception) -> Hit:
-    return Hit(f"rule {rule.id} could not check this prompt: {type(error).__name__}: {error}", path)
+    told = f"{type(error).__name__}: {error}"
+    if isinstance(error, OnbookError):
+        told = f"{error.message}; {error.hint}" if error.hint else error.message
+    return Hit(f"rule {rule.id} could not check this prompt: {told}", path)

@@ -10,9 +10,10 @@ from functools import cache
 from importlib import import_module, metadata
 from typing import ClassVar
 
+from onbook.bases import Bases
 from onbook.errors import OnbookError, UsageError
 from onbook.formats import Pointer
-from onbook.project import Source
+from onbook.project import Catalog, Source
 from onbook.report import Problem, Severity
 
 GROUP = "onbook.rules"
@@ -25,6 +26,7 @@ _MODULES = (
     *("untrusted", "hidden", "secrets", "personal", "injection"),
     *("parameters", "models", "sizes", "copies"),
     "recordings",
+    "releases",
 )
 
 
@@ -107,6 +109,33 @@ class AcrossRule(Rule):
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Every place that breaks the rule, with the id of its prompt; the notes stand in the order of the ids."""
+        raise NotImplementedError
+
+
+class ReleaseRule(AcrossRule):
+    """A rule that compares a prompt with what was released.
+
+    Tags change without any file changing: ``note`` only says which prompts it applies to, and lint asks ``since`` of
+    those in every run. A repository none of whose prompts it applies to never has its tags listed.
+    """
+
+    def note(self, source: Source) -> object:
+        """True for a prompt that ``since`` is to be asked of; None for a prompt to pass over."""
+        raise NotImplementedError
+
+    def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
+        """Nothing: what it finds depends on tags."""
+        yield from ()
+
+    def since(self, source: Source, catalog: Catalog, bases: Bases | None) -> Iterator[Hit]:
+        """Every place of one prompt that breaks the rule.
+
+        Args:
+            bases: the prompts as they were released; None where there is no repository.
+
+        Raises:
+            OnbookError: the base cannot be told, or not be read; the prompt is then told as not checked.
+        """
         raise NotImplementedError
 
 

@@ -1,0 +1,101 @@
+"""Rules that look at releases: what they cost where nothing applies, and what a clone cannot tell them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from onbook import bases
+from onbook.lint import lint
+from onbook.project import Catalog
+from onbook.repo import Repository
+from onbook.repo.snapshot import Commit, WorkTree
+from onbook.repo.tags import list_tags
+from onbook.report import Report, Status
+from support.git import Repo, clone, new_repo
+
+PLAIN = "messages: [{role: user, content: hello}]\n"
+DECLARED = f"version: 1.0.0\n{PLAIN}"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    found = new_repo(tmp_path / "repo")
+    found.commit({f"prompts/{name}.prompt.yml": PLAIN for name in "abc"})
+    found.write_tag("a/v1.4.0", "a 1.4.0")
+    found.commit({"README.md": "hello\n"})
+    return found
+
+
+@pytest.fixture
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """One entry for each time that the tags were listed."""
+    found: list[object] = []
+
+    def counted(*args: object, **options: object) -> object:
+        found.append(options)
+        return list_tags(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bases, "list_tags", counted)
+    return found
+
+
+def linted(repo: Repo, *, keep: bool = False) -> Report:
+    return lint(Catalog(WorkTree(Repository.discover(repo.path))), keep=keep)
+
+
+def rules(report: Report) -> list[str]:
+    return [finding.rule for finding in report.findings if finding.rule.startswith(("ON000", "ON6"))]
+
+
+def test_tags_are_listed_once_and_only_where_a_rule_applies(repo: Repo, listings: list[object]) -> None:
+    assert rules(linted(repo)) == []
+    assert listings == []
+    repo.commit({f"prompts/{name}.prompt.yml": DECLARED for name in "abc"})
+    assert rules(linted(repo)) == ["ON603"]
+    assert len(listings) == 1
+
+
+def test_a_release_counts_at_once_whatever_is_remembered(repo: Repo) -> None:
+    repo.commit({"prompts/b.prompt.yml": DECLARED})
+    assert rules(linted(repo, keep=True)) == []
+    repo.write_tag("b/v1.1.0", "b 1.1.0")
+    assert rules(linted(repo, keep=True)) == ["ON603"]
+    repo.git("tag", "--delete", "b/v1.1.0")
+    assert rules(linted(repo, keep=True)) == []
+
+
+def test_a_shallow_clone_is_told_only_where_a_rule_applies(repo: Repo, tmp_path: Path) -> None:
+    url = f"file://{repo.path}"
+    shallow = clone(url, tmp_path / "plain", "--depth=1")
+    assert linted(shallow).status is Status.PASSED
+    repo.commit({"prompts/b.prompt.yml": DECLARED})
+    shallow = clone(url, tmp_path / "declared", "--depth=1")
+    report = linted(shallow)
+    assert report.status is Status.UNCHECKED
+    assert [check.prompt for check in report.checks if check.status is Status.UNCHECKED] == ["b"]
+    (first, *_) = (finding for finding in report.findings if finding.rule == "ON000")
+    assert first.message.startswith("rule ON601 could not check this prompt: the base release of b cannot be told")
+    assert "--unshallow" in first.message
+    shallow.git("fetch", "--quiet", "--unshallow", "--tags")
+    assert linted(shallow).status is Status.PASSED
+
+
+def test_an_older_commit_is_measured_from_itself(repo: Repo) -> None:
+    repo.commit({"prompts/a.prompt.yml": f"version: 1.4.0\n{PLAIN}"})
+    repo.commit({"prompts/a.prompt.yml": f"version: 1.5.0\n{PLAIN.replace('hello', 'bye')}"})
+    repo.write_tag("a/v1.5.0", "a 1.5.0")
+    found = Repository.discover(repo.path)
+    assert rules(lint(Catalog(Commit(found, "HEAD~1")))) == []
+    repo.commit({"prompts/a.prompt.yml": f"version: 1.4.0\n{PLAIN}"})
+    assert rules(linted(repo)) == ["ON603"]
+
+
+def test_what_was_released_and_cannot_be_read_is_told_for_that_prompt_alone(repo: Repo) -> None:
+    repo.commit({"prompts/b.prompt.yml": "messages: 7\n"})
+    repo.write_tag("b/v1.0.0", "b 1.0.0")
+    repo.commit({f"prompts/{name}.prompt.yml": DECLARED.replace("1.0.0", "2.0.0") for name in "ab"})
+    report = linted(repo)
+    assert [check.prompt for check in report.checks if check.status is Status.UNCHECKED] == ["b"]
+    assert "the older version" in next(f.message for f in report.findings if f.rule == "ON000")
