@@ -14,8 +14,9 @@ from onbook import resources
 from onbook.contract import Contract
 from onbook.errors import OnbookError
 from onbook.formats.rows import MAX_LINE_BYTES
+from onbook.testing.journal import Journal
 from onbook.testing.models import Request, Response, key_of
-from onbook.testing.recordings import Journal, Recording, RecordingError, Recordings, what_changed
+from onbook.testing.recordings import Recording, RecordingError, Recordings, what_changed
 
 GPT = "openai/gpt-4.1-2025-04-14"
 PATH = "prompts/a.recordings.jsonl"

@@ -6,9 +6,7 @@ sees in the pull request's own diff which answers moved.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -261,74 +259,6 @@ class Recordings:
     def _drop(self, key: str) -> None:
         del self._lines[key]
         self._last = None
-
-
-class Journal:
-    """A recordings file while answers arrive. Each is appended at once, so that what has been paid for survives
-    whatever comes next; at the end the file is sorted in one step. If nothing arrives the file stays as it is.
-
-    Raises:
-        OnbookError: the file cannot be written; on entering, before anything is asked.
-    """
-
-    def __init__(self, recordings: Recordings, path: Path) -> None:
-        self.recordings = recordings
-        self.path = path
-        self.arrived = 0
-
-    def __enter__(self) -> Journal:
-        self._new = not self.path.exists()
-        with self._told(), self.path.open("ab+") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - 1, 0))
-            self._unended = file.read(1) not in (b"", b"\n")
-            if self._unended and self.recordings.torn is not None:
-                # A killed run left half a line. What was whole is kept; this was never read by anybody.
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
-                self._unended = False
-        self.recordings.torn = None
-        return self
-
-    def keep(self, recording: Recording) -> None:
-        """Keep an answer.
-
-        Raises:
-            RecordingError: it cannot be recorded; nothing was written.
-            OnbookError: the file cannot be written.
-        """
-        line = self.recordings.add(recording)
-        # Opened for each answer: a run may record hundreds of prompts at once, and files are few.
-        with self._told(), self.path.open("ab", buffering=0) as file:
-            size = file.seek(0, os.SEEK_END)
-            data = b"\n" * self._unended + line + b"\n"
-            try:
-                while data:
-                    data = data[file.write(data) :]
-            except OSError:
-                with contextlib.suppress(OSError):
-                    file.truncate(size)  # half a line would make the file unreadable
-                raise
-        self._unended = False
-        self.arrived += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._told():
-            if self.arrived:
-                self.recordings.write(self.path)
-            elif self._new:
-                self.path.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OnbookError(
-                f"the recordings cannot be written: {error.strerror}",
-                place=str(self.path),
-                hint="make room or set its permissions, and run `onbook test --record` again: what arrived is kept",
-            ) from None
 
 
 _BY_HAND = "recordings are written by `onbook test --record`, never by hand: delete the line and record again"

@@ -14,11 +14,12 @@ from onbook.project import Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.report import Report, Status
 from onbook.testing.asking import Keeper, Memory, Progress, Standing, ask_missing, needed
+from onbook.testing.journal import Journal
 from onbook.testing.judging import at, report_of
 from onbook.testing.limits import Meter
 from onbook.testing.models import ModelError, NotAskedError
 from onbook.testing.planning import Planned, plan, read_recordings, request_for, template_problems, unit_of
-from onbook.testing.recordings import Journal, Recording, Recordings, Slot, what_changed
+from onbook.testing.recordings import Recording, Recordings, Slot, what_changed
 from onbook.testing.results import CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
 from onbook.testing.unit import Attempt, Unit, grade

@@ -1,0 +1,79 @@
+"""A recordings file while answers arrive: whatever ends the run, what has been paid for is on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from onbook.errors import OnbookError
+from onbook.testing.recordings import Recording, Recordings
+
+
+class Journal:
+    """A recordings file while answers arrive. Each is appended at once, so that what has been paid for survives
+    whatever comes next; at the end the file is sorted in one step. If nothing arrives the file stays as it is.
+
+    Raises:
+        OnbookError: the file cannot be written; on entering, before anything is asked.
+    """
+
+    def __init__(self, recordings: Recordings, path: Path) -> None:
+        self.recordings = recordings
+        self.path = path
+        self.arrived = 0
+
+    def __enter__(self) -> Journal:
+        self._new = not self.path.exists()
+        with self._told(), self.path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 1, 0))
+            self._unended = file.read(1) not in (b"", b"\n")
+            if self._unended and self.recordings.torn is not None:
+                # A killed run left half a line. What was whole is kept; this was never read by anybody.
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+                self._unended = False
+        self.recordings.torn = None
+        return self
+
+    def keep(self, recording: Recording) -> None:
+        """Keep an answer.
+
+        Raises:
+            RecordingError: it cannot be recorded; nothing was written.
+            OnbookError: the file cannot be written.
+        """
+        line = self.recordings.add(recording)
+        # Opened for each answer: a run may record hundreds of prompts at once, and files are few.
+        with self._told(), self.path.open("ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            data = b"\n" * self._unended + line + b"\n"
+            try:
+                while data:
+                    data = data[file.write(data) :]
+            except OSError:
+                with contextlib.suppress(OSError):
+                    file.truncate(size)  # half a line would make the file unreadable
+                raise
+        self._unended = False
+        self.arrived += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._told():
+            if self.arrived:
+                self.recordings.write(self.path)
+            elif self._new:
+                self.path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OnbookError(
+                f"the recordings cannot be written: {error.strerror}",
+                place=str(self.path),
+                hint="make room or set its permissions, and run `onbook test --record` again: what arrived is kept",
+            ) from None
