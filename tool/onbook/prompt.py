@@ -97,6 +97,8 @@ class Case:
         id: unique within the prompt.
         assertions: mappings of one assertion's name to its argument.
         xfail: the reason why this case is known to fail, or None. Strict: passing is then a failure.
+        history: earlier messages, ``{"role", "content"}`` each, for the prompt's slot.
+        chain: the steps that lead to the prompt's own answer; see :mod:`onbook.testing.chains`.
         path, line: where the row stands.
     """
 
@@ -109,11 +111,20 @@ class Case:
     xfail: str | None = None
     path: str = ""
     line: int | None = None
+    history: tuple[Mapping[str, str], ...] = ()
+    chain: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """How a prompt's cases are run. ``models`` empty means the prompt's own model."""
+    """How a prompt's cases are run. ``models`` empty means the prompt's own model.
+
+    Attributes:
+        threshold: the share of cases that must pass.
+        score: the weighted score that a case passes with; None: all of its assertions must hold.
+        metrics: measures of the whole set by name; see :mod:`onbook.testing.metrics`.
+        chain: the steps of every case that has none of its own.
+    """
 
     models: tuple[str, ...] = ()
     repeats: int = 1
@@ -122,6 +133,9 @@ class Suite:
     margin: float = 0.05
     primary: str | None = None
     gate: str = "own"
+    score: float | None = None
+    metrics: Mapping[str, Json] = field(default_factory=dict)
+    chain: tuple[object, ...] = ()
 
 
 def is_prompt_path(path: str) -> bool:

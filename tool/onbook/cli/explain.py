@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 
 import click
 
 from onbook.cli.common import format_option, print_report
 from onbook.diff import RULES
+from onbook.errors import UsageError
 from onbook.report import Report
 from onbook.rules import all_rules, find_rule
+from onbook.testing import assertions
+from onbook.testing.assertions.page import text_of
 
 
 @click.command()
 @click.argument("rule", required=False)
 @format_option
 def command(rule: str | None, format: str) -> int:
-    """Explain a rule by its id or name; without one, list them all."""
+    """Explain a rule by its id or name, or an assertion by its name; without one, list them all."""
     rows = _all() if rule is None else [_one(rule)]
     print_report(Report("explain", data={"rules": rows}), format)
     return 0
@@ -27,6 +31,10 @@ def _one(name: str) -> dict[str, object]:
         if name.upper() == change.id or name == change.slug:
             text = f"{change.meaning}\n\nAsks for: {change.bump}. The whole table is in docs/versioning.md.\n"
             return {"id": change.id, "slug": change.slug, "severity": str(change.bump), "text": text}
+    if name in assertions.names():
+        return _assertion(name, text_of(name) + "\n")
+    if near := difflib.get_close_matches(name, assertions.names(), n=1, cutoff=0.8):
+        raise UsageError(f"there is no rule or assertion {name!r}", hint=f"did you mean {near[0]}?")
     found = find_rule(name)
     text = (inspect.getdoc(found) or "") + "\n"
     return {"id": found.id, "slug": found.slug, "severity": str(found.severity), "text": text}
@@ -40,4 +48,10 @@ def _all() -> list[dict[str, object]]:
     for change in RULES.values():
         text = f"  {change.meaning}"
         rows.append({"id": change.id, "slug": change.slug, "severity": str(change.bump), "text": text})
+    rows += [_assertion(name, f"  {text_of(name).partition(chr(10))[0]}") for name in assertions.names()]
     return rows
+
+
+def _assertion(name: str, text: str) -> dict[str, object]:
+    where = "built in" if name in assertions.BUILT_IN else "plug-in"
+    return {"id": name, "slug": "assertion", "severity": where, "text": text}

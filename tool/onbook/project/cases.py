@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onbook.formats import Document, Row, read_rows, read_yaml
 from onbook.project.load import Loaded
@@ -66,10 +66,7 @@ def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
     suite = _suite(snapshot, stem(loaded.path) + SUITE_SUFFIX, problems)
     if loaded.prompt and loaded.prompt.evaluators:
         evaluators = tuple({EVALUATOR: evaluator} for evaluator in loaded.prompt.evaluators)
-        suite = Suite(
-            suite.models, suite.repeats, (*suite.assertions, *evaluators), suite.threshold, suite.margin,
-            suite.primary, suite.gate,
-        )  # fmt: skip
+        suite = replace(suite, assertions=(*suite.assertions, *evaluators))
     return Tests(tuple(seen.values()), suite, tuple(problems))
 
 
@@ -92,6 +89,7 @@ def _cases(rows: list[Row], path: str, problems: list[Problem]) -> list[Case]:
 
 def _case(data: Json, path: str, line: int | None) -> Case:
     inputs, asserted, tags = data.get("inputs"), data.get("assert"), data.get("tags")
+    history, chain = data.get("history"), data.get("chain")
     return Case(
         id=str(data["id"]),
         inputs=inputs if isinstance(inputs, Mapping) else {},
@@ -102,6 +100,8 @@ def _case(data: Json, path: str, line: int | None) -> Case:
         xfail=None if data.get("xfail") is None else str(data["xfail"]),
         path=path,
         line=line,
+        history=tuple(history) if isinstance(history, list) else (),
+        chain=tuple(chain) if isinstance(chain, list) else (),
     )
 
 
@@ -137,6 +137,9 @@ def _suite(snapshot: Snapshot, path: str, problems: list[Problem]) -> Suite:
         margin=data.get("margin", 0.05),
         primary=data.get("primary"),
         gate=data.get("gate", "own"),
+        score=data.get("score"),
+        metrics=data.get("metrics", {}),
+        chain=tuple(data.get("chain", ())),
     )
 
 

@@ -312,7 +312,7 @@ def _calls(prompt: Prompt, cases: Sequence[Case]) -> Iterator[Call]:
     caller = Caller(prompt)
     for case in cases:
         try:
-            yield case, caller.render(case.inputs)
+            yield case, caller.render(case.inputs, case.history)
         except InputError:
             continue
 

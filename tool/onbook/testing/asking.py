@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from onbook.testing.chains import advance
 from onbook.testing.limits import Meter
 from onbook.testing.models import ModelError, NotAskedError, Request, Response, ask_all
 from onbook.testing.recordings import Recording, RecordingError, Recordings
@@ -85,9 +86,10 @@ class _Wanted(NamedTuple):
     assertion: str | None
     request: Request
     key: str
+    step: str | None = None
 
     def recording(self, response: Response) -> Recording:
-        return Recording.of(self.case, self.request, response, self.assertion)
+        return Recording.of(self.case, self.request, response, self.assertion, self.step)
 
     def fail(self, error: ModelError) -> None:
         for unit in self.units:
@@ -195,14 +197,18 @@ def _drop_stale(units: Sequence[Unit], keeper: Keeper) -> None:
 
 def needed(units: Iterable[Unit]) -> set[str]:
     """The keys that cases ask for, as far as they are known."""
-    return {key for unit in units for _, _, _, key in _requests(unit)}
+    return {key for unit in units for _, _, _, _, key in _requests(unit)}
 
 
-def _requests(unit: Unit) -> Iterator[tuple[str, str | None, Request, str]]:
+def _requests(unit: Unit) -> Iterator[tuple[str, str | None, str | None, Request, str]]:
+    """Each request and its key, with its case, and its assertion or its step of a chain where it is one of these."""
     for attempt in unit.attempts:
-        yield attempt.case.id, None, attempt.request, attempt.key
+        advance(unit, attempt)
+        for step, request in attempt.earlier:
+            yield attempt.case.id, None, step, request, request.key()
+        yield attempt.case.id, None, attempt.step, attempt.request, attempt.key
         for name, request in unit.verdicts(attempt):
-            yield attempt.case.id, name, request, request.key()
+            yield attempt.case.id, name, None, request, request.key()
 
 
 def _missing(groups: Iterable[tuple[Sequence[Unit], Keeper]]) -> Iterator[_Wanted]:
@@ -210,10 +216,10 @@ def _missing(groups: Iterable[tuple[Sequence[Unit], Keeper]]) -> Iterator[_Wante
         # Two cases may make the same request; it is asked once.
         seen: set[str] = set()
         for unit in units:
-            for case, assertion, request, key in _requests(unit):
+            for case, assertion, step, request, key in _requests(unit):
                 if key not in seen and key not in unit.failures and unit.recordings.get(key) is None:
                     seen.add(key)
-                    yield _Wanted(units, keeper, case, assertion, request, key)
+                    yield _Wanted(units, keeper, case, assertion, request, key, step)
 
 
 def _refused(item: _Wanted) -> ModelError | None:

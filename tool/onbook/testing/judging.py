@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onbook.project import Source
 from onbook.prompt import Case
 from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.testing.metrics import Measured, measure
 from onbook.testing.results import CaseResult, RepeatResult, UnitResult
 
 # What a finding of a test run is called. They are no lint rules: a case is a fact about a prompt, not about its text.
@@ -18,6 +19,7 @@ FINDINGS = {
     "answer-unusable": ("OT104", Severity.ERROR),
     "verdict-drifted": ("OT105", Severity.WARNING),
     "answer-drifted": ("OT106", Severity.INFO),
+    "metric-below": ("OT107", Severity.ERROR),
     "recording-missing": ("OT201", Severity.ERROR),
     "not-recorded": ("OT202", Severity.ERROR),
     "not-run": ("OT203", Severity.ERROR),
@@ -68,8 +70,11 @@ def judge(result: UnitResult, *, detail: bool = False) -> tuple[Check, dict[str,
     findings += [_passed_unexpectedly(case) for case in surprising]
     findings += [_failed(result, case, forgiven=enough) for case in bad]
     findings += _drifted(result)
+    measured = _measured(result)
+    below = list(_below(result, measured))
+    findings += below
     status = Status.PASSED
-    if surprising or not enough:
+    if surprising or not enough or below:
         status = Status.FAILED  # whatever those that are missing will say
     elif any(case.state == "missing" for case in result.cases):
         status = Status.UNCHECKED
@@ -94,6 +99,31 @@ def of_source(slug: str, message: str, source: Source, *, hint: str | None = Non
     return at(slug, message, source.path, hint=hint)
 
 
+def _measured(result: UnitResult) -> dict[str, Measured]:
+    found = {}
+    for name in result.metrics:
+        pairs = [
+            (case.expected[name], [repeat.labels.get(name) for repeat in case.repeats if repeat.state != "missing"])
+            for case in result.cases
+            if name in case.expected
+        ]
+        if measured := measure(pairs):
+            found[name] = measured
+    return found
+
+
+def _below(result: UnitResult, measured: Mapping[str, Measured]) -> Iterator[Finding]:
+    """What a metric falls short of; nothing while answers are missing, and nothing of a part of the set."""
+    if any(case.state == "missing" for case in result.cases) or len(result.cases) < result.total:
+        return
+    for name, found in measured.items():
+        for key, value in (("accuracy", found.accuracy), ("macro-f1", found.macro_f1)):
+            least = result.metrics[name].get(key)
+            if isinstance(least, int | float) and value < least - _ROUNDING:
+                message = f"{key} of {name!r} on {result.model} is {value:.3f} over {found.cases} cases"
+                yield at("metric-below", f"{message}; at least {least:g} is wanted", result.path)
+
+
 def _judged(
     name: str,
     result: UnitResult,
@@ -108,6 +138,7 @@ def _judged(
 def _row(result: UnitResult, cases: Sequence[CaseResult], status: Status, detail: bool) -> dict[str, object]:
     """The numbers of cases; a case that is repeated is still one."""
 
+    measured = _measured(result) if cases else {}
     counted = Counter((case.state, case.xfail is not None) for case in cases)
 
     def count(*wanted: str, known: bool = False) -> int:
@@ -130,6 +161,7 @@ def _row(result: UnitResult, cases: Sequence[CaseResult], status: Status, detail
         # Worse or only noise: what a comparison with the last release will say.
         "verdict": None,
         **({"drift": {kind: drifts.count(kind) for kind in ("same", "text", "verdict", "new")}} if drifts else {}),
+        **({"metrics": {name: found.row() for name, found in measured.items()}} if measured else {}),
         **({"results": [_case_row(case) for case in cases]} if detail else {}),
     }
 

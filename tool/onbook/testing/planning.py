@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from onbook.call import Caller, parameters_of, response_format_of, tools_of
+from onbook.call import Caller
 from onbook.errors import InputError, UsageError
 from onbook.project import Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
@@ -14,11 +14,14 @@ from onbook.render import analyse
 from onbook.repo import SnapshotError
 from onbook.report import Finding, Problem
 from onbook.testing.assertions import AssertionUseError, Subject, check, requests
+from onbook.testing.chains import advance, links_of, request_of
 from onbook.testing.judging import at, of_case, of_source
+from onbook.testing.metrics import expected_labels
+from onbook.testing.metrics import wrong as wrong_metrics
 from onbook.testing.models import Request
 from onbook.testing.recordings import Recordings
 from onbook.testing.selection import Selection
-from onbook.testing.unit import Attempt, Unit
+from onbook.testing.unit import Attempt, Unit, request_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +32,6 @@ class Planned:
     number: int
     attempts: tuple[Attempt, ...] = ()
     faults: tuple[Finding, ...] = ()
-
-
-def request_for(prompt: Prompt, messages: Sequence[Mapping[str, str]], *, model: str, repeat: int = 0) -> Request:
-    """The request for one rendering of a prompt on one model."""
-    return Request(
-        model=model,
-        messages=tuple(messages),
-        parameters=parameters_of(prompt),
-        response_format=response_format_of(prompt),
-        tools=tools_of(prompt),
-        repeat=repeat,
-    )
 
 
 def read_recordings(source: Source) -> Recordings:
@@ -85,6 +76,8 @@ def unit_of(source: Source, prompt: Prompt, model: str, recordings: Recordings, 
     for assertion in source.suite.assertions:
         if fault := check(assertion):
             unit.wrong.append(of_source("case-wrong", f"the suite's assertion means nothing: {fault}", source))
+    if fault := wrong_metrics(unit.source.suite.metrics):
+        unit.wrong.append(of_source("case-wrong", fault, source))
     return unit
 
 
@@ -104,7 +97,10 @@ def plan(unit: Unit, selection: Selection) -> Iterator[Planned]:
             yield Planned(case, number, faults=tuple(faults))
             continue
         try:
-            messages = tuple(caller.render(case.inputs))
+            if case.chain or unit.source.suite.chain:
+                yield Planned(case, number, tuple(_chained(unit, case)))
+                continue
+            messages = tuple(caller.render(case.inputs, case.history))
             model, parameters, response_format, tools = rest
             asked = [
                 Request(model, messages, parameters, response_format, tools, repeat)
@@ -121,12 +117,25 @@ def plan(unit: Unit, selection: Selection) -> Iterator[Planned]:
         yield Planned(case, number, attempts)
 
 
+def _chained(unit: Unit, case: Case) -> Iterator[Attempt]:
+    """The attempts of a chain, each as far as its steps are recorded. Raises InputError."""
+    links = links_of(unit, case)
+    for repeat in range(unit.source.suite.repeats):
+        request = request_of(unit, links, 0, case, {}, repeat)
+        attempt = Attempt(case, request, request.key(), links=links, step=links[0].name if len(links) > 1 else None)
+        advance(unit, attempt)
+        yield attempt
+
+
 def _faults(unit: Unit, case: Case, *, suite: bool) -> list[Finding]:
     """What is wrong with a case's assertions as they are written, or with this row's values in them."""
     if faults := [of_case(case, "case-wrong", message) for each in case.assertions if (message := check(each))]:
         return faults
     try:
+        expected_labels(unit.source.suite.metrics, case)
         requests(unit.assertions(case) if suite else case.assertions, Subject("", unit.prompt, case, {}))
     except AssertionUseError as error:
         return [of_case(case, "case-wrong", error.message, hint=error.hint)]
+    except ValueError as error:
+        return [of_case(case, "case-wrong", str(error))]
     return []

@@ -39,6 +39,7 @@ class Recording:
         case: the case's id; model, repeat: which of its answers.
         key: of the request; request: the canonical request itself, so that a miss can say what changed.
         assertion: the assertion whose judge gave this answer, None for the answer of the prompt itself.
+        step: the step of the case's chain that this answers, None for the last, which is the prompt itself.
     """
 
     case: str
@@ -49,12 +50,22 @@ class Recording:
     response: Response
     onbook: str = __version__
     assertion: str | None = None
+    step: str | None = None
 
     @staticmethod
-    def of(case: str, request: Request, response: Response, assertion: str | None = None) -> Recording:
+    def of(
+        case: str, request: Request, response: Response, assertion: str | None = None, step: str | None = None
+    ) -> Recording:
         """The recording of an answer that has just arrived."""
         return Recording(
-            case, request.model, request.repeat, request.key(), request.canonical(), response, assertion=assertion
+            case,
+            request.model,
+            request.repeat,
+            request.key(),
+            request.canonical(),
+            response,
+            assertion=assertion,
+            step=step,
         )
 
     def row(self) -> dict[str, object]:
@@ -63,6 +74,7 @@ class Recording:
         return {
             "case": self.case,
             **({"assertion": self.assertion} if self.assertion else {}),
+            **({"step": self.step} if self.step else {}),
             "model": self.model,
             "repeat": self.repeat,
             "key": self.key,
@@ -101,12 +113,12 @@ class Recording:
     @property
     def slot(self) -> Slot:
         """Whose answer it is: a case's, on a model, in a repeat, or of an assertion's judge of that."""
-        return self.case, self.model, self.repeat, self.assertion
+        return self.case, self.model, self.repeat, f"step {self.step}" if self.step else self.assertion
 
     @property
     def order(self) -> tuple[str, str, str, int, str]:
         """By case, then the answer before its judges, then model and repeat."""
-        return self.case, self.assertion or "", self.model, self.repeat, self.key
+        return self.case, self.step or self.assertion or "", self.model, self.repeat, self.key
 
 
 class Recordings:
@@ -378,6 +390,7 @@ def _recording(row: Mapping[str, object]) -> Recording:
         ),
         onbook=str(row.get("onbook") or ""),
         assertion=None if row.get("assertion") is None else str(row["assertion"]),
+        step=None if row.get("step") is None else str(row["step"]),
     )
 
 

@@ -5,7 +5,7 @@ came about, so that the results of shards are put together as if one run had bro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from onbook.report import Finding, Severity
@@ -22,6 +22,7 @@ class RepeatResult:
         score: the share of the weighted assertions that hold, 0 to 1.
         reasons: why it did not pass, one line each; hint: what to do, where a reason brings it.
         missed: of what is missing, ``unrecorded``, ``in-vain`` (asking brought nothing) or ``not-run``.
+        labels: what the answer says for each metric of the suite; None where it says nothing readable.
         drift: of a live run, how it compares with the recording: ``same``, ``text``, ``verdict`` or ``new``.
     """
 
@@ -33,6 +34,7 @@ class RepeatResult:
     hint: str | None = None
     missed: str | None = None
     drift: str | None = None
+    labels: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class CaseResult:
         number: the case's place in the gold set, from 0.
         bare: nothing is asserted of its answer.
         faults: why it cannot be run at all; then there are no repeats.
+        expected: the label that each metric of the suite expects.
     """
 
     id: str
@@ -54,6 +57,7 @@ class CaseResult:
     bare: bool
     repeats: tuple[RepeatResult, ...] = ()
     faults: tuple[Finding, ...] = ()
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -80,6 +84,7 @@ class UnitResult:
         total: the cases of the gold set, before any selection.
         kind: ``run``; ``skipped`` (there are no cases); ``unusable`` (the prompt, its cases or its suite mean nothing).
         wrong: why it is unusable.
+        metrics: those of the suite, with the least values that pass.
         cases: those that were selected, in the order of the gold set.
     """
 
@@ -93,6 +98,7 @@ class UnitResult:
     kind: str = "run"
     wrong: tuple[Finding, ...] = ()
     cases: tuple[CaseResult, ...] = ()
+    metrics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def proxy(self) -> bool:

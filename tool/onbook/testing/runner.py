@@ -17,12 +17,13 @@ from onbook.testing.asking import Keeper, Memory, Progress, Standing, ask_missin
 from onbook.testing.journal import Journal
 from onbook.testing.judging import at, report_of
 from onbook.testing.limits import Meter
+from onbook.testing.metrics import expected_labels
 from onbook.testing.models import ModelError, NotAskedError
-from onbook.testing.planning import Planned, plan, read_recordings, request_for, template_problems, unit_of
+from onbook.testing.planning import Planned, plan, read_recordings, template_problems, unit_of
 from onbook.testing.recordings import Recording, Recordings, Slot, what_changed
 from onbook.testing.results import CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
-from onbook.testing.unit import Attempt, Unit, grade
+from onbook.testing.unit import Attempt, Unit, grade, request_for
 
 __all__ = ["Progress", "Standing", "live", "prune", "record", "replay", "report_of", "request_for", "run", "summary"]
 
@@ -103,14 +104,20 @@ def prune(sources: Iterable[Source], root: Path) -> dict[str, int]:
         keys = needed(room.units)
         slots: set[Slot] = set()
         judges: dict[str, set[str]] = {}
+        steps: dict[str, set[str]] = {}
         for unit in room.units:
             for attempt in unit.attempts:
                 case, request = attempt.case, attempt.request
                 slots.add((case.id, request.model, request.repeat, None))
                 named = (next(key for key in each if key != "weight") for each in unit.assertions(case))
                 judges.setdefault(case.id, set()).update(named)
+                steps.setdefault(case.id, set()).update(link.name for link in attempt.links[:-1])
         # Which verdicts an answer that is yet to come will ask for is not known: those of its assertions stay.
-        slots |= {held.slot for held in recordings if held.assertion in judges.get(held.case, ())}
+        slots |= {
+            held.slot
+            for held in recordings
+            if held.assertion in judges.get(held.case, ()) or held.step in steps.get(held.case, ())
+        }
         count = recordings.drop_stale(keys) + recordings.drop_orphans(keys, slots)
         if count:
             recordings.write(root / path)
@@ -220,18 +227,19 @@ def _graded(unit: Unit, planned: Planned) -> CaseResult:
         bare=not unit.assertions(case),
         repeats=repeats,
         faults=planned.faults,
+        expected=expected_labels(unit.source.suite.metrics, case) if repeats else {},
     )
 
 
 def _repeat(unit: Unit, attempt: Attempt) -> RepeatResult:
     grade(unit, attempt)
-    repeat, key = attempt.request.repeat, attempt.key
+    repeat, key, labels = attempt.request.repeat, attempt.key, attempt.labels
     if attempt.state == "passed":
-        return RepeatResult(repeat, key, "passed", attempt.score)
+        return RepeatResult(repeat, key, "passed", attempt.score, labels=labels)
     reasons, missed = tuple(attempt.reasons), None
     if attempt.state == "missing":
         missed, reasons = _missed(unit, attempt)
-    return RepeatResult(repeat, key, attempt.state, attempt.score, reasons, attempt.hint, missed)
+    return RepeatResult(repeat, key, attempt.state, attempt.score, reasons, attempt.hint, missed, labels=labels)
 
 
 def _missed(unit: Unit, attempt: Attempt) -> tuple[str, tuple[str, ...]]:
@@ -269,7 +277,7 @@ def _compared(
             if new is not None and old is None:
                 drift = "new"
             elif new is not None and old is not None:
-                then = Attempt(attempt.case, attempt.request, attempt.key)
+                then = Attempt(attempt.case, attempt.request, attempt.key)  # its last step, if it has several
                 grade(before, then)
                 same = (old.response.text, old.response.tool_calls) == (new.response.text, new.response.tool_calls)
                 moved = "missing" not in (then.state, repeat.state) and then.state != repeat.state
@@ -287,6 +295,7 @@ def _result(unit: Unit, cases: Iterable[CaseResult]) -> UnitResult:
         prompt.model,
         named=bool(source.suite.models),
         threshold=source.suite.threshold,
+        metrics=source.suite.metrics,
         total=len(source.cases),
         wrong=tuple(unit.wrong),
         cases=tuple(cases),

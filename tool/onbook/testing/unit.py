@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from onbook.call import Caller, parameters_of, response_format_of, tools_of
 from onbook.project import Source
 from onbook.prompt import Case, Json, Prompt
 from onbook.report import Finding
 from onbook.testing.assertions import AssertionUseError, Subject, decide, requests, weight
+from onbook.testing.chains import Link, advance
+from onbook.testing.metrics import given_labels
 from onbook.testing.models import ModelError, Request, Response
 from onbook.testing.recordings import Recordings
 
@@ -32,6 +35,10 @@ class Attempt:
         reasons: why not, one line each; hint: what to do, where a reason brings it.
         in_vain: it is missing because asking brought nothing that could be recorded.
         score: the share of the weighted assertions that hold.
+        labels: what the answer says for the suite's metrics.
+        links: the steps of its chain, if it has one. ``step`` is then the one that ``request`` asks for, None where it
+            is the last; ``earlier`` those before it, ``answers`` what they said; ``broken``: why no further step can be
+            asked.
     """
 
     case: Case
@@ -42,6 +49,12 @@ class Attempt:
     hint: str | None = None
     in_vain: bool = False
     score: float = 0.0
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+    step: str | None = None
+    earlier: list[tuple[str, Request]] = field(default_factory=list)
+    answers: dict[str, object] = field(default_factory=dict)
+    broken: str | None = None
 
     def settle(self, state: str, reason: str, hint: str | None = None) -> None:
         """Say why this attempt brought nothing that could be graded."""
@@ -62,6 +75,7 @@ class Unit:
         recordings: shared by the units of one prompt.
         wrong: what keeps the unit from being run at all.
         failures: why a request brought no recording, by its key.
+        callers: the prompts of chains by their id, compiled.
     """
 
     source: Source
@@ -71,6 +85,7 @@ class Unit:
     attempts: list[Attempt] = field(default_factory=list)
     wrong: list[Finding] = field(default_factory=list)
     failures: dict[str, ModelError] = field(default_factory=dict)
+    callers: dict[str, Caller] = field(default_factory=dict)
 
     @property
     def proxy(self) -> bool:
@@ -87,7 +102,7 @@ class Unit:
         Raises:
             AssertionUseError: an assertion means nothing for this case; planning finds that out.
         """
-        recording = self.recordings.get(attempt.key)
+        recording = None if attempt.step else self.recordings.get(attempt.key)
         if recording is None or unusable(recording.response):
             return
         subject = Subject(recording.response.text, self.prompt, attempt.case, {}, recording.response)
@@ -95,6 +110,18 @@ class Unit:
             name = next(key for key in assertion if key != "weight")
             for request in requests([assertion], subject):
                 yield name, request
+
+
+def request_for(prompt: Prompt, messages: Sequence[Mapping[str, str]], *, model: str, repeat: int = 0) -> Request:
+    """The request for one rendering of a prompt on one model."""
+    return Request(
+        model=model,
+        messages=tuple(messages),
+        parameters=parameters_of(prompt),
+        response_format=response_format_of(prompt),
+        tools=tools_of(prompt),
+        repeat=repeat,
+    )
 
 
 def unusable(answer: Response) -> str | None:
@@ -106,12 +133,17 @@ def unusable(answer: Response) -> str | None:
 
 def grade(unit: Unit, attempt: Attempt) -> None:
     """Set the state of an attempt from what is recorded, and from nothing else."""
+    advance(unit, attempt)
+    if attempt.broken:
+        attempt.settle("error", attempt.broken)
+        return
     recording = unit.recordings.get(attempt.key)
     if recording is None:
-        if failure := unit.failures.get(attempt.key):
-            attempt.miss("the answer", failure)
+        if (failure := unit.failures.get(attempt.key)) or attempt.step:
+            attempt.miss(f"the answer of step {attempt.step!r}" if attempt.step else "the answer", failure)
         return
     text = recording.response.text
+    attempt.labels = given_labels(unit.source.suite.metrics, text)
     if reason := unusable(recording.response):
         attempt.settle("error", reason)
         return
@@ -138,3 +170,8 @@ def grade(unit: Unit, attempt: Attempt) -> None:
         attempt.settle("error", error.message, error.hint)
         return
     attempt.score = earned / total if total else 1.0
+    wanted = unit.source.suite.score
+    if wanted is not None:
+        # Scores are sums of floats: 0.7 of ten is not to ask for eight.
+        attempt.state = "passed" if attempt.score >= wanted - 1e-9 else "failed"
+        attempt.reasons.insert(0, f"scored {attempt.score:.3g}, at least {wanted:g} is wanted")
