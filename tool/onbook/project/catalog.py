@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -114,7 +114,10 @@ class Catalog:
     def paths(self) -> Mapping[str, str]:
         """Prompt files by id, in the order of the ids."""
         folder = self.config.prompts
-        found = [path for path in self.snapshot.entries(folder) if is_prompt(path, folder)]
+        entries = self.snapshot.entries(folder)
+        found = {path for path in entries if is_prompt(path, folder)}
+        # A folder that has the name of a prompt is taken for one, and lint tells that nothing can be read of it.
+        found |= {path for inside in entries if _SUFFIX in inside for path in _folders(inside, folder)}
         # Two files of one id: .prompt.yaml counts, and lint tells of .prompt.yml.
         by_id = {id_of(path.removeprefix(f"{folder}/")): path for path in sorted(found, reverse=True)}
         return dict(sorted(by_id.items()))
@@ -166,3 +169,15 @@ class Catalog:
             UsageError: one of them does not exist.
         """
         return [self.find(id) for id in (list(dict.fromkeys(ids)) or self.ids)]
+
+
+_SUFFIX = ".prompt.y"
+
+
+def _folders(path: str, folder: str) -> Iterator[str]:
+    """The folders on the way to a file that have the name of a prompt, below the prompts folder."""
+    parts = path.split("/")
+    for count in range(len(parts) - 1, 0, -1):
+        parent = "/".join(parts[:count])
+        if is_prompt(parent, folder):
+            yield parent

@@ -274,7 +274,8 @@ class _Loader:
             self.problems.append(Problem("not-utf8", "this partial is not UTF-8 text", target))
             return
         except (SnapshotError, ValueError) as error:
-            near = difflib.get_close_matches(target, list(self.snapshot.entries(self.folder)), n=1)
+            others = [path for path in self.snapshot.entries(self.folder) if path != target]
+            near = difflib.get_close_matches(target, others, n=1)
             found = f"did you mean {near[0].removeprefix(self.folder + '/')!r}?" if near else None
             advice = found or f"includes are written from {self.folder}/, as in _shared/tone.md"
             what = error.message if isinstance(error, SnapshotError) else str(error)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from onbook.errors import OnbookError, UsageError
@@ -17,6 +17,9 @@ from onbook.repo.git import Repository
 
 SYMLINK = "120000"
 SUBMODULE = "160000"
+SPECIAL = "000000"  # a pipe, a socket, a device: git keeps none
+MAX_BYTES = 512 * 1024 * 1024
+"""Of one file that is read. Readers of each format have far smaller limits of their own."""
 
 
 class SnapshotError(OnbookError):
@@ -96,7 +99,9 @@ class Snapshot(ABC):
             raise SnapshotError("the name of this file is not UTF-8", place=shown, hint="rename it") from None
         entry = self.entry(path)
         if entry is None:
-            raise SnapshotError("there is no such file", place=path)
+            is_folder = any(other.startswith(f"{path}/") for other in self.entries(path.rpartition("/")[0]))
+            kind = "this is a folder, and only regular files are read" if is_folder else "there is no such file"
+            raise SnapshotError(kind, place=path)
         if not entry.is_regular:
             kind = {SYMLINK: "a symbolic link", SUBMODULE: "a submodule"}.get(entry.mode, "no regular file")
             raise SnapshotError(f"this is {kind}, and only regular files are read", place=path)
@@ -280,8 +285,45 @@ class WorkTree(_Listed):
             if path not in indexed:
                 mode, blob, _ = meta.split(" ")
                 indexed[path] = Entry(path, mode, blob)
-        found = (self._listed(path, tag, indexed.get(path)) for path, tag in sorted(tags.items()))
-        return [entry for entry in found if entry]
+        found = [entry for path, tag in sorted(tags.items()) if (entry := self._listed(path, tag, indexed.get(path)))]
+        # Of a link to a folder git follows none, and nor does this.
+        special = [path for path in self._special(folder) if path not in tags] if folder else []
+        if special:
+            ignored = self._ignored(special)
+            found += [Entry(path, SPECIAL) for path in special if path not in ignored]
+            found.sort(key=lambda entry: entry.path)
+        return found
+
+    def _ignored(self, paths: Iterable[str]) -> frozenset[str]:
+        # This command knows no literal pathspecs: a path that begins with ./ means itself whatever else it holds.
+        asked = "\0".join(f"./{path}" for path in paths).encode("utf-8", "surrogateescape")
+        out = self.repo.git(
+            "check-ignore", "-z", "--stdin", stdin=asked, env={"GIT_LITERAL_PATHSPECS": "0"}, accept=(0, 1)
+        )
+        return frozenset(path.removeprefix("./") for path in records(out))
+
+    def _special(self, folder: str) -> Iterator[str]:
+        """What git passes over in silence: pipes, sockets, devices. Somebody may take one of them for a file.
+
+        Raises:
+            SnapshotError: a folder cannot be read, so that nobody knows what it holds.
+        """
+        waiting = [folder]
+        while waiting:
+            parent = waiting.pop()
+            try:
+                with os.scandir(self._top + parent) as listed:
+                    for item in listed:
+                        path = f"{parent}/{item.name}"
+                        if item.is_dir(follow_symlinks=False):
+                            if item.name != ".git":
+                                waiting.append(path)
+                        elif not item.is_file(follow_symlinks=False) and not item.is_symlink():
+                            yield path
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # it vanished, or was never there
+            except OSError as error:
+                raise SnapshotError(f"the folder cannot be read: {error.strerror}", place=parent) from None
 
     def _listed(self, path: str, tag: str, indexed: Entry | None) -> Entry | None:
         if indexed and tag == "H" and self._is_inside(path):
@@ -294,8 +336,9 @@ class WorkTree(_Listed):
         return indexed if indexed and tag.upper() == "S" else None
 
     def _find(self, path: str) -> Entry | None:
-        if not path or self._on_disk(path, None) is None:
-            return None
+        seen = self._on_disk(path, None) if path else None
+        if seen is None or seen.mode == SPECIAL:
+            return seen
         if parent := path.rpartition("/")[0]:
             return self.entries(parent).get(path)
         return next((entry for entry in self._list(path) if entry.path == path), None)
@@ -318,7 +361,7 @@ class WorkTree(_Listed):
             return None
         if stat.S_ISREG(mode):
             return Entry(path, self._mode(mode, listed))
-        return Entry(path, SYMLINK if stat.S_ISLNK(mode) else SUBMODULE if stat.S_ISDIR(mode) else "000000")
+        return Entry(path, SYMLINK if stat.S_ISLNK(mode) else SUBMODULE if stat.S_ISDIR(mode) else SPECIAL)
 
     def _mode(self, mode: int, listed: Entry | None) -> str:
         """Git's mode of a regular file; the index knows it where the file system cannot."""
@@ -364,7 +407,10 @@ def _bytes_of(path: str) -> bytes:
     """The bytes of a file that was a regular one when it was listed; what took its place since is not waited for."""
     descriptor = os.open(path, _READING)
     with open(descriptor, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if found.st_size > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes")
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file any more")
         return file.read()
 
