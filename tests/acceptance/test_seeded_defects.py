@@ -55,7 +55,7 @@ DEFECTS = [
     Defect("unclosed placeholder", "{{ ticket }}", "{{ ticket", "ON201", "{{ ticket", "never closed"),
     Defect("unclosed placeholder, simple", "{{tables}}", "{{tables}", "ON201", "{{tables}", "never closed", SQL, 0),
     Defect("unclosed if", "{{ ticket }}", "{% if ticket %}{{ ticket }}", "ON201", "if ticket", "not closed"),
-    Defect("unclosed if, simple", "{{tables}}", "{% if tables %}{{tables}}", "ON206", "{% if tables", "literal", SQL, 0),
+    Defect("unclosed if, simple", "{{tables}}", "{% if tables %}{{tables}}", "ON206", "{% if t", "literal", SQL, 0),
     Defect("current key", "Sort the support", f"Use {KEY}. Sort the", "ON405", KEY, "an OpenAI key"),
     Defect("zero-width text", "Sort the support", "Sort the sup\u200bport", "ON403", "\u200b", "zero-width"),
     Defect("tag-block text", "billing or bug.", "billing or bug.\U000e0068\U000e0069", "ON403", "\U000e0068", "'hi'"),

@@ -24,6 +24,7 @@ from onbook.repo import Snapshot, SnapshotError
 from onbook.report import Problem
 
 MAX_INCLUDE_DEPTH = 16
+MAX_ADVICE = 10  # includes of nothing for which the nearest name is looked up
 
 Json = Mapping[str, object]
 _Find = Callable[[], tuple[str, int, int]]
@@ -275,7 +276,9 @@ class _Loader:
             return
         except (SnapshotError, ValueError) as error:
             others = [path for path in self.snapshot.entries(self.folder) if path != target]
-            near = difflib.get_close_matches(target, others, n=1)
+            # Each search compares with every file: a text of a thousand wrong includes is not worth a thousand of them.
+            missing = sum(problem.code == "missing-partial" for problem in self.problems[-MAX_ADVICE:])
+            near = difflib.get_close_matches(target, others, n=1) if missing < MAX_ADVICE else []
             found = f"did you mean {near[0].removeprefix(self.folder + '/')!r}?" if near else None
             advice = found or f"includes are written from {self.folder}/, as in _shared/tone.md"
             what = error.message if isinstance(error, SnapshotError) else str(error)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeVar
 
+from onbook.errors import OnbookError
 from onbook.formats import Pointer
 from onbook.project import Source
 from onbook.prompt import Message, id_of
@@ -106,6 +107,20 @@ def _texts(source: Source) -> Iterator[Text]:
             yield found
 
 
+MAX_WAYS = 2_000
+"""In which the texts of one prompt are looked at: nested loops around includes can make any number of them."""
+
+
+def within_ways(seen: Collection[object]) -> None:
+    """Stop a rule that looks at partials once for each way to them; lint tells that it could not check the prompt.
+
+    Raises:
+        OnbookError: there are more than MAX_WAYS.
+    """
+    if len(seen) >= MAX_WAYS:
+        raise OnbookError(f"partials are included in more than {MAX_WAYS:,} ways", hint="include outside of loops")
+
+
 def reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
     """Every text with the loop targets that it sees from outside; a partial once for each set of them."""
     return iter(_memo(source, "reached", _reached))
@@ -123,6 +138,7 @@ def _reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
             inner = scope | targets
             found = partial(source, use.name)
             if found and (use.name, inner) not in seen:
+                within_ways(seen)
                 seen.add((use.name, inner))
                 waiting.append((found, inner))
 

@@ -15,7 +15,7 @@ from onbook.render.types import normal_newlines
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
 from onbook.rules.declared import resolve
-from onbook.rules.texts import Text, messages, partial
+from onbook.rules.texts import Text, messages, partial, within_ways
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -212,6 +212,7 @@ def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[obj
         key = (name, frozenset(inner.items()), inside)
         included = partial(text.source, name)
         if included and key not in seen:
+            within_ways(seen)
             seen.add(key)
             yield from _written(included, role, inner, inside, seen)
 
