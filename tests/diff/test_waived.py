@@ -129,15 +129,19 @@ def test_the_gates_honour_it(someone: Person) -> None:
     someone.write(PATH, prompt(FIVE))
     someone.commit("Longer numbers")
     assert someone.onbook("diff", "--bump", "a") == "major\n"
+    told = someone.onbook("diff")
     report = someone.report("diff", "--fail-on", "unproven", exits=1)
     (row,) = rows(report)
     assert row["waived"] is None
+    assert f"waive it: rule OD110, fingerprint\n                {row['fingerprint']}\n" in told
     assert "waive it" in someone.onbook("release", "--dry-run", exits=1)
     someone.write("onbook.toml", waiver(f'rule = "OD110"\nfingerprint = "{row["fingerprint"]}"'))
     someone.write("README.md", "Nothing of ours.\n")
     someone.write(PATH, prompt(FIVE, "# Lines move.\n\n"))
     someone.commit("Waive it")
     assert someone.onbook("diff", "--bump", "a") == "minor\n"
+    assert "waived: we looked" in someone.onbook("diff")
+    assert "(waived: we looked)" in someone.onbook("diff", "--format", "markdown")
     report = someone.report("diff", "--fail-on", "unproven", "--fail-on", "major")
     assert [found["waived"] for found in rows(report)] == ["we looked"]
     assert [found["waived"] for found in report["checks"][0]["findings"]] == [True]

@@ -153,6 +153,7 @@ def _row(found: PromptDiff, change: Change) -> dict[str, object]:
         "witness": change.witness[0] if change.witness else None,
         "fingerprint": _fingerprint(found, change),
         "waived": change.waived,
+        "waivable": change.rule.unproven and change.waived is None,
         "rendered": _rendered(change.rendered),
     }
 

@@ -82,6 +82,12 @@ def _change(id: str, change: Row, place: str, style: Style, seen: dict[str, str]
     yield from (f"{indent}{line}" for line in rest)
     if place:
         yield style(f"{indent}{place}", "dim")
+    if change.get("waived"):
+        yield from (style(f"{indent}{line}", "dim") for line in _wrapped(f"waived: {change['waived']}", style))
+    elif change.get("waivable"):
+        # The fingerprint on a line of its own, whole, to be copied.
+        yield style(f"{indent}if it holds all the same, waive it: rule {change['rule']}, fingerprint", "dim")
+        yield f"{indent}{change['fingerprint']}"
     rendered = change.get("rendered")
     if not rendered or rendered["old"] is None or rendered["new"] is None:
         return

@@ -143,6 +143,7 @@ def _folded(row: Row, seen: dict[str, str]) -> str:
     for change in row["changes"]:
         place = ":".join(str(part) for part in (change.get("path"), change.get("line")) if part is not None)
         where = f" <sub>{code(place)}</sub>" if place else ""
+        where += f" (waived: {_told(change['waived'])})" if change.get("waived") else ""
         lines.append(f"- **{change['bump']}** {plain(change['rule'])} {_told(change['consequence'])}{where}")
         lines += _rendered(row["id"], change, seen)
     if row.get("tokens"):
