@@ -13,13 +13,13 @@ from onbook.repo.tags import TagRef, list_tags
 from onbook.versions import Tag, Version
 
 
-def base_releases(repo: Repository, prefix: str, commit: str | None) -> dict[str, TagRef]:
-    """Each prompt's highest release reachable from a commit.
+def base_releases(repo: Repository, prefix: str, commit: str | None, prompt: str | None = None) -> dict[str, TagRef]:
+    """Each prompt's highest release reachable from a commit, or only that of one prompt.
 
     A candidate (1.4.0-rc.1) is no base: what it brings is still to be released, and measured from the release before.
     """
     found: dict[str, TagRef] = {}
-    for ref in list_tags(repo, prefix=prefix, merged=commit) if commit else ():
+    for ref in list_tags(repo, prefix=prefix, prompt=prompt, merged=commit) if commit else ():
         known = found.get(ref.tag.id)
         if _counts(ref.tag) and ref.commit and (known is None or ref.tag.version > known.tag.version):
             found[ref.tag.id] = ref
@@ -29,15 +29,22 @@ def base_releases(repo: Repository, prefix: str, commit: str | None) -> dict[str
 class Bases:
     """The prompts as they were released; one catalog a commit, since most releases share few.
 
-    Attributes:
-        refs: the base releases that are here; in a shallow clone ask :meth:`version` whether they are the bases.
+    Args:
+        prompt: the only prompt that will be asked for; then git looks at no other tags.
+
+    In a shallow clone ask :meth:`version` whether what :attr:`refs` holds are the bases.
     """
 
-    def __init__(self, repo: Repository, catalog: Catalog, commit: str | None) -> None:
+    def __init__(self, repo: Repository, catalog: Catalog, commit: str | None, *, prompt: str | None = None) -> None:
         self.repo = repo
         self.prefix = catalog.config.tag_prefix
-        self.refs = base_releases(repo, self.prefix, commit)
+        self._commit, self._prompt = commit, prompt
         self._catalogs: dict[str, Catalog] = {}
+
+    @cached_property
+    def refs(self) -> dict[str, TagRef]:
+        """The base releases that are here, by prompt; listed when first asked for."""
+        return base_releases(self.repo, self.prefix, self._commit, self._prompt)
 
     def version(self, id: str) -> Version | None:
         """The version of a prompt's base release; None before the first.

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from onbook.behaviour import behaviour
+from onbook.bases import Bases
 from onbook.diff import PromptDiff, diff_sources, waive, waivers_of
 from onbook.diff.closures import Closures
-from onbook.diff.cost import cost
 from onbook.diff.moves import paired
 from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
-from onbook.release import Bases
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
 
@@ -40,7 +38,13 @@ class Comparison:
 
 
 def compare(
-    repo: Repository, catalog: Catalog, *, base: str | None, commit: str | None, ids: Iterable[str] = ()
+    repo: Repository,
+    catalog: Catalog,
+    *,
+    base: str | None,
+    commit: str | None,
+    ids: Iterable[str] = (),
+    more: bool = True,
 ) -> Comparison:
     """Compare prompts with a revision, or each with its own latest release.
 
@@ -55,7 +59,11 @@ def compare(
     """
     wanted = list(ids)
     before = Catalog(Commit(repo, base)) if base else None
-    bases = Bases(repo, catalog, before.snapshot.name if before else commit)
+    only = wanted[0] if len(wanted) == 1 and wanted[0] in catalog.paths else None
+    bases = Bases(repo, catalog, before.snapshot.name if before else commit, prompt=only)
+    if only and before is None and not bases.refs:
+        # It is new: whether it moved is asked of all the others.
+        bases = Bases(repo, catalog, commit)
     for id in wanted:
         if before is None or id not in before.paths:
             catalog.find(id)
@@ -113,6 +121,9 @@ def _earlier(found: Comparison, bases: Bases, before: Catalog | None, catalog: C
 
 def _more(found: PromptDiff) -> dict[str, object]:
     """What a change costs, and how the answers moved."""
+    from onbook.behaviour import behaviour
+    from onbook.diff.cost import cost
+
     old, new = found.old, found.new
     if old is None or new is None or old.prompt is None or new.prompt is None:
         return {}

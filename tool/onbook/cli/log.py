@@ -7,18 +7,20 @@ from datetime import UTC, datetime
 import click
 
 from onbook.cli.common import format_option, print_report, repository, snapshot
-from onbook.errors import IntegrityError
+from onbook.errors import IntegrityError, OnbookError
 from onbook.project import Config
 from onbook.prompt import require_id
+from onbook.repo import Repository
 from onbook.repo.tags import list_tags, read_tag
 from onbook.report import Check, Finding, Report, Severity
+from onbook.unreleased import since_release
 
 
 @click.command()
 @click.argument("id")
 @format_option
 def command(id: str, format: str) -> int:
-    """List the releases of a prompt, newest first, with what changed in each."""
+    """List the releases of a prompt, newest first, with what changed in each, and what changed since the last."""
     repo = repository()
     require_id(id)
     config = Config.load(snapshot(repo))
@@ -50,9 +52,29 @@ def command(id: str, format: str) -> int:
                 "yanked": ref.tag.version in withdrawn,
             }
         )
-    report = Report("log", tuple(checks), data={"releases": rows})
+    unreleased = _unreleased(repo, config, id) if rows else None
+    report = Report("log", tuple(checks), data={"releases": rows, "unreleased": unreleased})
     print_report(report, format)
     return report.exit_code()
+
+
+def _unreleased(repo: Repository, config: Config, id: str) -> dict[str, object] | None:
+    """What changed between the last release and HEAD, as a row of diff; None where nothing did, or nobody can say."""
+    reachable = list_tags(repo, prefix=config.tag_prefix, prompt=id, merged=repo.head) if repo.head else []
+    refs = [ref for ref in reachable if ref.commit and not ref.tag.yanked and not ref.tag.version.pre]
+    if not refs:
+        return None
+    ref = max(refs, key=lambda ref: ref.tag.version)
+    try:
+        found = since_release(repo, config, ref, read_tag(repo, ref).manifest(ref.tag.name).files)
+    except OnbookError:
+        return None
+    if found is None:
+        return None
+    from onbook.diff.report import diff_report
+
+    rows = diff_report([found], base=None, head="HEAD").data["prompts"]
+    return rows[0] if isinstance(rows, list) else None
 
 
 def _told(tagger: str) -> str:

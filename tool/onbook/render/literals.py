@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from onbook.render.template import MAX_TEMPLATE, pieces
 
 Literals = tuple[tuple[object, ...], tuple[str, ...]]
 
 
+@lru_cache(maxsize=1024)
 def literals(text: str, template_format: str) -> Literals:
     """The constants that a template compares with or prints, and the keys that it looks up, each once and in order.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from onbook.errors import InputError
@@ -189,7 +190,9 @@ def _piece(piece: str | Use, values: Values) -> str:
     return as_text(values[piece.name])
 
 
+@lru_cache(maxsize=512)
 def _compile(text: str, name: str | None) -> jinja2.Template:
+    """A template that any renderer may use: what one rendering does, and its partials, are kept in its Run."""
     from onbook.render.sandbox import compile_template
     from onbook.render.syntax import check
 

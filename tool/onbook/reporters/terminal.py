@@ -197,6 +197,13 @@ def _yank(report: Report, style: _Style) -> Iterator[str]:
 
 
 def _log(report: Report, style: _Style) -> Iterator[str]:
+    ahead = report.data.get("unreleased")
+    if isinstance(ahead, Mapping):
+        following = f"unreleased, would be {ahead['next_version']}" if ahead["next_version"] else "unreleased"
+        yield f"{style(following, 'bold')}  {style(ahead['bump'], BUMP[ahead['bump']])}"
+        for change in ahead["changes"]:
+            yield style(f"  - {change['bump']} {change['rule']} {change['consequence']}")
+        yield ""
     for row in _rows(report, "releases"):
         withdrawn = style("  withdrawn", "red") if row["yanked"] else ""
         bump = style(row["bump"], BUMP.get(row["bump"], "dim"))
