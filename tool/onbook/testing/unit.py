@@ -9,7 +9,7 @@ from onbook.call import Caller, parameters_of, response_format_of, tools_of
 from onbook.project import Source
 from onbook.prompt import Case, Json, Prompt
 from onbook.report import Finding
-from onbook.testing.assertions import AssertionUseError, Subject, decide, requests, weight
+from onbook.testing.assertions import AssertionUseError, Subject, decide, may_ask, requests, weight
 from onbook.testing.chains import Link, advance
 from onbook.testing.metrics import given_labels
 from onbook.testing.models import ModelError, Request, Response
@@ -107,6 +107,8 @@ class Unit:
             return
         subject = Subject(recording.response.text, self.prompt, attempt.case, {}, recording.response)
         for assertion in self.assertions(attempt.case):
+            if not may_ask(assertion):
+                continue
             name = next(key for key in assertion if key != "weight")
             for request in requests([assertion], subject):
                 yield name, request

@@ -4,7 +4,7 @@ Plug-ins come through the entry-point group ``onbook.assertions``, never from a 
 class of the shape :class:`Assertion`, and its name is the assertion's.
 """
 
-from onbook.testing.assertions.table import BUILT_IN, GROUP, check, decide, known, names, requests, weight
+from onbook.testing.assertions.table import BUILT_IN, GROUP, check, decide, known, may_ask, names, requests, weight
 from onbook.testing.subject import Assertion, AssertionUseError, Outcome, Subject
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "check",
     "decide",
     "known",
+    "may_ask",
     "names",
     "requests",
     "weight",

@@ -19,7 +19,13 @@ Wanted = Callable[[object], str | None]
 
 
 class Plain:
-    """An assertion that asks no judge and takes any argument. Texts within the argument come with the row filled in."""
+    """An assertion that asks no judge and takes any argument. Texts within the argument come with the row filled in.
+
+    Attributes:
+        asks: whether it may ask a judge once there is an answer.
+    """
+
+    asks = False
 
     def check(self, argument: object) -> str | None:
         """What is wrong with the argument. One that still holds ``{{column}}`` may be anything once it is filled."""

@@ -33,6 +33,7 @@ _FOLDER = "prompts"
 class _Judged(Plain):
     """One judge's prompt, asked once or several times of one answer."""
 
+    asks = True
     prompt = ""
 
     def fill(self, argument: object, row: Json) -> object:

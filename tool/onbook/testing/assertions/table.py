@@ -145,6 +145,11 @@ def decide(assertion: Json, subject: Subject) -> Outcome:
         raise AssertionUseError(f"{name} could not look at the answer: {_what(error)}") from error
 
 
+def may_ask(assertion: Json) -> bool:
+    """Whether an assertion may ask a judge; one of a package may, unless it says ``asks = False``."""
+    return bool(getattr(_parts(assertion)[1], "asks", True))
+
+
 def weight(assertion: Json) -> float:
     """How much an assertion counts in a case's score; 1 unless it says otherwise."""
     value = assertion.get("weight", 1)
