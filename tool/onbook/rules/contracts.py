@@ -76,6 +76,8 @@ class FormatWithoutSchema(Rule):
     The schema is the contract with whoever reads the answer. Without it a change of the answer's shape is seen by
     nobody until a reader fails, and the model is left to guess the keys.
 
+    OWASP LLM Top 10: LLM05:2025 (2026: LLM10).
+
     **Bad**
 
     ```yaml

@@ -26,6 +26,8 @@ class FloatingModel(Rule):
     The prompt's answers change without a commit: no diff shows it, no test was recorded with it, and a release that
     says `1.4.0` is not the same twice. A dated snapshot stays what it is until it retires.
 
+    OWASP LLM Top 10: LLM03:2025 (2026: LLM04).
+
     **Bad**
 
     ```yaml

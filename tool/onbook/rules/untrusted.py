@@ -20,8 +20,30 @@ from onbook.rules.texts import Text, messages, partial, within_ways
 if TYPE_CHECKING:
     from jinja2 import nodes
 
-# Names that hold text from outside -> the input that it comes from.
-Tainted = Mapping[str, str]
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """What of a value comes from outside.
+
+    Attributes:
+        origin: the input that it comes from.
+        paths: the keys that lead to it within the value; the empty path is all of it. Items of lists have no key.
+    """
+
+    origin: str
+    paths: frozenset[tuple[str, ...]]
+
+    def at(self, key: object) -> Taint | None:
+        """What of one of its items does; a key that is known only when it is rendered may be any."""
+        if isinstance(key, str):
+            inner = {path[1:] for path in self.paths if path[:1] == (key,)} | {path for path in self.paths if not path}
+        else:
+            inner = {*self.paths} if isinstance(key, int) else {*self.paths, *(path[1:] for path in self.paths)}
+        return Taint(self.origin, frozenset(inner)) if inner else None
+
+
+# Names that hold text from outside.
+Tainted = Mapping[str, Taint]
 
 
 class UntrustedInSystem(Rule):
@@ -170,7 +192,7 @@ def _writes(source: Source) -> Iterator[_Write]:
 
 def _all_writes(source: Source) -> Iterator[_Write]:
     prompt = source.prompt
-    tainted = {name: name for name in _untrusted(prompt)} if prompt else {}
+    tainted = dict(_untrusted(prompt)) if prompt else {}
     for text in messages(source) if tainted else ():
         alone = re.fullmatch(r"\s*\{\{[^{}]*\}\}\s*", text.text) is not None
         yield from _written(text, text.role or "", tainted, alone, set())
@@ -185,18 +207,34 @@ def _once(hits: Iterator[Hit]) -> Iterator[Hit]:
             yield hit
 
 
-def _untrusted(prompt: Prompt) -> Iterator[str]:
+MAX_MARKS = 1_000  # places of one input's schema that are looked at: a schema may refer to itself
+
+
+def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
+    """The inputs that are marked, or that have a part which is: a property, the items, or what is referred to."""
     for name, schema in prompt.input_properties.items():
+        paths: set[tuple[str, ...]] = set()
         seen: list[object] = []
-        node: object = schema
-        # The mark may stand on the items of a list, or on the schema that is referred to.
-        while isinstance(node, Mapping) and node not in seen:
-            if node.get("x-untrusted") is True:
-                yield name
-                break
+        waiting: list[tuple[object, tuple[str, ...]]] = [(schema, ())]
+        while waiting and len(seen) < MAX_MARKS:
+            node, path = waiting.pop()
+            if not isinstance(node, Mapping) or any(node is known for known in seen):
+                continue
             seen.append(node)
-            reference = node.get("$ref")
-            node = resolve(reference, prompt.inputs or {}) if isinstance(reference, str) else node.get("items")
+            if node.get("x-untrusted") is True:
+                paths.add(path)
+                continue
+            reference, properties = node.get("$ref"), node.get("properties")
+            if isinstance(reference, str):
+                waiting.append((resolve(reference, prompt.inputs or {}), path))
+            waiting.append((node.get("items"), path))
+            if isinstance(properties, Mapping):
+                waiting += [(inner, (*path, key)) for key, inner in properties.items()]
+            for word in ("anyOf", "oneOf", "allOf", "prefixItems"):
+                several = node.get(word)
+                waiting += [(inner, path) for inner in several] if isinstance(several, list) else []
+        if paths:
+            yield name, Taint(name, frozenset(paths))
 
 
 def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[object]) -> Iterator[_Write]:
@@ -229,7 +267,7 @@ def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tup
     starts = [0, *(match.end() for match in re.finditer("\n", content))]
     for use in plain:
         if not isinstance(use, str) and use.name in tainted:
-            yield starts[use.line - 1] + use.column - 1, tainted[use.name], None
+            yield starts[use.line - 1] + use.column - 1, tainted[use.name].origin, None
 
 
 class _Flow:
@@ -249,15 +287,32 @@ class _Flow:
                         yield from self.body(branch.body, tainted)
                     yield from self.body(node.else_, tainted)
                 case nodes.For():
-                    origin = next((name for _, name in self.written(node.iter, tainted)), None)
+                    looped = self.reached(node.iter, tainted)
                     targets = {target.name for target in node.target.find_all(nodes.Name)}
                     targets |= {node.target.name} if isinstance(node.target, nodes.Name) else set()
                     inner = {name: source for name, source in tainted.items() if name not in targets}
-                    inner |= dict.fromkeys(targets, origin) if origin else {}
+                    inner |= dict.fromkeys(targets, looped) if looped else {}
                     yield from self.body(node.body, inner)
                     yield from self.body(node.else_, tainted)
                 case nodes.Include(template=nodes.Const(value=path)):
                     yield node.template.lineno, path, tainted
+
+    def reached(self, node: nodes.Node, tainted: Tainted) -> Taint | None:
+        """What of an expression's value comes from outside."""
+        from jinja2 import nodes
+
+        match node:
+            case nodes.Name():
+                return tainted.get(node.name)
+            case nodes.Getattr():
+                taint = self.reached(node.node, tainted)
+                return taint and taint.at(node.attr)
+            case nodes.Getitem():
+                taint = self.reached(node.node, tainted)
+                return taint and taint.at(node.arg.value if isinstance(node.arg, nodes.Const) else None)
+        # Of a filter or a choice nobody knows which part it passes on: all of it counts.
+        origin = next((name for _, name in self.written(node, tainted)), None)
+        return Taint(origin, frozenset({()})) if origin else None
 
     def written(self, node: nodes.Node, tainted: Tainted) -> Iterator[tuple[int, str]]:
         """The names whose text an expression passes on: not what it only asks, compares or counts."""
@@ -265,9 +320,11 @@ class _Flow:
 
         match node:
             case nodes.Name() if node.name in tainted:
-                yield node.lineno, tainted[node.name]
+                yield node.lineno, tainted[node.name].origin
             case nodes.Getattr() | nodes.Getitem():
-                yield from self.written(node.node, tainted)
+                if taint := self.reached(node, tainted):
+                    at = next((name.lineno for name in node.find_all(nodes.Name)), node.lineno)
+                    yield at, taint.origin
             case nodes.CondExpr():
                 for branch in (node.expr1, node.expr2):
                     if branch is not None:
