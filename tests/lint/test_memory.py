@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import subprocess
@@ -263,6 +264,35 @@ def test_places_and_selections_are_kept_apart_and_bounded(repo: Repo, looked: li
         report(repo)
     assert len(kept(repo)) == memory.MAX_FILES
     assert looked
+
+
+def test_what_a_killed_process_left_is_swept_away(repo: Repo) -> None:
+    report(repo)
+    left, recent = (kept(repo)[0].with_name(name) for name in (".onbook-0123", ".onbook-4567"))
+    for path in (left, recent):
+        path.write_text("half")
+    os.utime(left, (0, 0))
+    _prompt(repo)
+    report(repo)
+    assert not left.exists()
+    assert recent.exists()  # somebody may be writing it
+
+
+def test_a_changed_assertion_looks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "asserting"
+    info = place / "asserting-1.0.dist-info"
+    info.mkdir(parents=True)
+    (place / "asserting_plugin.py").write_text("")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: asserting\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{memory.ASSERTIONS}]\nx = asserting_plugin:x\n")
+    before = list(memory._plugins([]))
+    monkeypatch.syspath_prepend(place)
+    found = [list(memory._plugins([]))]
+    (place / "asserting_plugin.py").write_text("x = 1")
+    found.append(list(memory._plugins([])))
+    assert before not in found
+    assert found[0] != found[1]
+    assert list(memory._plugins([])) == found[1]
 
 
 def test_what_the_index_holds_is_not_what_lies_on_disk(repo: Repo) -> None:

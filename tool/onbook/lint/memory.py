@@ -13,7 +13,10 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ MAX_BYTES = 64 * 1024 * 1024
 """Of one file; what is larger is not kept."""
 MAX_FILES = 6
 """Of one repository: for the work tree and the index, under this and that selection of rules."""
+
+ASSERTIONS = "onbook.assertions"
 
 _OURS = Path(onbook.__file__).parent
 
@@ -187,9 +192,13 @@ def _read(path: Path, key: str) -> _Kept | None:
 
 
 def _tidy(folder: Path) -> None:
-    """Delete the files that were not written for the longest time, beyond those that are allowed."""
+    """Delete the files that were not written for the longest time, beyond those that are allowed.
+
+    Also what a process left that was killed while it wrote.
+    """
     found = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in found[MAX_FILES:]:
+    left = [path for path in folder.glob(".onbook-*") if path.stat().st_mtime < time.time() - 3600]
+    for path in (*found[MAX_FILES:], *left):
         path.unlink(missing_ok=True)
 
 
@@ -199,13 +208,16 @@ def _tool() -> str:
 
 
 def _plugins(rules: Iterable[Rule]) -> Iterator[str]:
-    """A hash of the package of each rule that is not onbook's own."""
-    for name in sorted({type(rule).__module__.partition(".")[0] for rule in rules} - {"onbook"}):
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if file is None:
+    """A hash of each package that adds a rule, or an assertion that a rule may ask about."""
+    names = {type(rule).__module__.partition(".")[0] for rule in rules}
+    names |= {point.module.partition(".")[0] for point in metadata.entry_points(group=ASSERTIONS)}
+    for name in sorted(names - {"onbook"}):
+        spec = find_spec(name)
+        file = Path(spec.origin) if spec and spec.origin else None
+        if file is None or not file.exists():
             yield f"{name} {os.urandom(8).hex()}"  # nobody can tell whether it changed
         else:
-            yield f"{name} {_hash_of(Path(file).parent if Path(file).stem == '__init__' else Path(file))}"
+            yield f"{name} {_hash_of(file.parent if file.stem == '__init__' else file)}"
 
 
 def _installed() -> list[tuple[str, int]]:
