@@ -49,11 +49,11 @@ class _Work:
     folder: str
     paths: Mapping[str, str]
     rules: tuple[str, ...]
-    traced: bool
+    keep: bool
 
     def __call__(self, id: str) -> tuple[str, Row, Identities | None]:
         known = all_rules()
-        snapshot = Traced(self.snapshot) if self.traced else self.snapshot
+        snapshot = Traced(self.snapshot)
         path = self.paths[id]
         try:
             looked = look(
@@ -64,9 +64,8 @@ class _Work:
         except Exception as error:  # a fault of a reader: what it could not read is not fine, and hides no other prompt
             message = f"this prompt could not be checked: {type(error).__name__}: {error}"
             looked = Looked(path, False, unchecked=[Hit(message, path)])
-        asked = snapshot.asked() if isinstance(snapshot, Traced) else None
-        doubtful = isinstance(snapshot, Traced) and snapshot.doubtful
-        return id, to_row(looked), None if doubtful or looked.unchecked else asked
+        asked = snapshot.asked() if self.keep and not looked.unchecked else None
+        return id, to_row(looked), None if snapshot.doubtful else asked
 
 
 def _worked(work: _Work, ids: Sequence[str], jobs: int) -> Iterable[tuple[str, Row, Identities | None]]:

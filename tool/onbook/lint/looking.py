@@ -63,7 +63,8 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
                 looked.notes[rule.id] = json.loads(json.dumps(note))
         except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
             looked.unchecked.append(_crashed(rule, source.path, error))
-    looked.unchecked += [Rule.of(problem) for problem in unreported(problems)]
+    if problems:
+        looked.unchecked += [Rule.of(problem) for problem in unreported(problems)]
     looked.unread = [Rule.of(problem) for problem in problems if problem.code not in _READ]
     looked.waivers = waivers_of(source)[0]
     return looked

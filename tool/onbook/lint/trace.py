@@ -1,4 +1,7 @@
-"""A snapshot that notes what is asked of it: what a finding depends on is known, not guessed."""
+"""A snapshot that notes what is asked of it: what a finding depends on is known, not guessed.
+
+One serves one prompt. Whoever asks for a file again gets the same bytes, so that no two rules see different ones.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ class Traced(Snapshot):
         self.doubtful = False
         self._inner = inner
         self._seen: dict[str, str | None] = {}
+        self._raw: dict[str, bytes] = {}
 
     def asked(self) -> Identities:
         """Every path that was asked for, with its identity: of the bytes that were read, where they were.
@@ -56,6 +60,8 @@ class Traced(Snapshot):
         return self._inner.identity(path)
 
     def read(self, path: str) -> bytes:
+        if path in self._raw:
+            return self._raw[path]
         entry = self.entry(path)
         try:
             raw = self._inner.read(path)
@@ -64,10 +70,8 @@ class Traced(Snapshot):
             self.doubtful |= entry is not None and entry.is_regular
             raise
         assert entry
-        known = self._seen[path]
-        identity = self._inner.identity_of(entry, raw)
-        self.doubtful |= known is not None and known != identity  # it changed while it was looked at
-        self._seen[path] = identity
+        self._seen[path] = self._inner.identity_of(entry, raw)
+        self._raw[path] = raw
         return raw
 
     def _read(self, entry: Entry) -> bytes:

@@ -137,11 +137,15 @@ ISSUERS: tuple[Issuer, ...] = (
 _PUBLISHED = ("SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c", "TJVA95OrM7E2cBab30RMHrHDcEfxjoYZgeFONFh7HgQ")
 
 
+_LITERALS = tuple(dict.fromkeys(literal for issuer in ISSUERS for literal in issuer.literals))
+
+
 def secrets(text: str) -> Iterator[tuple[int, str, Issuer]]:
     """Every secret in a text: where it starts, itself, and of which kind; of several kinds for one the first row."""
     found: dict[int, tuple[str, Issuer]] = {}
-    for issuer in ISSUERS:
-        if any(literal in text for literal in issuer.literals):
+    present = {literal for literal in _LITERALS if literal in text}
+    for issuer in ISSUERS if present else ():
+        if not present.isdisjoint(issuer.literals):
             for match in issuer.pattern.finditer(text):
                 if match.start("secret") not in found and _is_random(issuer, match):
                     found[match.start("secret")] = match["secret"], issuer
