@@ -11,10 +11,10 @@ from datetime import date
 
 from onbook.lint.gathering import gather
 from onbook.lint.judge import judge, of_configuration
-from onbook.lint.looking import MAX_TOLD, across, look, since
+from onbook.lint.looking import MAX_TOLD, look, since
 from onbook.project import Catalog, Config
 from onbook.report import Check, Report, Severity
-from onbook.rules import AcrossRule, ReleaseRule, Rule, all_rules, find_rule
+from onbook.rules import ReleaseRule, Rule, all_rules, find_rule
 
 __all__ = ["MAX_TOLD", "lint", "look", "selected"]
 
@@ -37,8 +37,7 @@ def lint(
     """
     rules = {rule.id: (rule, severity) for rule, severity in selected(catalog.config)}
     day, named = today or date.today(), tuple(ids)
-    looked = gather(catalog, named, [rule for rule, _ in rules.values()], jobs=jobs, keep=keep)
-    across(looked, [rule for rule, _ in rules.values() if isinstance(rule, AcrossRule)], day)
+    looked = gather(catalog, named, [rule for rule, _ in rules.values()], day, jobs=jobs, keep=keep)
     since(looked, [rule for rule, _ in rules.values() if isinstance(rule, ReleaseRule)], catalog)
     needed = set[int]()
     checks = [judge(id, found, rules, catalog.config.waivers, day, needed) for id, found in looked.items()]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from onbook.errors import OnbookError
-from onbook.lint.looking import Looked, look
+from onbook.lint.looking import Looked, across, look
 from onbook.lint.memory import Memory
 from onbook.lint.rows import Row, from_row, to_row
 from onbook.lint.trace import Identities, Traced
@@ -14,7 +15,7 @@ from onbook.lint.workers import shared_out
 from onbook.project import Catalog, Source
 from onbook.project.load import load_prompt
 from onbook.repo import Snapshot
-from onbook.rules import Rule, all_rules
+from onbook.rules import AcrossRule, Rule, all_rules
 from onbook.rules.base import Hit
 
 MIN_SHARED = 200
@@ -22,23 +23,34 @@ MIN_SHARED = 200
 
 
 def gather(
-    catalog: Catalog, named: Sequence[str], rules: Sequence[Rule], *, jobs: int, keep: bool
+    catalog: Catalog, named: Sequence[str], rules: Sequence[Rule], day: date, *, jobs: int, keep: bool
 ) -> dict[str, Looked]:
     """What rules say of the prompts that are named, or of all; by id, in the order of the catalog."""
     paths = catalog.paths
     if named:
         paths = {id: catalog.path(id) for id in named}
     memory = Memory.open(catalog, rules) if keep and not named else None
-    found: dict[str, Row] = memory.recall(paths) if memory else {}
-    missing = [id for id in paths if id not in found]
+    rows: dict[str, Row] = memory.recall(paths) if memory else {}
+    missing = [id for id in paths if id not in rows]
     work = _Work(catalog.snapshot, catalog.config.prompts, paths, tuple(rule.id for rule in rules), memory is not None)
     asked: dict[str, Identities | None] = {}
     for id, row, identities in _worked(work, missing, jobs):
-        found[id] = row
+        rows[id] = row
         asked[id] = identities
-    if memory:
-        memory.keep({id: found[id] for id in paths}, asked)
-    return {id: from_row(found[id]) for id in paths}
+    looked = {id: from_row(rows[id]) for id in paths}
+    # Comparing prompts takes long where there are many, and tells the same of the same notes on the same day.
+    told = memory.compared(day) if memory and not missing else None
+    compared = {id: from_row(row) for id, row in told.items()} if told is not None else None
+    if compared is None:
+        compared = across(looked, [rule for rule in rules if isinstance(rule, AcrossRule)], day)
+    if memory and (missing or told is None):
+        sure = not any(found.unchecked for found in compared.values())
+        fresh = {id: to_row(found) for id, found in compared.items()} if sure else None
+        memory.keep({id: rows[id] for id in paths}, asked, day, fresh)
+    for id, found in compared.items():
+        looked[id].hits += found.hits
+        looked[id].unchecked += found.unchecked
+    return looked
 
 
 @dataclass(slots=True)

@@ -70,21 +70,27 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
     return looked
 
 
-def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: date) -> None:
-    """Let rules that compare prompts look at their notes, and add what they found to the prompts."""
+def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: date) -> dict[str, Looked]:
+    """What rules that compare prompts find in their notes, by id; of prompts in which they find nothing, nothing."""
+    told: dict[str, Looked] = {}
+
+    def of(id: str) -> Looked:
+        return told.setdefault(id, Looked(looked[id].path, looked[id].sound))
+
     for rule in rules:
         noted = {id: found.notes[rule.id] for id, found in looked.items() if rule.id in found.notes}
-        told: dict[str, list[Hit]] = {}
+        hits: dict[str, list[Hit]] = {}
         try:
             for id, hit in rule.across(noted, today):
-                told.setdefault(id, []).append(hit)
-            for id, hits in told.items():
-                found = looked[id]
-                found.hits += [(rule.id, hit) for hit in _bounded(rule, found.path, hits, found)]
+                hits.setdefault(id, []).append(hit)
+            for id, some in hits.items():
+                found = of(id)
+                found.hits += [(rule.id, hit) for hit in _bounded(rule, found.path, some, found)]
         except Exception as error:
             # Which prompts it would have told of is not known: none of them is fine.
             for id in noted:
-                looked[id].unchecked.append(_crashed(rule, looked[id].path, error))
+                of(id).unchecked.append(_crashed(rule, looked[id].path, error))
+    return told
 
 
 def since(looked: Mapping[str, Looked], rules: Iterable[ReleaseRule], catalog: Catalog) -> None:

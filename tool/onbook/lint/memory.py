@@ -14,7 +14,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from datetime import date
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 
 import onbook
 from onbook.files import write_atomic
-from onbook.lint.rows import Row, from_row
+from onbook.lint.rows import Row
 from onbook.lint.trace import Identities, listing
 from onbook.project import Catalog
 from onbook.prompt import id_of
@@ -30,7 +31,7 @@ from onbook.repo import Snapshot
 from onbook.repo.snapshot import Index, WorkTree
 from onbook.rules import Rule
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 64 * 1024 * 1024
 """Of one file; what is larger is not kept."""
 MAX_FILES = 6
@@ -50,6 +51,7 @@ class Memory:
         self._key = key
         self._snapshot = snapshot
         self._kept: _Kept | None = None
+        self._recalled: Set[str] = frozenset()
 
     @staticmethod
     def open(catalog: Catalog, rules: Sequence[Rule]) -> Memory | None:
@@ -80,14 +82,25 @@ class Memory:
             depends, absent = row[1], row[2]
             if changed.isdisjoint(depends) and (not new or new.isdisjoint(_absent(path, kept.absent[absent]))):
                 found[id] = row[0]
+        self._recalled = found.keys()
         return found
 
-    def keep(self, rows: Mapping[str, Row], asked: Mapping[str, Identities | None]) -> None:
+    def compared(self, day: date) -> dict[str, Row] | None:
+        """What comparing the prompts told on this day, where all of them were recalled; None if it must be done."""
+        kept = self._kept
+        if kept is None or kept.rows.keys() != self._recalled or kept.compared is None or kept.day != day.isoformat():
+            return None
+        return kept.compared
+
+    def keep(
+        self,
+        rows: Mapping[str, Row],
+        asked: Mapping[str, Identities | None],
+        day: date,
+        compared: Mapping[str, Row] | None,
+    ) -> None:
         """Keep rows: those that were recalled, and new ones with what they depend on. None: it must not be kept."""
-        old = self._kept
-        if old is not None and not asked and rows.keys() == old.rows.keys():
-            return
-        writing = _Writing()
+        old, writing = self._kept, _Writing()
         for id, row in rows.items():
             if id in asked:
                 identities = asked[id]
@@ -96,7 +109,7 @@ class Memory:
             elif old is not None:
                 writing.add(id, row, old.depends(id))
         with contextlib.suppress(OSError, ValueError, TypeError):
-            data = writing.data(self._key)
+            data = writing.data(self._key, day.isoformat(), compared)
             if len(data) <= MAX_BYTES:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(self._path, data, durable=False)
@@ -121,6 +134,8 @@ class _Kept:
         self.identities: list[str] = data["identities"]
         self.absent: list[list[str]] = data["absent"]
         self.rows: dict[str, list[Any]] = data["rows"]
+        self.day: str = data["day"]
+        self.compared: dict[str, Row] | None = data["compared"]
         if not len(self.paths) == len(self.identities):
             raise ValueError("paths and identities do not match")
 
@@ -157,13 +172,15 @@ class _Writing:
         missing = self._absent.setdefault(tuple(absent), len(self._absent))
         self._rows[id] = [row, depends, missing]
 
-    def data(self, key: str) -> bytes:
+    def data(self, key: str, day: str, compared: Mapping[str, Row] | None) -> bytes:
         """The file's bytes: a line with the key and a checksum, then JSON."""
         body = {
             "paths": list(self._paths),
             "identities": self._identities,
             "absent": [list(suffixes) for suffixes in self._absent],
             "rows": self._rows,
+            "day": day,
+            "compared": compared,
         }
         text = json.dumps(body, separators=(",", ":")).encode()
         return f"{key} {hashlib.sha256(text).hexdigest()}\n".encode() + text
@@ -184,8 +201,6 @@ def _read(path: Path, key: str) -> _Kept | None:
         if head != f"{key} {hashlib.sha256(text).hexdigest()}".encode():
             return None
         kept = _Kept(json.loads(text))
-        for row, *_ in kept.rows.values():
-            from_row(row)
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return None
     return kept
@@ -221,11 +236,16 @@ def _plugins(rules: Iterable[Rule]) -> Iterator[str]:
 
 
 def _installed() -> list[tuple[str, int]]:
-    """The folders that packages are imported from, with their times: installing or removing one changes them."""
+    """The folders that packages are imported from, with their times: installing or removing one changes them.
+
+    Not where the command itself stands, nor the current folder, which ``python -m`` adds.
+    """
+    passed_over = {"", os.getcwd(), os.path.dirname(os.path.abspath(sys.argv[0]))}
     found = []
     for folder in sys.path:
         with contextlib.suppress(OSError):
-            found.append((folder, os.stat(folder or ".").st_mtime_ns))
+            if folder not in passed_over:
+                found.append((folder, os.stat(folder).st_mtime_ns))
     return found
 
 
