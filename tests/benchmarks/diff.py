@@ -116,6 +116,13 @@ def change(folder: Path) -> int:
     return uses[partial]
 
 
+def bare_import(folder: Path, command: Sequence[str], repeat: int) -> float:
+    """The median of importing what a command imports, and doing nothing."""
+    asked = run(folder, sys.executable, "-c", MODULES, *command)
+    modules = asked.stderr.strip().splitlines()[-1].split()
+    return median(lambda: run(folder, sys.executable, "-c", IMPORT, *modules), repeat)
+
+
 def measure(folder: Path, args: argparse.Namespace, count: int) -> None:
     """The rows of one repository."""
     corpus.write(folder, count)
@@ -123,9 +130,7 @@ def measure(folder: Path, args: argparse.Namespace, count: int) -> None:
     dependants = change(folder)
     command = (ONBOOK, "diff", "HEAD~1..HEAD")
     cold = median(lambda: run(folder, *command), 1)
-    asked = run(folder, sys.executable, "-c", MODULES, *command[1:])
-    modules = asked.stderr.strip().splitlines()[-1].split()
-    bare = median(lambda: run(folder, sys.executable, "-c", IMPORT, *modules), args.repeat)
+    bare = bare_import(folder, command[1:], args.repeat)
     warm = median(lambda: run(folder, *command), args.repeat)
     tree = median(lambda: run(folder, ONBOOK, "diff", "HEAD~1"), args.repeat)
     same = median(lambda: run(folder, ONBOOK, "diff", "HEAD..HEAD"), args.repeat)
@@ -145,11 +150,11 @@ def measure_log(folder: Path, args: argparse.Namespace) -> None:
     """`onbook log` of one prompt among many tags, beside git's own listing and start-up."""
     id = history(folder, args.history)
     listing = median(lambda: run(folder, "git", "for-each-ref", f"refs/tags/{id}/"), args.repeat)
-    start = median(lambda: run(folder, ONBOOK, "--version"), args.repeat)
+    start = bare_import(folder, ("log", id), args.repeat)
     log = median(lambda: run(folder, ONBOOK, "log", id), args.repeat)
     told = f"{args.history:,} more tags"
     say(f"| {told} | git for-each-ref of one prompt | {1000 * listing:.0f} | |")
-    say(f"| {told} | onbook --version | {1000 * start:.0f} | |")
+    say(f"| {told} | bare import of what log needs | {1000 * start:.0f} | |")
     say(f"| {told} | onbook log ID | {1000 * log:.0f} | {1000 * (log - start):.0f} ms beyond start-up |")
 
 
