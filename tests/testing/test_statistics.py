@@ -93,6 +93,12 @@ def test_two_readers(row: dict[str, Any]) -> None:
 # --- definitions
 
 
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (0, 6), (5, 5), (3, 19), (400, 460), (0, 2_000)])
+def test_the_exact_test_is_that_of_scipy(gained: int, lost: int) -> None:
+    wanted = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+    assert mcnemar(gained, lost) == pytest.approx(wanted)
+
+
 def test_rates_at_their_ends() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
     assert wilson(20, 20) == pytest.approx((1 - 0.1611, 1.0), abs=5e-5)

@@ -6,6 +6,7 @@ import contextlib
 
 import click
 
+from onbook.cli.baseline import RELEASE, compare_with
 from onbook.cli.common import format_option, note, place_options, print_report, repository, snapshot
 from onbook.cli.progress import Bar
 from onbook.errors import UsageError
@@ -23,6 +24,7 @@ from onbook.testing.runner import record as ask_missing
 from onbook.testing.runner import replay, report_of
 from onbook.testing.selection import Selection, Shard, changed_since
 from onbook.testing.shards import sharded
+from onbook.testing.verdicts import with_verdicts
 
 
 @click.command()
@@ -30,6 +32,13 @@ from onbook.testing.shards import sharded
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="Only cases with this tag, or one of these.")
 @click.option("--case", "cases", metavar="ID", multiple=True, help="Only the case of this id, or of these.")
 @click.option("--changed-since", "since", metavar="REV", help="Only prompts that changed since a revision.")
+@click.option(
+    "--against",
+    metavar="[REV]",
+    is_flag=False,
+    flag_value=RELEASE,
+    help="Say whether it got worse since a revision; without REV, since the last release.",
+)
 @click.option("--failed", is_flag=True, help="Only the cases that failed last time.")
 @click.option("--shard", metavar="I/N", help="Only the i-th of n parts; `onbook merge` puts their reports together.")
 @click.option("--record", is_flag=True, help="Ask the models for answers that are not recorded, and record them.")
@@ -52,6 +61,7 @@ def command(
     tags: tuple[str, ...],
     cases: tuple[str, ...],
     since: str | None,
+    against: str | None,
     failed: bool,
     shard: str | None,
     record: bool,
@@ -69,18 +79,18 @@ def command(
     --record asks only for what is missing. Ctrl-C, a limit or a crash at any moment keeps every answer that has
     arrived, and the same command asks for the rest.
     """
-    if (record or prune) and (staged or at):
-        what = "--record" if record else "--prune"
-        raise UsageError(f"{what} writes beside the prompts of the work tree, so --staged and --at make no sense")
-    if live and (record or prune):
-        raise UsageError("--live touches no recording, so --record and --prune make no sense with it")
-    if not (record or live) and (max_cost is not None or max_calls is not None):
-        raise UsageError("nothing is asked in a replay", hint="--max-cost and --max-calls go with --record or --live")
+    _require_sense(
+        record=record, prune=prune, live=live, against=against, shard=shard, elsewhere=staged or bool(at),
+        limited=max_cost is not None or max_calls is not None,
+    )  # fmt: skip
     repo = repository()
     selection = Selection(cases or None, tags or None, _failed(repo) if failed else None, _shard(shard))
     if prune and selection.narrows:
         raise UsageError("--prune looks at all cases of a prompt, so name prompts and not cases")
     catalog = Catalog(snapshot(repo, staged=staged, at=at))
+    if against in catalog.ids and against is not None:
+        # `--against support/triage`: the revision was left out, and what follows is a prompt.
+        against, ids = RELEASE, (against, *ids)
     sources = _sources(repo, catalog, ids, since, selection)
     meter = Meter(Limits(concurrency, max_calls, max_cost))
     bar = Bar()
@@ -98,6 +108,8 @@ def command(
         for path, count in drop_orphans([catalog.find(source.id) for source in sources], repo.root).items():
             note(f"dropped {count} from {path}")
     report = _report(results, selection, catalog.snapshot.name, detail=format == "json")
+    if against is not None:
+        report = with_verdicts(report, compare_with(repo, catalog, sources, against, selection), base=against)
     print_report(report, format)
     if not at:
         with contextlib.suppress(OSError):  # a git directory that cannot be written keeps nobody from testing
@@ -112,6 +124,25 @@ def _tell_drift(results: list[UnitResult]) -> None:
     kinds = [repeat.drift for result in results for case in result.cases for repeat in case.repeats if repeat.drift]
     told = {"same": "as recorded", "text": "of another text", "verdict": "of another verdict", "new": "not recorded"}
     note("  " + ", ".join(f"{kinds.count(kind)} {words}" for kind, words in told.items()))
+
+
+def _require_sense(
+    *, record: bool, prune: bool, live: bool, against: str | None, shard: str | None, elsewhere: bool, limited: bool
+) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        UsageError: two of them do.
+    """
+    if (record or prune) and elsewhere:
+        what = "--record" if record else "--prune"
+        raise UsageError(f"{what} writes beside the prompts of the work tree, so --staged and --at make no sense")
+    if live and (record or prune):
+        raise UsageError("--live touches no recording, so --record and --prune make no sense with it")
+    if not (record or live) and limited:
+        raise UsageError("nothing is asked in a replay", hint="--max-cost and --max-calls go with --record or --live")
+    if against is not None and (live or shard):
+        raise UsageError("--against compares whole sets of recorded answers: --live and --shard make no sense with it")
 
 
 def _shard(text: str | None) -> Shard | None:

@@ -1,0 +1,186 @@
+"""Old and new answers side by side, as a person asks for it, with the answers of a model that says what it was told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import echo
+from support.console import Person
+from support.running import PROMPT, Desk, desk
+
+PATH = "prompts/a.prompt.yml"
+CASES = 30
+
+
+def rows(wanted: str = "Sort", *, weak: int = 12, **other: object) -> str:
+    """Cases of which the first ``weak`` want a word of the prompt's own in the echo, the others anything."""
+    return "".join(
+        json.dumps(
+            {
+                "id": f"case-{n:02}",
+                "inputs": {"ticket": f"ticket {n}"},
+                "assert": [{"contains": wanted if n < weak else "ticket"}],
+                **other,
+            }
+        )
+        + "\n"
+        for n in range(CASES)
+    )
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """One prompt of 30 cases, recorded, all passed, released as 0.1.0. Copy it before changing it."""
+    made = desk(tmp_path_factory.mktemp("released") / "r", 0, suite="margin: 0.05\n")
+    made.write("prompts/a.cases.jsonl", rows())
+    made.write("onbook.toml", "gates = {lint = false}\n")
+    echo.record(made.root)
+    made.commit()
+    Person(made.root).onbook("release")
+    return made
+
+
+def changed(of: Desk, to: Path, *edits: tuple[str, str], files: dict[str, str] | None = None) -> Desk:
+    """A clone in which texts of the prompt are replaced and everything is recorded anew."""
+    subprocess.run(["git", "clone", "-q", str(of.root), str(to)], check=True)
+    text = (to / PATH).read_text()
+    for old, new in edits:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    here = Desk(to)
+    for path, content in {PATH: text, **(files or {})}.items():
+        here.write(path, content)
+    echo.record(here.root)
+    return here
+
+
+def row(here: Desk, *args: str, exits: int = 0) -> dict[str, Any]:
+    return here.row("--against", *args, exits=exits)
+
+
+def test_the_same_requests_need_no_statistics(released: Desk, tmp_path: Path) -> None:
+    here = changed(released, tmp_path / "r", ("model:", "description: sorts\nmodel:"))
+    found = row(here)
+    assert (found["verdict"], found["comparison"]) == ("not-worse", None)
+    assert "not worse than 0.1.0: the same requests have the same outcomes" in here.test("--against")[0]
+
+
+def test_a_change_that_made_it_worse_fails(released: Desk, tmp_path: Path) -> None:
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"))
+    found = row(here, exits=1)
+    assert found["verdict"] == "regressed"
+    numbers = found["comparison"]
+    assert (numbers["cases"], numbers["old"], numbers["new"]) == (CASES, 1.0, 0.6)
+    assert numbers["lost"] == [f"case-{n:02}" for n in range(12)]
+    assert numbers["p"] == pytest.approx(2 / 2**12)
+    assert numbers["test"] == "exact McNemar"
+    said = here.test("--against", "a", exits=1)[0]
+    assert "OT401 worse than 0.1.0: passed 100.0 % before and 60.0 % now, -40.0 points" in said, (
+        "the prompt after --against is no revision"
+    )
+    assert "case-00, case-01, case-02, case-03, case-04 and 7 more fell" in said
+
+
+def test_both_sides_are_graded_by_the_new_assertions(released: Desk, tmp_path: Path) -> None:
+    """The old answers fail what is now asked for: nothing got worse, whatever the old assertions said of them."""
+    files = {"prompts/a.cases.jsonl": rows("Order")}
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)
+    found = row(here)
+    assert found["verdict"] == "not-worse"
+    assert (found["comparison"]["old"], found["comparison"]["new"]) == (0.6, 1.0)
+
+
+def test_few_flips_leave_it_open(released: Desk, tmp_path: Path) -> None:
+    files = {"prompts/a.cases.jsonl": rows(weak=2), "prompts/a.suite.yml": "threshold: 0.5\n"}
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)
+    found = row(here)
+    assert found["verdict"] == "inconclusive"
+    said = here.test("--against")[0]
+    assert "whether it is worse than 0.1.0 cannot be told from 30 cases" in said
+    assert "would decide it" in said
+    # A wider margin accepts such a loss.
+    here.write("prompts/a.suite.yml", "threshold: 0.5\nmargin: 0.3\n")
+    assert row(here)["verdict"] == "not-worse"
+
+
+def test_only_cases_that_mean_the_same_are_compared(released: Desk, tmp_path: Path) -> None:
+    lines = rows().splitlines(keepends=True)
+    lines[0] = lines[0].replace("ticket 0", "ticket zero")
+    lines[1] = lines[1].replace("case-01", "another")
+    here = changed(
+        released, tmp_path / "r", ("Sort this:", "Please Sort this:"), files={"prompts/a.cases.jsonl": "".join(lines)}
+    )
+    found = row(here)
+    assert found["comparison"]["cases"] == CASES - 2
+    assert found["left_out"] == {
+        "case-00": "its inputs or history changed",
+        "case-01": "there is no such case on the other side",
+        "another": "there is no such case on the other side",
+    }
+
+
+def test_another_model_is_compared_with_the_one_before(released: Desk, tmp_path: Path) -> None:
+    here = changed(released, tmp_path / "r", ("gpt-4.1-2025", "gpt-4.1-mini-2025"))
+    found = row(here)
+    assert found["comparison"]["old_model"] == "openai/gpt-4.1-2025-04-14"
+    assert "than 0.1.0 on openai/gpt-4.1-2025-04-14" in here.test("--against")[0]
+
+
+def test_what_is_not_recorded_is_not_compared(released: Desk, tmp_path: Path) -> None:
+    subprocess.run(["git", "clone", "-q", str(released.root), str(tmp_path / "r")], check=True)
+    here = Desk(tmp_path / "r")
+    here.write(PATH, PROMPT.replace("Sort this:", "Order this:"))
+    found = row(here, exits=3)
+    assert (found["verdict"], found["status"]) == ("inconclusive", "unchecked")
+    assert "no case has answers on both sides" in here.test("--against", exits=3)[0]
+
+
+def test_against_a_revision(released: Desk, tmp_path: Path) -> None:
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"))
+    here.commit()
+    assert row(here, "HEAD~1", exits=1)["verdict"] == "regressed"
+    # Nothing changed since: it fails for what its cases say, and is not worse than itself.
+    assert row(here, "HEAD", exits=1)["verdict"] == "not-worse"
+    assert "no-such" in here.test("--against", "no-such", exits=2)[1]
+
+
+def test_a_prompt_that_was_never_released(released: Desk, tmp_path: Path) -> None:
+    files = {"prompts/b.prompt.yml": PROMPT, "prompts/b.cases.jsonl": rows()}
+    here = changed(released, tmp_path / "r", files=files)
+    out, err = here.test("--against", "b")
+    assert "b is compared with nothing" in err
+    assert "passed" in out
+
+
+def test_repeats_and_clusters(released: Desk, tmp_path: Path) -> None:
+    """Repeats of a case are one case with a rate; cases of a cluster are one group."""
+    pytest.importorskip("scipy")
+    files = {
+        "prompts/a.suite.yml": "repeats: 3\nmargin: 0.05\n",
+        "prompts/a.cases.jsonl": "".join(
+            json.dumps({**json.loads(line), "cluster": f"customer-{number // 3}"}) + "\n"
+            for number, line in enumerate(rows().splitlines())
+        ),
+    }
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)
+    numbers = row(here, exits=1)["comparison"]
+    assert (numbers["cases"], numbers["groups"], numbers["repeats"]) == (30, 10, 3)
+    assert numbers["test"] == "sign-flip permutation"
+    # Four groups of ten fell: so many cases of so few customers prove nothing.
+    assert row(here, exits=1)["verdict"] == "inconclusive"
+
+
+def test_a_measure_that_is_none(released: Desk, tmp_path: Path) -> None:
+    files = {"prompts/a.suite.yml": "primary: score\n"}
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)
+    assert row(here, exits=1)["comparison"]["measure"] == "score"
+
+
+@pytest.mark.parametrize("option", ["--live", "--shard=1/2"])
+def test_what_makes_no_sense(released: Desk, option: str) -> None:
+    assert "makes no sense" in released.test("--against", "HEAD", option, exits=2)[1].replace("make", "makes")

@@ -1,0 +1,43 @@
+"""Which older version a prompt is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onbook.cli.common import note
+from onbook.project import Catalog, Source
+from onbook.release import Bases
+from onbook.repo import Repository
+from onbook.repo.snapshot import Commit
+from onbook.testing.baseline import Compared, against, settle
+from onbook.testing.selection import Selection
+
+RELEASE = "release"
+"""Not a revision: each prompt's own last release."""
+
+
+def compare_with(
+    repo: Repository, catalog: Catalog, sources: Iterable[Source], revision: str, selection: Selection
+) -> list[Compared]:
+    """Compare prompts with what they were at a revision, or at their last release; a new one is compared with nothing.
+
+    Raises:
+        UsageError: the revision does not exist.
+        OnbookError: the clone is shallow, so that the last release is not known.
+    """
+    head = catalog.snapshot.name
+    bases = Bases(repo, catalog, head if head not in ("worktree", "index") else repo.head)
+    before = None if revision == RELEASE else Catalog(Commit(repo, revision))
+    found = []
+    for source in sources:
+        old, label = (before.get(source.id), revision) if before else _released(bases, source.id)
+        if old is None:
+            note(f"{source.id} is compared with nothing: {label} does not have it")
+        elif source.cases:
+            found += against(old, source, label, selection)
+    return settle(found)
+
+
+def _released(bases: Bases, id: str) -> tuple[Source | None, str]:
+    source, version = bases.source(id)
+    return source, str(version) if version else "no release"
