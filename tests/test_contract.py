@@ -48,7 +48,9 @@ def test_a_thousand_nodes_are_not_looked_at() -> None:
 def test_members_of_an_enum_count_little() -> None:
     members: dict[str, object] = {"enum": [f"m{i}" for i in range(10_000)]}
     fewer: dict[str, object] = {"enum": [f"m{i}" for i in range(9_999)]}
-    assert covers(members, fewer) is Containment.YES
+    # Too many for the library, which would hold each against each; one by one they are soon told.
+    assert covers(members, fewer) is Containment.UNKNOWN
+    assert covering(members, fewer).verdict is Containment.YES
     assert covering(fewer, members).witness == ("m9999",)
 
 

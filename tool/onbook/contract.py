@@ -24,6 +24,8 @@ Pointer = tuple[str | int, ...]
 # schemas within the two, and in ways to choose one branch of every union that must hold at once.
 MAX_COVERED_NODES = 400
 MAX_COVERED_WAYS = 64
+# The library holds every member of one enum against every member of the other.
+MAX_COVERED_MEMBERS = 2_000
 
 # A pattern with back references may take exponential time; what is not decided after so many steps does not match.
 BACKTRACK_LIMIT = 1_000_000
@@ -315,6 +317,8 @@ def strip_annotations(schema: object) -> object:
 
 def _affordable(wide: Json | bool, narrow: Json | bool) -> bool:
     if nodes(wide) + nodes(narrow) > MAX_COVERED_NODES:
+        return False
+    if any(sum(len(members(node.get("enum"))) for node in subschemas(s)) > MAX_COVERED_MEMBERS for s in (wide, narrow)):
         return False
     if _effort(wide) > MAX_EFFORT or _effort(narrow) > MAX_EFFORT:
         return False
