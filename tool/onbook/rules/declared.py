@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 Json = Mapping[str, object]
 
@@ -71,10 +72,16 @@ class Declared:
         for current, aliases in self.names.items():
             if name in aliases:
                 return f"{name!r} is an older name of {current!r}: write {current!r}"
-        near = difflib.get_close_matches(name, self.names, n=1)
-        if near:
-            return f"did you mean {near[0]!r}?"
+        if near := _nearest(name, tuple(self.names)):
+            return f"did you mean {near!r}?"
         return f"declare it under inputs/properties; declared are {', '.join(self.names) or 'none'}"
+
+
+@lru_cache(maxsize=4096)
+def _nearest(name: str, names: tuple[str, ...]) -> str | None:
+    # A name that is misspelt once often is so in many places.
+    near = difflib.get_close_matches(name, names, n=1)
+    return near[0] if near else None
 
 
 def _parts(schema: Json) -> Iterable[object]:
