@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support import echo
-from support.console import Person
+from support import ask, echo
+from support.console import ONBOOK, Person
+from support.openai_server import OpenAIServer
 from support.running import PROMPT, Desk, desk
 
 PATH = "prompts/a.prompt.yml"
@@ -184,3 +186,78 @@ def test_a_measure_that_is_none(released: Desk, tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["--live", "--shard=1/2"])
 def test_what_makes_no_sense(released: Desk, option: str) -> None:
     assert "makes no sense" in released.test("--against", "HEAD", option, exits=2)[1].replace("make", "makes")
+
+
+def test_a_release_is_held_where_it_got_worse(released: Desk, tmp_path: Path) -> None:
+    files = {"prompts/a.suite.yml": "threshold: 0.5\n"}
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)
+    here.commit()
+    maintainer = Person(here.root)
+    said = maintainer.onbook("release", exits=1)
+    assert "OT401 worse than 0.1.0" in said
+    assert "nothing was released" in said
+    here.write("onbook.toml", "gates = {lint = false, verdict = false}\n")
+    here.commit()
+    assert "a/v0.1.1" in maintainer.onbook("release")
+
+
+def test_what_cannot_be_told_holds_a_release_only_where_that_is_asked_for(released: Desk, tmp_path: Path) -> None:
+    files = {"prompts/a.cases.jsonl": rows(weak=2), "prompts/a.suite.yml": "threshold: 0.5\n"}
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)
+    here.write("onbook.toml", "gates = {lint = false, inconclusive = true}\n")
+    here.commit()
+    assert "OT402" in Person(here.root).onbook("release", exits=1)
+    here.write("onbook.toml", "gates = {lint = false}\n")
+    here.commit()
+    assert "a/v0.1.1" in Person(here.root).onbook("release")
+
+
+def test_two_versions_two_models_two_parameter_sets(released: Desk, tmp_path: Path) -> None:
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"))
+    reader = Person(here.root)
+    found = reader.report("compare", "a", "0.1.0", "worktree", exits=1)
+    assert found["data"]["prompts"][0]["verdict"] == "regressed"
+    assert (found["base"], found["head"]) == ("0.1.0", "worktree")
+    assert reader.report("compare", "a", "worktree", "0.1.0")["data"]["prompts"][0]["verdict"] == "not-worse"
+    same = reader.report("compare", "a", "0.1.0", "a/v0.1.0")["data"]["prompts"][0]
+    assert (same["verdict"], same["comparison"]) == ("not-worse", None)
+    # Nobody has asked with these settings yet: nothing is made up.
+    open_ = reader.report("compare", "a", "worktree", "temperature=0.7")["data"]["prompts"][0]
+    assert open_["verdict"] == "inconclusive"
+    assert len(open_["left_out"]) == CASES
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("a", "0.9.0", "worktree"), "a/v0.9.0"),
+        (("a", "", "worktree"), "a side is a version"),
+        (("a", "0.1.0,main", "worktree"), "two places"),
+        (("b", "0.1.0", "worktree"), "there is no prompt 'b'"),
+        (("a", "0.1.0", "worktree", "--max-calls", "3"), "nothing is asked in a replay"),
+    ],
+)
+def test_sides_that_cannot_be_meant(released: Desk, args: tuple[str, ...], told: str) -> None:
+    assert told in Person(released.root).onbook("compare", *args, exits=2)
+
+
+@pytest.mark.local_model
+def test_both_sides_asked_now(released: Desk, tmp_path: Path) -> None:
+    """A provider may have drifted since the baseline was recorded: both versions are asked, in turn."""
+    ask.need_local_model()
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"))
+    before = (here.root / "prompts/a.recordings.jsonl").read_bytes()
+    with OpenAIServer(echo=True) as server:
+        asked = Desk(here.root, server.url)
+        assert asked.row("--against", "--fresh", exits=1)["verdict"] == "regressed"
+        texts = [received.body["messages"] for received in server.received]
+        assert len(texts) == 2 * CASES
+        done = subprocess.run(
+            [ONBOOK, "compare", "a", "model=openai/gpt-4.1-mini", "model=openai/gpt-4.1-nano", "--live"],
+            cwd=here.root, capture_output=True, text=True, check=False,
+            env={**os.environ, "OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-of-nobody"},
+        )  # fmt: skip
+        assert "than model=openai/gpt-4.1-mini" in done.stdout, done.stdout + done.stderr
+        assert len(server.received) == 4 * CASES
+    assert (here.root / "prompts/a.recordings.jsonl").read_bytes() == before
+    assert "records nothing" in asked.test("--fresh", exits=2)[1]

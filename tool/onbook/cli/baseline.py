@@ -9,7 +9,9 @@ from onbook.project import Catalog, Source
 from onbook.release import Bases
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
-from onbook.testing.baseline import Compared, against, settle
+from onbook.testing.asking import Progress
+from onbook.testing.baseline import Compared, against, ask, judge, settle
+from onbook.testing.limits import Meter
 from onbook.testing.selection import Selection
 
 RELEASE = "release"
@@ -17,9 +19,18 @@ RELEASE = "release"
 
 
 def compare_with(
-    repo: Repository, catalog: Catalog, sources: Iterable[Source], revision: str, selection: Selection
+    repo: Repository,
+    catalog: Catalog,
+    sources: Iterable[Source],
+    revision: str,
+    selection: Selection,
+    *,
+    fresh: tuple[Meter, Progress] | None = None,
 ) -> list[Compared]:
     """Compare prompts with what they were at a revision, or at their last release; a new one is compared with nothing.
+
+    Args:
+        fresh: ask both sides for everything now, instead of looking at recordings.
 
     Raises:
         UsageError: the revision does not exist.
@@ -34,8 +45,10 @@ def compare_with(
         if old is None:
             note(f"{source.id} is compared with nothing: {label} does not have it")
         elif source.cases:
-            found += against(old, source, label, selection)
-    return settle(found)
+            found += against(old, source, label, selection, fresh=fresh is not None)
+    if fresh is not None:
+        ask(found, *fresh)
+    return settle([judge(match) for match in found])
 
 
 def _released(bases: Bases, id: str) -> tuple[Source | None, str]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "Tell what changes mean, and which version they need.",
     "test": "Run the cases of prompts, by replay or recording.",
     "merge": "Put the reports of shards together.",
+    "compare": "Compare two versions, models or parameter sets.",
     "release": "Tag what changed since its last release.",
     "yank": "Withdraw a release, with a reason.",
     "log": "List the releases of a prompt.",

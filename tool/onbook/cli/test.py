@@ -39,6 +39,7 @@ from onbook.testing.verdicts import with_verdicts
     flag_value=RELEASE,
     help="Say whether it got worse since a revision; without REV, since the last release.",
 )
+@click.option("--fresh", is_flag=True, help="With --against: ask both versions now, in turn; no recording is touched.")
 @click.option("--failed", is_flag=True, help="Only the cases that failed last time.")
 @click.option("--shard", metavar="I/N", help="Only the i-th of n parts; `onbook merge` puts their reports together.")
 @click.option("--record", is_flag=True, help="Ask the models for answers that are not recorded, and record them.")
@@ -62,6 +63,7 @@ def command(
     cases: tuple[str, ...],
     since: str | None,
     against: str | None,
+    fresh: bool,
     failed: bool,
     shard: str | None,
     record: bool,
@@ -81,7 +83,7 @@ def command(
     """
     _require_sense(
         record=record, prune=prune, live=live, against=against, shard=shard, elsewhere=staged or bool(at),
-        limited=max_cost is not None or max_calls is not None,
+        fresh=fresh, limited=max_cost is not None or max_calls is not None,
     )  # fmt: skip
     repo = repository()
     selection = Selection(cases or None, tags or None, _failed(repo) if failed else None, _shard(shard))
@@ -109,7 +111,12 @@ def command(
             note(f"dropped {count} from {path}")
     report = _report(results, selection, catalog.snapshot.name, detail=format == "json")
     if against is not None:
-        report = with_verdicts(report, compare_with(repo, catalog, sources, against, selection), base=against)
+        asking = (meter, bar) if fresh else None
+        report = with_verdicts(
+            report, compare_with(repo, catalog, sources, against, selection, fresh=asking), base=against
+        )
+        if fresh:
+            bar.done("asked for")
     print_report(report, format)
     if not at:
         with contextlib.suppress(OSError):  # a git directory that cannot be written keeps nobody from testing
@@ -127,7 +134,15 @@ def _tell_drift(results: list[UnitResult]) -> None:
 
 
 def _require_sense(
-    *, record: bool, prune: bool, live: bool, against: str | None, shard: str | None, elsewhere: bool, limited: bool
+    *,
+    record: bool,
+    prune: bool,
+    live: bool,
+    fresh: bool,
+    against: str | None,
+    shard: str | None,
+    elsewhere: bool,
+    limited: bool,
 ) -> None:
     """Refuse options that contradict each other.
 
@@ -139,8 +154,11 @@ def _require_sense(
         raise UsageError(f"{what} writes beside the prompts of the work tree, so --staged and --at make no sense")
     if live and (record or prune):
         raise UsageError("--live touches no recording, so --record and --prune make no sense with it")
-    if not (record or live) and limited:
-        raise UsageError("nothing is asked in a replay", hint="--max-cost and --max-calls go with --record or --live")
+    if fresh and (against is None or record):
+        raise UsageError("--fresh asks both versions of --against now, and records nothing")
+    if not (record or live or fresh) and limited:
+        hint = "--max-cost and --max-calls go with --record, --live or --fresh"
+        raise UsageError("nothing is asked in a replay", hint=hint)
     if against is not None and (live or shard):
         raise UsageError("--against compares whole sets of recorded answers: --live and --shard make no sense with it")
 

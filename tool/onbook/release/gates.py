@@ -15,6 +15,9 @@ from onbook.repo.git import GitError
 from onbook.repo.remote import default_remote, head_branch
 from onbook.report import Check, Finding, Report, Severity, Status
 from onbook.testing import runner
+from onbook.testing.baseline import against, judge, settle
+from onbook.testing.statistics import Verdict
+from onbook.testing.verdicts import check_of
 from onbook.versions import Version
 
 
@@ -48,13 +51,38 @@ def gates(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dict[st
         for check in lint(catalog, [source.id for source, _ in due]).checks:
             faults.setdefault(check.prompt, []).append(check)
     tested = runner.run(source for source, _ in due)
+    verdicts = _verdicts(catalog, due)
     found = {}
     for source, changed in due:
         own = tuple(check for check in tested.checks if check.prompt == source.id)
         checks = [*faults.get(source.id, ()), *_tests(catalog, source, own)]
         if config.gate("diff") and changed.open:
             checks.append(_unproven(source, changed))
+        checks += verdicts.get(source.id, ())
         found[source.id] = Judged(tuple(checks), runner.summary(_part(tested, source, own)))
+    return found
+
+
+def _verdicts(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dict[str, list[Check]]:
+    """Whether answers got worse since the base, from what is recorded on both sides; only what stands in the way."""
+    config = catalog.config
+    if not config.gate("verdict"):
+        return {}
+    matches = [
+        match
+        for source, changed in due
+        if changed.old is not None and source.cases
+        for match in against(changed.old, source, str(changed.base))
+    ]
+    found: dict[str, list[Check]] = {}
+    for each in settle([judge(match) for match in matches]):
+        check = check_of(f"verdict/{each.prompt}", each)
+        if each.verdict is Verdict.INCONCLUSIVE and config.gate("inconclusive"):
+            check = Check.of(
+                check.id, [replace(told, severity=Severity.ERROR) for told in check.findings], prompt=check.prompt
+            )
+        if check.status in _SHUT:
+            found.setdefault(each.prompt, []).append(check)
     return found
 
 

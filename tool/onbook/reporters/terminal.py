@@ -147,6 +147,10 @@ def _test(report: Report, style: _Style) -> Iterator[str]:
     yield style(f"{_count(len(rows), 'run')}: {report.status}", _STATUS[report.status])
 
 
+def _compare(report: Report, style: _Style) -> Iterator[str]:
+    yield from _findings(report, style)
+
+
 def _release(report: Report, style: _Style) -> Iterator[str]:
     failing = [check for check in report.checks if check.status in (Status.FAILED, Status.UNCHECKED)]
     for check in failing:
@@ -310,6 +314,7 @@ def _short(text: str) -> str:
 _VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
     "diff": _diff,
     "test": _test,
+    "compare": _compare,
     "release": _release,
     "fetch": _fetch,
     "list": _list,

@@ -164,12 +164,19 @@ INTERRUPTED = "the run was interrupted"
 
 
 def ask_missing(
-    groups: Iterable[tuple[Sequence[Unit], Keeper]], meter: Meter, progress: Progress | None = None
+    groups: Iterable[tuple[Sequence[Unit], Keeper]],
+    meter: Meter,
+    progress: Progress | None = None,
+    *,
+    interleaved: bool = False,
 ) -> None:
     """Ask for what the units of prompts miss, and keep it as it arrives. A request that fails is kept as a failure.
 
     All prompts are asked at once, so that a provider's places are never empty; then, as long as an answer makes
     another request known (a judge's), those.
+
+    Args:
+        interleaved: ask for the same case of all groups in turn, so that what passes with time meets them alike.
 
     Raises:
         OnbookError: nothing can be asked at all, or a file cannot be written.
@@ -181,6 +188,8 @@ def ask_missing(
         run: _Run | None = None
         entered: set[int] = set()
         while wanted := list(_missing(open_groups)):
+            if interleaved:
+                wanted.sort(key=lambda item: (item.case, item.request.repeat))
             for item in wanted:
                 if id(item.keeper) not in entered:
                     entered.add(id(item.keeper))

@@ -6,12 +6,14 @@ The baseline is free: the answers at the last release are in history, recorded b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from onbook.contract import same
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Source
 from onbook.prompt import Case, Json, Prompt
+from onbook.testing.asking import Memory, Progress, ask_missing
+from onbook.testing.limits import Meter
 from onbook.testing.planning import plan, read_recordings, unit_of
 from onbook.testing.recordings import Recordings
 from onbook.testing.selection import Selection
@@ -77,48 +79,95 @@ class Compared:
         return self.comparison.verdict if self.comparison else Verdict.INCONCLUSIVE
 
 
-def against(old: Source, new: Source, base: str, selection: Selection = ALL) -> list[Compared]:
-    """Compare a prompt with an older version of itself, called ``base``, from what is recorded on both sides.
+@dataclass(slots=True)
+class Match:
+    """Two sides laid out case by case, before anything is graded.
 
-    On the prompt's own model each side answers with the one that it names; a model that the suite names is the same on
-    both.
+    Attributes:
+        compared: what is known already; its trouble is why there are no units.
+        old, new: what each side asked, or would ask, for each case that both share.
+        left_out: cases of either side that are not compared, with the reason.
+    """
+
+    compared: Compared
+    old: Unit | None = None
+    new: Unit | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def units(self) -> list[Unit]:
+        """Both, if there are any."""
+        return [unit for unit in (self.old, self.new) if unit is not None]
+
+
+def against(old: Source, new: Source, base: str, selection: Selection = ALL, *, fresh: bool = False) -> list[Match]:
+    """Lay a prompt out beside an older version of itself, called ``base``.
+
+    On the prompt's own model each side answers with the one that it names; a model of the suite is the same on both.
+
+    Args:
+        fresh: look at no recording: everything is to be asked now.
     """
     if (trouble := _unusable(old) or _unusable(new)) is not None:
-        return [Compared(new.id, new.path, base, "", "", ACCURACY, new.suite.margin, trouble=trouble)]
+        return [Match(Compared(new.id, new.path, base, "", "", ACCURACY, new.suite.margin, trouble=trouble))]
     own = new.prompt.model if new.prompt else None
-    models = new.suite.models or (own or "",)
-    recorded, recorded_before = read_recordings(new), read_recordings(old)
+    recorded, recorded_before = (Recordings(), Recordings()) if fresh else (read_recordings(new), read_recordings(old))
     found = []
-    for model in models:
+    for model in new.suite.models or (own or "",):
         before = old.prompt.model if old.prompt and model == own else model
         one, other = Side(old, before or "", recorded_before), Side(new, model, recorded)
-        found.append(compare_sides(one, other, base, selection))
+        found.append(lay_out(one, other, base, selection))
     return found
 
 
-def compare_sides(old: Side, new: Side, base: str, selection: Selection = ALL) -> Compared:
-    """Pair two sides case by case, on the cases that they share, both graded by the new side's assertions."""
+def lay_out(old: Side, new: Side, base: str, selection: Selection = ALL) -> Match:
+    """Pair two sides case by case, both to be graded by the new side's assertions."""
     suite = new.source.suite
     measure = suite.primary or ACCURACY
-    found = Compared(new.source.id, new.source.path, base, new.model, old.model, measure, suite.margin)
+    found = Match(Compared(new.source.id, new.source.path, base, new.model, old.model, measure, suite.margin))
     if measure not in (ACCURACY, SCORE):
-        hint = f"write {ACCURACY} or {SCORE}"
-        return replace(found, trouble=UsageError(f"primary measure {measure!r} is none", place=_suite(new), hint=hint))
-    judge = _judge(new)
+        trouble = UsageError(
+            f"the suite's primary measure {measure!r} is none", place=new.source.path, hint=f"{ACCURACY} or {SCORE}"
+        )
+        found.compared = replace(found.compared, trouble=trouble)
+        return found
     cases = {case.id: case for case in new.source.cases if selection.takes(new.source.id, case)}
-    left_out: dict[str, str] = {}
-    before = _answers(old, judge, cases, left_out, selection, measure)
-    now = _answers(new, judge, cases, left_out, selection, measure)
-    left_out |= dict.fromkeys(cases.keys() - before.keys() - left_out.keys(), _NO_SUCH)
-    shared = [id for id in cases if id in before and id in now]
-    pairs = [Pair(id, before[id].scores, now[id].scores, cases[id].cluster) for id in shared]
+    found.old, found.new = (_unit(side, new.source, cases, found.left_out, selection) for side in (old, new))
+    shared = {attempt.case.id for attempt in found.old.attempts} & {attempt.case.id for attempt in found.new.attempts}
+    for unit in found.units:
+        unit.attempts = [attempt for attempt in unit.attempts if attempt.case.id in shared]
+    found.left_out |= dict.fromkeys(cases.keys() - shared - found.left_out.keys(), _NO_SUCH)
+    return found
+
+
+def ask(matches: Iterable[Match], meter: Meter, progress: Progress | None = None) -> None:
+    """Ask now for what both sides miss, case by case in turn, so that a provider's moods meet both alike.
+
+    Raises:
+        OnbookError: nothing can be asked at all.
+    """
+    groups = [([unit], Memory(unit.recordings)) for match in matches for unit in match.units]
+    ask_missing(groups, meter, progress, interleaved=True)
+
+
+def judge(match: Match) -> Compared:
+    """Grade both sides of a match and say what that proves."""
+    found = match.compared
+    if match.old is None or match.new is None:
+        return found
+    left_out = dict(match.left_out)
+    before = _answers(match.old, left_out, found.measure)
+    now = _answers(match.new, left_out, found.measure)
+    clusters = {attempt.case.id: attempt.case.cluster for attempt in match.new.attempts}
+    shared = [id for id in clusters if id in before and id in now]
+    pairs = [Pair(id, before[id].scores, now[id].scores, clusters[id]) for id in shared]
     found = replace(found, left_out=left_out)
     if not pairs:
         return found
     if all(before[id] == now[id] for id in shared):
         return replace(found, same=True)
     try:
-        return replace(found, comparison=compare(pairs, suite.margin))
+        return replace(found, comparison=compare(pairs, found.margin))
     except OnbookError as error:
         return replace(found, trouble=error)
 
@@ -138,37 +187,40 @@ class _Answers:
     scores: tuple[float, ...]
 
 
-def _answers(
-    side: Side,
-    judge: Unit,
-    cases: Mapping[str, Case],
-    left_out: dict[str, str],
-    selection: Selection,
-    measure: str,
-) -> dict[str, _Answers]:
-    """The answers of one side to the cases that mean the same there."""
+def _unit(side: Side, judge: Source, cases: Mapping[str, Case], left_out: dict[str, str], selection: Selection) -> Unit:
+    """What one side asks for the cases that mean the same there, to be graded as ``judge`` says."""
     source = side.source
     assert source.prompt
-    graded = Unit(judge.source, judge.prompt, side.model, side.recordings)
-    found: dict[str, _Answers] = {}
+    assert judge.prompt
+    unit = Unit(judge, judge.prompt, side.model, side.recordings)
     for planned in plan(unit_of(source, source.prompt, side.model, side.recordings), ALL):
         case = cases.get(planned.case.id)
         if case is None:
             if selection == ALL:
                 left_out[planned.case.id] = _NO_SUCH
-            continue
-        if not _means_the_same(planned.case, case):
+        elif not _means_the_same(planned.case, case):
             left_out[case.id] = "its inputs or history changed"
-            continue
-        attempts = [replace(attempt, case=case) for attempt in planned.attempts]
-        for attempt in attempts:
-            grade(graded, attempt)
+        elif planned.faults:
+            left_out[case.id] = planned.faults[0].message
+        else:
+            unit.attempts += [replace(attempt, case=case) for attempt in planned.attempts]
+    return unit
+
+
+def _answers(unit: Unit, left_out: dict[str, str], measure: str) -> dict[str, _Answers]:
+    """The answers of one side by case; a case without any is left out."""
+    by_case: dict[str, list[Attempt]] = {}
+    for attempt in unit.attempts:
+        grade(unit, attempt)
+        by_case.setdefault(attempt.case.id, []).append(attempt)
+    found = {}
+    for id, attempts in by_case.items():
         told = [attempt for attempt in attempts if attempt.state != "missing"]
-        if not told:
-            left_out[case.id] = attempts[0].reasons[0] if attempts and attempts[0].reasons else "it is not recorded"
-            continue
-        keys = tuple(attempt.key for attempt in told)
-        found[case.id] = _Answers(keys, tuple(_score(attempt, measure) for attempt in told))
+        if told:
+            keys, scores = (attempt.key for attempt in told), (_score(attempt, measure) for attempt in told)
+            found[id] = _Answers(tuple(keys), tuple(scores))
+        else:
+            left_out[id] = attempts[0].reasons[0] if attempts[0].reasons else "it is not recorded"
     return found
 
 
@@ -181,11 +233,6 @@ def _means_the_same(one: Case, other: Case) -> bool:
     return same([one.inputs, one.history], [other.inputs, other.history])
 
 
-def _judge(side: Side) -> Unit:
-    assert side.source.prompt
-    return Unit(side.source, side.source.prompt, side.model, side.recordings)
-
-
 def _unusable(source: Source) -> OnbookError | None:
     try:
         source.usable()
@@ -194,10 +241,6 @@ def _unusable(source: Source) -> OnbookError | None:
             f"{source.id} in {source.snapshot.name} cannot be run: {error.message}", place=error.place, hint=error.hint
         )
     return None
-
-
-def _suite(side: Side) -> str:
-    return side.source.path
 
 
 def variant(source: Source, *, model: str | None = None, parameters: Json | None = None) -> Source:
@@ -210,11 +253,3 @@ def variant(source: Source, *, model: str | None = None, parameters: Json | None
         parameters={key: value for key, value in merged.items() if value is not None},
     )
     return replace(source, loaded=replace(source.loaded, prompt=changed))
-
-
-def worst(compared: Iterable[Compared]) -> Verdict | None:
-    """What is said of several comparisons together; None where one could not be made or there is none."""
-    verdicts = [each.verdict for each in compared]
-    if not verdicts or None in verdicts:
-        return None
-    return next(each for each in (Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.NOT_WORSE) if each in verdicts)

@@ -1,0 +1,123 @@
+"""``onbook compare``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from onbook.cli.common import format_option, note, print_report, repository, snapshot
+from onbook.cli.progress import Bar
+from onbook.errors import UsageError
+from onbook.project import Catalog, Source
+from onbook.repo import Repository, Snapshot
+from onbook.repo.snapshot import Commit, WorkTree
+from onbook.testing.asking import INTERRUPTED
+from onbook.testing.baseline import Side, ask, judge, lay_out, settle, variant
+from onbook.testing.limits import CONCURRENCY, Limits, Meter
+from onbook.testing.planning import read_recordings
+from onbook.testing.verdicts import compare_report
+from onbook.versions import Tag, Version
+
+HERE = "worktree"
+
+
+@click.command()
+@click.argument("id")
+@click.argument("a")
+@click.argument("b")
+@click.option("--live", is_flag=True, help="Ask now for what is not recorded; nothing is written.")
+@click.option("--max-cost", metavar="USD", type=click.FloatRange(min=0, min_open=True), help="Spend no more than this.")
+@click.option("--max-calls", metavar="N", type=click.IntRange(min=1), help="Send no more than this, in all.")
+@format_option
+def command(id: str, a: str, b: str, live: bool, max_cost: float | None, max_calls: int | None, format: str) -> int:
+    """Compare two versions, two models or two parameter sets of a prompt, on the cases of the work tree.
+
+    A and B are each a version or revision (1.4.0, main, worktree), a setting of the prompt (model=openai/gpt-4.1,
+    temperature=0.7), or several of these with commas: 1.4.0,model=openai/gpt-4.1. B is measured against A.
+    """
+    repo = repository()
+    if not live and (max_cost is not None or max_calls is not None):
+        raise UsageError("nothing is asked in a replay", hint="--max-cost and --max-calls go with --live")
+    here = Catalog(snapshot(repo))
+    head = here.find(id)
+    head.usable()
+    if not head.cases:
+        raise UsageError(f"{id} has no cases to be compared on", hint="write some beside it: onbook new shows how")
+    one, other = (_side(repo, here, head, Spec.parse(text)) for text in (a, b))
+    match = lay_out(one, other, a)
+    meter, bar = Meter(Limits(CONCURRENCY, max_calls, max_cost)), Bar()
+    if live:
+        ask([match], meter, bar)
+        bar.done("asked for")
+    report = compare_report(settle([judge(match)]), base=a, head=b)
+    print_report(report, format)
+    if meter.stopped == INTERRUPTED:
+        note("interrupted: nothing of it is kept")
+        return 130
+    return report.exit_code()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a side is: a place in history, and what is set otherwise there."""
+
+    at: str
+    model: str | None
+    parameters: dict[str, Any]
+
+    @staticmethod
+    def parse(text: str) -> Spec:
+        """Read ``1.4.0,model=openai/gpt-4.1,temperature=0.7``.
+
+        Raises:
+            UsageError: two places, or nothing at all.
+        """
+        at, model, parameters = None, None, {}
+        for part in filter(None, map(str.strip, text.split(","))):
+            name, equals, value = part.partition("=")
+            if not equals:
+                if at is not None:
+                    raise UsageError(f"{text!r} names two places, {at!r} and {part!r}")
+                at = part
+            elif name == "model":
+                model = value
+            else:
+                parameters[name] = _value(value)
+        if at is None and model is None and not parameters:
+            raise UsageError("a side is a version, a revision, or settings", hint="as in 1.4.0 or temperature=0.7")
+        return Spec(at or HERE, model, parameters)
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _side(repo: Repository, here: Catalog, head: Source, spec: Spec) -> Side:
+    there = head if spec.at == HERE else Catalog(_place(repo, here, head.id, spec.at)).find(head.id)
+    source = variant(there, model=spec.model, parameters=spec.parameters)
+    model = source.prompt.model if source.prompt else None
+    if not model:
+        raise UsageError(f"{head.id} names no model in {spec.at}", hint="set one: model=NAME")
+    recordings = read_recordings(there)
+    if there is not head:
+        # What was answered since to the same requests counts as well.
+        for recording in read_recordings(head):
+            recordings.add(recording)
+    # Both sides take the same examination: the cases and assertions of the work tree.
+    return Side(Source(source.loaded, head.snapshot), model, recordings)
+
+
+def _place(repo: Repository, here: Catalog, id: str, at: str) -> Snapshot:
+    if at == HERE:
+        return WorkTree(repo)
+    try:
+        tag = Tag(id, Version.parse(at.removeprefix("v")), here.config.tag_prefix)
+    except UsageError:
+        return Commit(repo, at)
+    return Commit(repo, tag.ref)
