@@ -21,13 +21,13 @@ run git config user.name "Wheel Test"
 run git config user.email wheel@example.com
 
 run onbook --version
-run onbook init
+run onbook init --hooks
 run onbook new support/triage --model openai/gpt-4.1-2025-04-14
 run onbook lint
 run onbook explain ON203 >/dev/null
 rm prompts/support/triage.cases.jsonl # no answers are recorded here
 run git add --all
-run git commit --quiet --message "A first prompt"
+run git commit --quiet --message "A first prompt" # through the hooks
 run onbook release
 run onbook fetch support/triage@^0.1 --from "$work/repo" --out "$work/vendored"
 run python - <<'PY'

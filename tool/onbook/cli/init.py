@@ -12,6 +12,7 @@ from onbook.errors import UsageError
 from onbook.files import write_atomic
 from onbook.project import Config
 from onbook.project.config import FILE
+from onbook.repo import Repository
 from onbook.repo.snapshot import WorkTree
 
 _CONFIG = """\
@@ -29,8 +30,12 @@ _ATTRIBUTES = (
 
 
 @click.command()
-def command() -> int:
-    """Set up this repository for prompts. What exists is left as it is, but for the schema that editors read."""
+@click.option("--hooks", is_flag=True, help="Install git hooks as well: pre-commit, commit-msg, pre-push.")
+def command(hooks: bool) -> int:
+    """Set up this repository for prompts. What exists is left as it is, but for the schema that editors read.
+
+    --hooks keeps a hook that exists: it runs before onbook's.
+    """
     repo = repository()
     if repo.bare:
         raise UsageError("a bare repository has no files to set up", place=str(repo.root))
@@ -40,6 +45,7 @@ def command() -> int:
         _file(repo.root / FILE, _CONFIG, repo.root) if not _configured(repo.root) else "",
         _schema(folder, repo.root),
         _attributes(repo.root / ".gitattributes"),
+        *(_hooks(repo) if hooks else ()),
     ]
     for message in filter(None, done):
         note(message)
@@ -47,6 +53,12 @@ def command() -> int:
         note("everything is set up already")
     note("next: `onbook new support/triage` writes a first prompt")
     return 0
+
+
+def _hooks(repo: Repository) -> list[str]:
+    from onbook.cli.hooks import install_hooks
+
+    return install_hooks(repo)
 
 
 def _configured(root: Path) -> bool:

@@ -178,7 +178,9 @@ def _sources(
     repo: Repository, catalog: Catalog, ids: tuple[str, ...], since: str | None, selection: Selection
 ) -> list[Source]:
     sources = catalog.select(ids)
-    if since is not None:
+    if since == "HEAD" and repo.head is None:
+        pass  # before the first commit, as a hook may be, everything is new
+    elif since is not None:
         sources = changed_since(catalog, Catalog(Commit(repo, since)), sources)
         if not sources:
             note(f"no prompt changed since {since}")
