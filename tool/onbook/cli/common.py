@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -133,6 +133,15 @@ def color_wanted() -> bool:
 def note(message: str) -> None:
     """Tell a person something that is no result."""
     click.echo(message, err=True)
+
+
+def note_completed(tags: Collection[str], *, dry_run: bool = False) -> None:
+    """Tell a person which tags of an interrupted release were completed."""
+    if tags:
+        some = ", ".join(list(tags)[:3])
+        named = some if len(tags) <= 3 else f"{len(tags)} tags ({some}, ...)"
+        done = "the next release first completes" if dry_run else "completed"
+        note(f"{done} {named}, which an interrupted release had left")
 
 
 def carry_out(repo: Repository, verb: str, plan: Plan, *, commit: bool, dry_run: bool, format: str) -> int:

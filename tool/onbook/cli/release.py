@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from onbook import release
-from onbook.cli.common import format_option, note, print_report, repository
+from onbook.cli.common import format_option, note, note_completed, print_report, repository
 from onbook.repo.remote import default_remote
 from onbook.report import Report, Status
 
@@ -22,11 +22,11 @@ from onbook.report import Report, Status
 def command(ids: tuple[str, ...], dry_run: bool, push: bool, pre: str | None, force: str | None, format: str) -> int:
     """Tag what changed since its last release, at HEAD: one annotated tag for each prompt, with notes."""
     repo = repository()
-    if not dry_run:
-        for name in release.recover(repo):
-            note(f"completed {name}, which an interrupted release had left")
+    left = release.pending(repo) if dry_run else release.recover(repo)
+    note_completed(left, dry_run=dry_run)
+    completed = release.rows(repo, left)
     plan = release.plan(repo, ids, pre=pre, forced=force)
-    report = plan.report
+    report = replace(plan.report, data={**plan.report.data, "completed": completed})
     if dry_run:
         report = _with_messages(report, plan)
     if report.status is Status.PASSED and not dry_run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from onbook import release
-from onbook.cli.common import format_option, note, print_report, repository, snapshot
+from onbook.cli.common import format_option, note, note_completed, print_report, repository, snapshot
 from onbook.project import Config
 from onbook.repo.remote import default_remote
 from onbook.report import Check, Report, Status
@@ -23,8 +23,7 @@ def command(id: str, version: str, reason: str, push: bool, format: str) -> int:
     Nothing is deleted. One more tag, ID/vVERSION.yanked, says why.
     """
     repo = repository()
-    for name in release.recover(repo):
-        note(f"completed {name}, which an interrupted release had left")
+    note_completed(release.recover(repo))
     prefix = Config.load(snapshot(repo)).tag_prefix
     remote = default_remote(repo) if push else None
     tag = release.yank(repo, prefix, id, version, reason, remote=remote)

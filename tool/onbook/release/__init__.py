@@ -2,7 +2,7 @@
 
 from onbook.release.bases import Bases, base_releases
 from onbook.release.plan import Plan, Planned, plan
-from onbook.release.write import apply, recover
+from onbook.release.write import apply, pending, recover, rows
 from onbook.release.yank import yank
 
-__all__ = ["Bases", "Plan", "Planned", "apply", "base_releases", "plan", "recover", "yank"]
+__all__ = ["Bases", "Plan", "Planned", "apply", "base_releases", "pending", "plan", "recover", "rows", "yank"]

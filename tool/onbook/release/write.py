@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from onbook.errors import IntegrityError
+from onbook.manifest import TagObject
 from onbook.release.plan import Plan
 from onbook.repo import Repository, journal
 from onbook.repo.remote import remote_tags
 from onbook.repo.signing import sign, wanted
 from onbook.repo.tags import tagger, write_objects
+from onbook.versions import YANKED
 
 
 def apply(repo: Repository, plan: Plan, *, remote: str | None = None) -> None:
@@ -37,6 +41,34 @@ def apply(repo: Repository, plan: Plan, *, remote: str | None = None) -> None:
             journal.write(repo, refs, remote=remote, earlier=earlier)
 
 
-def recover(repo: Repository) -> list[str]:
-    """Complete what a killed run has left and return the tags; see :func:`onbook.repo.journal.recover`."""
-    return journal.recover(repo)
+def recover(repo: Repository) -> dict[str, str]:
+    """Complete what a killed run has left; see :func:`onbook.repo.journal.recover`.
+
+    Returns:
+        Its tags, each with the id of its object.
+    """
+    return _named(journal.recover(repo))
+
+
+def pending(repo: Repository) -> dict[str, str]:
+    """The tags that a killed run has left to be written, with their objects: the next run begins with these."""
+    return _named(journal.pending(repo)[0])
+
+
+def _named(refs: Mapping[str, str]) -> dict[str, str]:
+    return {ref.removeprefix("refs/tags/"): oid for ref, oid in refs.items()}
+
+
+def rows(repo: Repository, tags: Mapping[str, str]) -> list[dict[str, object]]:
+    """Tags of :func:`recover` as a report has them, read from their objects; those that withdraw a release left out."""
+    found: list[dict[str, object]] = []
+    for name, oid in tags.items():
+        kind, raw = repo.read_object(oid) or ("", b"")
+        if kind != "tag" or name.endswith(YANKED):
+            continue
+        tag = TagObject.parse(raw, name)
+        # A release begins with its prompt and version; its own name has the prefix as well.
+        id, _, version = tag.message.partition("\n")[0].rpartition(" ")
+        manifest = tag.manifest(name)
+        found.append({"id": id, "version": version, "tag": name, "bump": manifest.bump, "digest": manifest.digest})
+    return found

@@ -8,18 +8,23 @@ refs: that is git, and is what the journal is for.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from onbook.errors import IntegrityError, OnbookError
-from onbook.files import write_atomic
+from onbook.files import TEMPORARY, write_atomic
 from onbook.repo.git import GitError, Repository
 from onbook.repo.remote import push, remote_tags
 from onbook.repo.tags import create_refs
 
 JOURNAL = "release.json"
 VERSION = 1
+
+TRIES = 5
+PAUSE = 0.5
+"""Seconds, once more with each try: five of them wait five seconds in all."""
 
 
 def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earlier: Mapping[str, str]) -> None:
@@ -49,11 +54,29 @@ def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earl
     journal.unlink()
 
 
-def recover(repo: Repository) -> list[str]:
+def pending(repo: Repository) -> tuple[dict[str, str], str | None]:
+    """The refs and objects that a killed run has left to be written, and the remote that they go to first, if any.
+
+    Raises:
+        OnbookError: the journal is unreadable.
+    """
+    journal = _folder(repo) / JOURNAL
+    try:
+        data = json.loads(journal.read_bytes())
+        remote = data["remote"]
+        return {str(ref): str(oid) for ref, oid in data["refs"].items()}, None if remote is None else str(remote)
+    except FileNotFoundError:
+        return {}, None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        hint = "look whether its tags are complete, then delete this file"
+        raise OnbookError("the journal of an earlier release is unreadable", place=str(journal), hint=hint) from None
+
+
+def recover(repo: Repository) -> dict[str, str]:
     """Complete what a killed run has left: its journal says which refs to write, and whether to push them first.
 
     Returns:
-        The names of the tags that were completed.
+        The refs and objects of that run: all of them, for whoever started it was never told of any.
 
     Raises:
         IntegrityError: the remote has another release under one of the names; the interrupted one is given up.
@@ -61,62 +84,62 @@ def recover(repo: Repository) -> list[str]:
     """
     journal = _folder(repo) / JOURNAL
     if not journal.exists():
-        return []
+        return {}
     with locked(repo):
-        try:
-            data = json.loads(journal.read_bytes())
-            refs = {str(ref): str(oid) for ref, oid in data["refs"].items()}
-            remote = data["remote"]
-        except FileNotFoundError:
-            return []
-        except (ValueError, KeyError, TypeError, AttributeError):
-            hint = "look whether its tags are complete, then delete this file"
-            raise OnbookError(
-                "the journal of an earlier release is unreadable", place=str(journal), hint=hint
-            ) from None
+        refs, remote = pending(repo)
+        for left in _folder(repo).glob(f"{TEMPORARY}*"):
+            left.unlink(missing_ok=True)
         if any(repo.read_object(oid) is None for oid in refs.values()):
             # git has cleaned up what nothing referred to: it is too late to complete this one.
-            journal.unlink()
-            return []
+            refs = {}
         for ref in refs:
             # Only the journal's own locks: nobody else writes these names, and the run that did is dead.
             (repo.git_dir / f"{ref}.lock").unlink(missing_ok=True)
         if remote and refs:
-            _publish(repo, remote, refs, journal)
-        present = repo.text("for-each-ref", "--format=%(refname)", *refs).split("\n") if refs else ()
+            _publish(repo, remote, refs, journal, tries=TRIES)
+        present = set(repo.text("for-each-ref", "--format=%(refname)", *refs).split("\n")) if refs else ()
         missing = {ref: oid for ref, oid in refs.items() if ref not in present}
         if missing:
             create_refs(repo, missing)
-        journal.unlink()
-        return [ref.removeprefix("refs/tags/") for ref in missing]
+        journal.unlink(missing_ok=True)
+        return refs
 
 
-def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Path) -> None:
+def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Path, *, tries: int = 1) -> None:
     """Push, and where that fails find out what the remote has: an answer may be lost after everything arrived.
+
+    Args:
+        tries: a push of a killed run may still be at work at the remote, which then locks what is pushed again.
 
     Raises:
         IntegrityError: the remote refused; the journal is gone, for nothing of it is left to do.
         OnbookError: the remote cannot be asked; the journal stays.
     """
-    try:
-        push(repo, remote, refs)
-        return
-    except GitError as error:
-        failed = error.message
-    try:
-        there = remote_tags(repo, remote)
-    except GitError:
-        raise OnbookError(
-            f"whether the tags reached {remote} is not known: {failed}",
-            place=str(journal),
-            hint=f"run `onbook release` again when {remote} answers: it completes this release before anything else",
-        ) from None
-    if any(there.get(ref) != oid for ref, oid in refs.items()):
-        journal.unlink()
-        raise IntegrityError(
-            f"no tag was written: {failed}",
-            hint=f"if somebody released meanwhile: `git fetch {remote} --tags`, then release again",
-        )
+    for number in range(tries):
+        if number:
+            time.sleep(PAUSE * number)
+        try:
+            push(repo, remote, refs)
+            return
+        except GitError as error:
+            failed = error.message
+        try:
+            there = remote_tags(repo, remote)
+        except GitError:
+            raise OnbookError(
+                f"whether the tags reached {remote} is not known: {failed}",
+                place=str(journal),
+                hint=f"run `onbook release` again when {remote} answers: it first completes this release",
+            ) from None
+        if all(there.get(ref) == oid for ref, oid in refs.items()):
+            return
+        if any(there.get(ref, oid) != oid for ref, oid in refs.items()):
+            break  # somebody else's: waiting does not change that
+    journal.unlink()
+    raise IntegrityError(
+        f"no tag was written: {failed}",
+        hint=f"if somebody released meanwhile: `git fetch {remote} --tags`, then release again",
+    )
 
 
 def _folder(repo: Repository) -> Path:

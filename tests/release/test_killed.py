@@ -1,0 +1,153 @@
+"""A release that is killed at moments spread over its whole duration: none or all of it, and then the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from onbook.repo.journal import JOURNAL
+from support.console import ONBOOK, Person
+from support.git import PROMPT, Repo, bare_remote, daemon, new_repo
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+SEED = 20261121
+slow = pytest.mark.skipif("RUN_SLOW" not in os.environ, reason="minutes: set RUN_SLOW=1")
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=[pytest.mark.slow, slow])])
+@pytest.mark.parametrize("way", ["local", "path", "daemon"])
+def test_killed_at_random_moments(tmp_path: Path, way: str, kills: int) -> None:
+    """``path``: the second run begins at once, while what the killed one started at the remote may still be at work.
+
+    ``daemon``: the remote is on a machine of its own, as it were, and all of ours dies.
+    """
+    prompts = 200 if kills == 50 else 40
+    base = tmp_path / "base"
+    repo = new_repo(base / "repo")
+    repo.commit({f"prompts/team{n % 10}/p{n}.prompt.yml": PROMPT for n in range(prompts)})
+    repo.commit({"onbook.toml": '[release]\nbranch = "main"\n[gates]\nlint = false\n'})
+    bare_remote(base / "remote.git").git("config", "receive.autogc", "false")
+    repo.git("push", "--quiet", str(base / "remote.git"), "main")
+    with contextlib.ExitStack() as stack:
+        url = str(tmp_path / "now" / "remote.git")
+        if way == "daemon":
+            root = stack.enter_context(daemon(tmp_path, "daemon.receivepack=true"))
+            url = f"{root}/now/remote.git"
+        took = 0.0
+        for _ in range(2):  # the first also warms what later ones find warm
+            place = _fresh(base, tmp_path, url)
+            began = time.monotonic()
+            assert _start(place, way).wait() == 0
+            took = time.monotonic() - began
+        assert len(Repo(place).tags()) == prompts
+        chance = random.Random(SEED)
+        seen = Counter[str]()
+        for number in range(kills):
+            moment = took * (number + chance.random()) / kills
+            place = _fresh(base, tmp_path, url)
+            remote = Repo(place.parent / "remote.git")
+            process = _start(place, way)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(moment)
+            _kill(process, all_of_it=way == "daemon")
+            left = _state(place)
+            if way == "daemon":
+                left = f"{_settled(remote, prompts)} there, {left}"
+            seen[left] += 1
+            told = _second(place, way)
+            mine = Repo(place).tags()
+            assert len(mine) == prompts, (number, moment, left, told)
+            assert way == "local" or remote.tags() == mine, (number, moment, left, told)
+            assert not (place / ".git/onbook" / JOURNAL).exists()
+            for where in (place / ".git", remote.path):
+                assert not list(where.rglob("*.lock")) or where == place / ".git", left
+            assert [lock.name for lock in (place / ".git").rglob("*.lock")] == ["release.lock"]
+            assert not list((place / ".git/onbook").glob(".onbook-*"))
+            again = Person(place).report("release", *_options(way))["data"]
+            assert (again["tags"], again["completed"]) == ([], [])
+        Repo(place).git("fsck", "--strict", "--no-dangling")
+        told = "".join(f"  {count:3} {left}\n" for left, count in sorted(seen.items()))
+        sys.stdout.write(f"{way}: {kills} kills over {took:.2f} s of {prompts} prompts:\n{told}")
+
+
+def _options(way: str) -> list[str]:
+    return [] if way == "local" else ["--push"]
+
+
+def _fresh(base: Path, tmp_path: Path, url: str) -> Path:
+    now = tmp_path / "now"
+    shutil.rmtree(now, ignore_errors=True)
+    shutil.copytree(base, now)
+    Repo(now / "repo").git("remote", "add", "origin", url)
+    return now / "repo"
+
+
+def _start(place: Path, way: str) -> subprocess.Popen[bytes]:
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        [ONBOOK, "release", *_options(way)], cwd=place, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+
+
+def _kill(process: subprocess.Popen[bytes], *, all_of_it: bool) -> None:
+    """End a process and its group; with ``all_of_it`` whatever it started in sessions of its own as well."""
+    others = list(_descendants(process.pid)) if all_of_it else []
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for pid in others:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            children.setdefault(int(entry.read_text().rpartition(")")[2].split()[1]), []).append(int(entry.parent.name))
+    todo = [pid]
+    while todo:
+        found = children.get(todo.pop(), [])
+        yield from found
+        todo += found
+
+
+def _settled(remote: Repo, prompts: int) -> str:
+    """How many tags the remote has once its own process has ended: none or all."""
+    deadline = time.monotonic() + 20
+    before, now = -1, len(remote.tags())
+    while (before != now or list(remote.path.rglob("*.lock"))) and time.monotonic() < deadline:
+        time.sleep(0.2)
+        before, now = now, len(remote.tags())
+    assert now in (0, prompts), f"{now} of {prompts} tags are at the remote"
+    return "all" if now else "none"
+
+
+def _state(place: Path) -> str:
+    """What the killed run has left, in words."""
+    tags, locks = len(Repo(place).tags()), len(list((place / ".git/refs").rglob("*.lock")))
+    journal = "a journal" if (place / ".git/onbook" / JOURNAL).exists() else "no journal"
+    some = "all tags" if tags == len(list((place / "prompts").rglob("*.yml"))) else "some tags" if tags else "no tag"
+    return f"{journal}, {some}, {'locks' if locks else 'no lock'} here"
+
+
+def _second(place: Path, way: str) -> str:
+    done = subprocess.run(
+        [ONBOOK, "release", *_options(way), "--format", "json"], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    data = json.loads(done.stdout)["data"]
+    return f"{len(data['completed'])} completed, {len(data['tags'])} made"
