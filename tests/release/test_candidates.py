@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from onbook.manifest import TagObject
+from support import echo
 from support.console import Person, person
 from support.git import PROMPT, Repo, bare_remote, clone
 
@@ -195,6 +196,9 @@ def test_a_release_is_withdrawn(maintainer: Person, tmp_path: Path) -> None:
     reader = person(tmp_path / "reader", repository=False)
     maintainer.git("push", "--quiet", "--tags")
     assert reader.report("fetch", f"{ID}@^0.1", "--from", str(tmp_path / "r.git"))["data"]["version"] == "0.1.0"
+    assert "  withdrawn: answers in French\n" in maintainer.onbook("log", ID)
+    rows = maintainer.report("log", ID)["data"]["releases"]
+    assert [row["reason"] for row in rows] == ["answers in French", None]
     assert "was withdrawn" in reader.onbook("fetch", f"{ID}@0.1.1", "--from", str(tmp_path / "r.git"))
     # The next release takes no number twice.
     reword(maintainer, "gently", "very gently", "Very")
@@ -231,3 +235,45 @@ def test_twice_and_at_two_places(maintainer: Person, tmp_path: Path) -> None:
     assert other.git("tag").split() == [f"{ID}/v0.1.0"]
     row = json.loads(maintainer.onbook("log", ID, "--format", "json"))["data"]["releases"][0]
     assert row["yanked"] is True
+
+
+CASES = """\
+{"id": "failed", "inputs": {"ticket": "x"}, "assert": [{"contains": "z"}]}
+{"id": "missing", "inputs": {"ticket": "y"}, "assert": [{"contains": "z"}]}
+"""
+
+
+def record(who: Person) -> None:
+    """Two cases, and an answer to the first of them."""
+    cases = "prompts/support/triage.cases.jsonl"
+    who.write(cases, CASES.splitlines(keepends=True)[0])
+    echo.record(who.cwd)
+    who.write(cases, CASES)
+
+
+@pytest.mark.parametrize(
+    ("open_gates", "exits"), [((), 1), (("tests",), 3), (("unchecked",), 1), (("tests", "unchecked"), 0)]
+)
+def test_what_failed_and_what_is_missing_are_held_by_gates_of_their_own(
+    maintainer: Person, open_gates: tuple[str, ...], exits: int
+) -> None:
+    record(maintainer)
+    settings = ", ".join(f"{gate} = false" for gate in ("lint", *open_gates))
+    maintainer.write("onbook.toml", f"gates = {{{settings}}}\n")
+    maintainer.commit("Test it")
+    row = maintainer.report("test", exits=1)["data"]["prompts"][0]
+    assert (row["failed"], row["missing"]) == (1, 1)
+    found = maintainer.report("release", exits=exits)
+    slugs = {finding["slug"] for check in found["checks"] for finding in check["findings"]}
+    assert slugs >= set({0: (), 1: ("case-failed", "recording-missing"), 3: ("recording-missing",)}[exits])
+    assert exits != 3 or "case-failed" not in slugs
+    assert bool(tags(maintainer)) == (exits == 0)
+
+
+def test_a_wrong_case_is_held_by_either_gate(maintainer: Person) -> None:
+    record(maintainer)
+    maintainer.edit("prompts/support/triage.cases.jsonl", '{"contains": "z"}]}\n{', '{"contians": "z"}]}\n{')
+    for gates, exits in (("unchecked = false", 3), ("tests = false", 3), ("tests = false, unchecked = false", 0)):
+        maintainer.write("onbook.toml", f"gates = {{lint = false, {gates}}}\n")
+        maintainer.commit("A misspelt assertion")
+        maintainer.onbook("release", exits=exits)

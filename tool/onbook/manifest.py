@@ -195,6 +195,11 @@ class TagObject:
         return fields
 
 
+def one_line(text: str) -> str:
+    """A text on one line, without what cannot be seen: a message of a commit is somebody's words."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+
+
 def _parts(message: str) -> tuple[str, list[str]]:
     """The notes of a message, and the lines of its last paragraph."""
     notes, _, last = message.rstrip("\n").rpartition("\n\n")

@@ -8,10 +8,11 @@ import click
 
 from onbook.cli.common import format_option, print_report, repository, snapshot
 from onbook.errors import IntegrityError, OnbookError
+from onbook.manifest import one_line
 from onbook.project import Config
 from onbook.prompt import require_id
 from onbook.repo import Repository
-from onbook.repo.tags import list_tags, read_tag
+from onbook.repo.tags import TagRef, list_tags, read_tag
 from onbook.report import Check, Finding, Report, Severity
 from onbook.unreleased import since_release
 
@@ -25,7 +26,7 @@ def command(id: str, format: str) -> int:
     require_id(id)
     config = Config.load(snapshot(repo))
     refs = list_tags(repo, prefix=config.tag_prefix, prompt=id)
-    withdrawn = {ref.tag.version for ref in refs if ref.tag.yanked}
+    withdrawn = {ref.tag.version: _reason(repo, ref) for ref in refs if ref.tag.yanked}
     rows, checks = [], []
     for ref in sorted(refs, key=lambda ref: ref.tag.version, reverse=True):
         if ref.tag.yanked:
@@ -50,12 +51,22 @@ def command(id: str, format: str) -> int:
                 "tests": manifest.tests,
                 "notes": found.notes.partition("\n\n")[2],
                 "yanked": ref.tag.version in withdrawn,
+                "reason": withdrawn.get(ref.tag.version),
             }
         )
     unreleased = _unreleased(repo, config, id) if rows else None
     report = Report("log", tuple(checks), data={"releases": rows, "unreleased": unreleased})
     print_report(report, format)
     return report.exit_code()
+
+
+def _reason(repo: Repository, ref: TagRef) -> str | None:
+    """Why a release was withdrawn: what follows the title of the tag; None where somebody else's tag does not say."""
+    try:
+        message = read_tag(repo, ref).message
+    except OnbookError:
+        return None
+    return one_line(message.partition("\n\n")[2]) or None
 
 
 def _unreleased(repo: Repository, config: Config, id: str) -> dict[str, object] | None:

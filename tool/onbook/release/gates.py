@@ -101,14 +101,25 @@ def force(checks: Iterable[Check]) -> list[Check]:
 
 
 def _tests(catalog: Catalog, source: Source, own: Iterable[Check]) -> Iterator[Check]:
+    """What the two gates ``tests`` and ``unchecked`` hold: a check has one status, and may be something for both."""
+    tests, unchecked = catalog.config.gate("tests"), catalog.config.gate("unchecked")
     for check in own:
-        gate = "unchecked" if check.status is Status.UNCHECKED else "tests"
-        proxies = any(finding.slug == "proxy-model" for finding in check.findings) and source.suite.gate != "proxy"
-        if proxies:
-            if catalog.config.gate("unchecked"):
+        slugs = {finding.slug for finding in check.findings}
+        if "proxy-model" in slugs and source.suite.gate != "proxy":
+            if unchecked:
                 yield Check(check.id, Status.UNCHECKED, check.prompt, check.findings)
-        elif catalog.config.gate(gate):
+        elif check.status is Status.FAILED and not tests:
+            # What failed is let through, which says nothing of what has no answer.
+            missing = tuple(finding for finding in check.findings if finding.slug in _MISSING)
+            if missing and unchecked:
+                yield Check(check.id, Status.UNCHECKED, check.prompt, missing)
+        elif check.status is not Status.UNCHECKED or unchecked or (tests and slugs & _WRONG):
             yield check
+
+
+# Cases without an answer, and tests that are none: of the latter nobody knows whether the others would have failed.
+_MISSING = frozenset({"recording-missing", "not-recorded", "not-run"})
+_WRONG = frozenset({"case-wrong", "prompt-unusable"})
 
 
 def _part(tested: Report, source: Source, own: tuple[Check, ...]) -> Report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onbook.diff import Change, PromptDiff
+from onbook.manifest import one_line
 from onbook.repo import Repository
 
 MAX_COMMITS = 20
@@ -72,11 +73,6 @@ def notes(found: PromptDiff, commits: list[str], forced: str = "") -> list[str]:
 def _told(change: Change) -> str:
     waived = f" (waived: {change.waived})" if change.waived else ""
     return f"{change.bump} {change.rule.id} {one_line(change.consequence + waived)}"
-
-
-def one_line(text: str) -> str:
-    """A text on one line, without what cannot be seen: a message of a commit is somebody's words."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
 def _listed(items: Iterable[str]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from onbook.errors import IntegrityError, UsageError
+from onbook.manifest import one_line
 from onbook.prompt import require_id
-from onbook.release.notes import one_line
 from onbook.repo import Repository, journal
 from onbook.repo.remote import remote_tags
 from onbook.repo.signing import sign, wanted

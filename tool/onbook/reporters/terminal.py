@@ -209,7 +209,8 @@ def _log(report: Report, style: _Style) -> Iterator[str]:
             yield style(f"  - {change['bump']} {change['rule']} {change['consequence']}")
         yield ""
     for row in _rows(report, "releases"):
-        withdrawn = style("  withdrawn", "red") if row["yanked"] else ""
+        reason = f": {row['reason']}" if row.get("reason") else ""
+        withdrawn = style(f"  withdrawn{reason}", "red") if row["yanked"] else ""
         bump = style(row["bump"], BUMP.get(row["bump"], "dim"))
         yield f"{style(row['tag'], 'bold')}  {bump}  {style(row['tagger'], 'dim')}{withdrawn}"
         yield style(f"  {row['commit'][:12]}  {row['digest']}", "dim")
