@@ -277,3 +277,52 @@ def test_a_wrong_case_is_held_by_either_gate(maintainer: Person) -> None:
         maintainer.write("onbook.toml", f"gates = {{lint = false, {gates}}}\n")
         maintainer.commit("A misspelt assertion")
         maintainer.onbook("release", exits=exits)
+
+
+def test_a_dry_run_tells_what_is_then_written_byte_for_byte(maintainer: Person, tmp_path: Path) -> None:
+    bare_remote(tmp_path / "r.git", of=Repo(maintainer.cwd))
+    maintainer.git("push", "--quiet", "origin", "main")
+    release(maintainer)
+    maintainer.write("prompts/other.prompt.yml", PROMPT)
+    reword(maintainer, "You sort", "You gently sort", "Be gentle\u2028and kind")
+    maintainer.git("push", "--quiet", "origin", "main")
+    dry = maintainer.report("release", "--dry-run", "--push")
+    assert len(dry["data"]["tags"]) == 2
+    assert dry["data"]["push"]["refs"] == [
+        f"refs/tags/{name}" for name in (f"{ID}/v0.1.0", "other/v0.1.0", f"{ID}/v0.1.1")
+    ]
+    told = {}
+    who = maintainer.git("var", "GIT_COMMITTER_IDENT").strip()  # the tests' clock stands still
+    for row in dry["data"]["tags"]:
+        head = f"object {dry['head']}\ntype commit\ntag {row['tag']}\ntagger {who}\n\n"
+        told[row["ref"]] = head + row["message"]
+    printed = maintainer.onbook("release", "--dry-run")
+    assert "dry run: nothing was written" in printed
+    for row in dry["data"]["tags"]:
+        for line in row["message"].splitlines():
+            assert not line.isprintable() or line in printed
+    made = maintainer.report("release", "--push")["data"]["tags"]
+    assert [row["tag"] for row in made] == [row["tag"] for row in dry["data"]["tags"]]
+    for ref, payload in told.items():
+        assert maintainer.git("cat-file", "tag", ref) == payload
+        assert Person(tmp_path / "r.git").git("cat-file", "tag", ref) == payload
+    assert Repo(tmp_path / "r.git").tags() == Repo(maintainer.cwd).tags()
+
+
+def test_a_dry_run_tells_what_an_interrupted_release_left(maintainer: Person) -> None:
+    release(maintainer)
+    found = Repo(maintainer.cwd).tags()
+    oid = found[f"{ID}/v0.1.0"]
+    maintainer.git("tag", "--delete", f"{ID}/v0.1.0")
+    (maintainer.cwd / ".git/onbook/release.json").write_text(
+        json.dumps({"version": 1, "remote": None, "refs": {f"refs/tags/{ID}/v0.1.0": oid}})
+    )
+    told = maintainer.onbook("release", "--dry-run")
+    assert f"the next release first completes {ID}/v0.1.0, which an interrupted release had left" in told
+    assert Repo(maintainer.cwd).tags() == {}
+    done = maintainer.report("release")["data"]
+    assert [(row["tag"], row["version"], row["bump"]) for row in done["completed"]] == [
+        (f"{ID}/v0.1.0", "0.1.0", "initial")
+    ]
+    assert done["tags"] == []
+    assert Repo(maintainer.cwd).tags() == found

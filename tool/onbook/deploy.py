@@ -208,6 +208,12 @@ class Deployer:
             past = found.get(id)
             if past and past.stable.version != now.version and past.stable.version not in withdrawn:
                 return self._release(id, str(past.stable.version))
+        if self._repo.shallow:
+            raise UsageError(
+                f"what {self._environment} ran of {id} before {now.version} is not in this shallow clone",
+                hint=f"run `git fetch --unshallow --tags`, or say which: onbook rollback {self._environment} {id} "
+                "--to VERSION",
+            )
         raise UsageError(
             f"history knows no version of {id} that {self._environment} ran before {now.version}",
             hint=f"say which: onbook rollback {self._environment} {id} --to VERSION",
@@ -313,9 +319,13 @@ def status(repo: Repository, environment: str | None = None) -> tuple[str, list[
 def _since(repo: Repository, revision: str, path: str, name: str, running: dict[str, Deployment]) -> Iterator[Running]:
     made = {id: Running(name, id, deployment) for id, deployment in running.items()}
     open_ = set(made)
+    # Before a commit at which a shallow clone is cut off, who knows: git shows it as if it had made every file.
+    cut = frozenset((repo.git_dir / "shallow").read_text().split()) if repo.shallow else frozenset[str]()
     for (commit, by, at), found in _history(repo, revision, path):
         for id in list(open_):
-            if found.get(id) == running[id]:
+            if found.get(id) == running[id] and commit in cut:
+                made[id] = replace(made[id], commit="", by="", at="")
+            elif found.get(id) == running[id]:
                 made[id] = replace(made[id], commit=commit, by=by, at=at)
             else:
                 open_.discard(id)

@@ -13,7 +13,7 @@ from onbook.project import Config
 from onbook.prompt import require_id
 from onbook.repo import Repository
 from onbook.repo.tags import TagRef, list_tags, read_tag
-from onbook.report import Check, Finding, Report, Severity
+from onbook.report import Check, Finding, Report, Severity, Status
 from onbook.unreleased import since_release
 
 
@@ -54,10 +54,18 @@ def command(id: str, format: str) -> int:
                 "reason": withdrawn.get(ref.tag.version),
             }
         )
+    if not rows and repo.shallow:
+        checks.append(_not_here(id))
     unreleased = _unreleased(repo, config, id) if rows else None
     report = Report("log", tuple(checks), data={"releases": rows, "unreleased": unreleased})
     print_report(report, format)
     return report.exit_code()
+
+
+def _not_here(id: str) -> Check:
+    message = f"no release of {id} is in this shallow clone, which says nothing of those elsewhere"
+    hint = "run `git fetch --unshallow --tags`; in GitHub Actions give actions/checkout `fetch-depth: 0`"
+    return Check(f"log/{id}", Status.UNCHECKED, id, (Finding("OR102", "not-here", Severity.ERROR, message, hint=hint),))
 
 
 def _reason(repo: Repository, ref: TagRef) -> str | None:

@@ -27,18 +27,32 @@ def command(ids: tuple[str, ...], dry_run: bool, push: bool, pre: str | None, fo
     completed = release.rows(repo, left)
     plan = release.plan(repo, ids, pre=pre, forced=force)
     report = replace(plan.report, data={**plan.report.data, "completed": completed})
+    remote = default_remote(repo) if push else None
     if dry_run:
         report = _with_messages(report, plan)
-    if report.status is Status.PASSED and not dry_run:
-        release.apply(repo, plan, remote=default_remote(repo) if push else None)
+        if remote and report.status is Status.PASSED:
+            report = _with_pushed(report, remote, [*release.lacking(repo, plan, remote), *_refs(plan)])
+    elif report.status is Status.PASSED:
+        release.apply(repo, plan, remote=remote)
     print_report(report, format)
     if dry_run and plan.releases:
         note("dry run: nothing was written")
     return report.exit_code()
 
 
+def _refs(plan: release.Plan) -> list[str]:
+    return [item.tag.ref for item in plan.releases]
+
+
 def _with_messages(report: Report, plan: release.Plan) -> Report:
     rows = report.data["tags"]
     assert isinstance(rows, list)
-    told = [{**row, "message": item.message} for row, item in zip(rows, plan.releases, strict=True)]
+    told = [
+        {**row, "ref": item.tag.ref, "message": item.message} for row, item in zip(rows, plan.releases, strict=True)
+    ]
     return replace(report, data={**report.data, "tags": told})
+
+
+def _with_pushed(report: Report, remote: str, refs: list[str]) -> Report:
+    note(f"would push {len(refs)} {'tag' if len(refs) == 1 else 'tags'} to {remote}, all or none")
+    return replace(report, data={**report.data, "push": {"remote": remote, "refs": refs}})

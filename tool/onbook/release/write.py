@@ -23,14 +23,7 @@ def apply(repo: Repository, plan: Plan, *, remote: str | None = None) -> None:
         IntegrityError: one of the versions is released already, here or at the remote.
     """
     with journal.locked(repo):
-        there = remote_tags(repo, remote) if remote else {}
-        earlier = {ref: oid for ref, oid in plan.earlier.items() if there.get(ref) != oid} if remote else {}
-        for ref in (*earlier, *(item.tag.ref for item in plan.releases)):
-            if ref in there:
-                raise IntegrityError(
-                    f"no tag was written: {remote} holds another {ref.removeprefix('refs/tags/')}",
-                    hint=f"somebody may have released meanwhile: `git fetch {remote} --tags`, then release again",
-                )
+        earlier = lacking(repo, plan, remote) if remote else {}
         objects: list[str] = []
         if plan.releases:
             who = tagger(repo)
@@ -53,6 +46,24 @@ def recover(repo: Repository) -> dict[str, str]:
 def pending(repo: Repository) -> dict[str, str]:
     """The tags that a killed run has left to be written, with their objects: the next run begins with these."""
     return _named(journal.pending(repo)[0])
+
+
+def lacking(repo: Repository, plan: Plan, remote: str) -> dict[str, str]:
+    """The refs and objects of earlier releases that a remote lacks: they are pushed along.
+
+    Raises:
+        IntegrityError: it has another tag under a name that is to be written.
+        OnbookError: it cannot be reached.
+    """
+    there = remote_tags(repo, remote)
+    earlier = {ref: oid for ref, oid in plan.earlier.items() if there.get(ref) != oid}
+    for ref in (*earlier, *(item.tag.ref for item in plan.releases)):
+        if ref in there:
+            raise IntegrityError(
+                f"no tag was written: {remote} holds another {ref.removeprefix('refs/tags/')}",
+                hint=f"somebody may have released meanwhile: `git fetch {remote} --tags`, then release again",
+            )
+    return earlier
 
 
 def _named(refs: Mapping[str, str]) -> dict[str, str]:

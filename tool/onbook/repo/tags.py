@@ -31,10 +31,22 @@ class TagRef:
 def list_tags(
     repo: Repository, *, prefix: str = "", prompt: str | None = None, merged: str | None = None
 ) -> list[TagRef]:
-    """The release tags of one prompt, or of all; with ``merged`` only those reachable from that commit."""
+    """The release tags of one prompt, or of all; with ``merged`` only those reachable from that commit.
+
+    Raises:
+        OnbookError: a tag leads to an object that is not here.
+    """
     pattern = f"refs/tags/{prefix}{prompt}/" if prompt else "refs/tags/"
     args = ["for-each-ref", "--format=%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)"]
-    out = repo.text(*args, *([f"--merged={merged}"] if merged else []), pattern)
+    try:
+        out = repo.text(*args, *([f"--merged={merged}"] if merged else []), pattern)
+    except GitError as error:
+        if "missing object" not in error.message:
+            raise
+        raise OnbookError(
+            f"a tag leads to an object that is not here: {error.message}",
+            hint="`git fsck` lists what is lacking here; fetch it, or delete the tag with `git update-ref -d REF`",
+        ) from None
     found = []
     # Not splitlines: a ref's name may hold what Python takes for the end of a line.
     for line in out.split("\n") if out else ():

@@ -215,7 +215,7 @@ def _log(report: Report, style: _Style) -> Iterator[str]:
         yield f"{style(row['tag'], 'bold')}  {bump}  {style(row['tagger'], 'dim')}{withdrawn}"
         yield style(f"  {row['commit'][:12]}  {row['digest']}", "dim")
         yield indent(style.block(row["notes"]), "  ")
-    if not _rows(report, "releases"):
+    if not _rows(report, "releases") and report.status is Status.PASSED:
         yield style("no releases yet: `onbook release` makes one", "yellow")
     yield from _findings(report, style)
 
