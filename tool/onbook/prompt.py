@@ -116,6 +116,38 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A person's verdict on one recorded answer.
+
+    Attributes:
+        case: the case's id; key: of the recording that was judged.
+        good: what was said of it.
+        by: who said so, None where nobody is named.
+        line: where the row stands.
+    """
+
+    case: str
+    key: str
+    good: bool
+    by: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeGate:
+    """What a judge must have shown before its verdicts may fail a check.
+
+    Attributes:
+        labels: answers that people have labelled, at least.
+        kappa: Cohen's kappa between the judge and people, at least. 0.61 is where Landis and Koch, The Measurement of
+            Observer Agreement for Categorical Data, Biometrics 33 (1977), p. 165, begin to call agreement substantial.
+    """
+
+    labels: int = 20
+    kappa: float = 0.61
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """How a prompt's cases are run. ``models`` empty means the prompt's own model.
 
@@ -124,6 +156,7 @@ class Suite:
         score: the weighted score that a case passes with; None: all of its assertions must hold.
         metrics: measures of the whole set by name; see :mod:`onbook.testing.metrics`.
         chain: the steps of every case that has none of its own.
+        judges: when a judge may gate.
     """
 
     models: tuple[str, ...] = ()
@@ -136,6 +169,7 @@ class Suite:
     score: float | None = None
     metrics: Mapping[str, Json] = field(default_factory=dict)
     chain: tuple[object, ...] = ()
+    judges: JudgeGate = field(default_factory=JudgeGate)
 
 
 def is_prompt_path(path: str) -> bool:

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Ask the model once and print its answer.",
     "diff": "Tell what changes mean, and which version they need.",
     "test": "Run the cases of prompts, by replay or recording.",
+    "label": "Say which recorded answers are good, to measure judges.",
     "merge": "Put the reports of shards together.",
     "compare": "Compare two versions, models or parameter sets.",
     "release": "Tag what changed since its last release.",

@@ -88,5 +88,7 @@ def _suite(old: Suite, new: Suite) -> Iterator[str]:
         yield f"asks each case {new.repeats} times; before {old.repeats}"
     if new.gate == "proxy" and old.gate != "proxy":
         yield "takes the answers of another model for those of its own"
+    if new.judges.labels < old.judges.labels or new.judges.kappa < old.judges.kappa:
+        yield "lets judges gate that have shown less agreement with people"
     if dropped := sorted(set(old.models) - set(new.models)):
         yield f"no longer asks {', '.join(dropped)}"

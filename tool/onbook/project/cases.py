@@ -1,4 +1,7 @@
-"""What stands beside a prompt: its gold set and its suite. GitHub's ``testData`` and ``evaluators`` are cases too."""
+"""What stands beside a prompt: its gold set, its suite and people's labels.
+
+GitHub's ``testData`` and ``evaluators`` are cases too.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,22 @@ from dataclasses import dataclass, replace
 from onbook.formats import Document, Row, read_rows, read_yaml
 from onbook.project.load import Loaded
 from onbook.project.shapes import contract, row_problems, shape_problems
-from onbook.prompt import Case, Suite, id_of
+from onbook.prompt import Case, JudgeGate, Label, Suite, id_of
 from onbook.repo import Snapshot, SnapshotError
 from onbook.report import Problem
 
 CASE_SUFFIXES = (".cases.jsonl", ".cases.csv", ".cases.yml")
 SUITE_SUFFIX = ".suite.yml"
-# A name that looks right and is read by nothing would leave cases out in silence.
-_MISNAMED = {".cases.yaml": ".cases.yml", ".cases.json": ".cases.jsonl", ".suite.yaml": SUITE_SUFFIX}
 RECORDINGS_SUFFIX = ".recordings.jsonl"
+LABELS_SUFFIX = ".labels.jsonl"
+# A name that looks right and is read by nothing would leave cases out in silence.
+_MISNAMED = {
+    ".cases.yaml": ".cases.yml",
+    ".cases.json": ".cases.jsonl",
+    ".suite.yaml": SUITE_SUFFIX,
+    ".labels.json": LABELS_SUFFIX,
+    ".labels.csv": LABELS_SUFFIX,
+}
 
 # The name under which one of GitHub's evaluators is an assertion.
 EVALUATOR = "evaluator"
@@ -26,11 +36,12 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """The cases and the suite of one prompt, and what is wrong with their files."""
+    """The cases, the suite and the labels of one prompt, and what is wrong with their files."""
 
     cases: tuple[Case, ...]
     suite: Suite
     problems: tuple[Problem, ...]
+    labels: tuple[Label, ...] = ()
     __test__ = False  # pytest collects what is called Test*
 
 
@@ -67,7 +78,8 @@ def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
     if loaded.prompt and loaded.prompt.evaluators:
         evaluators = tuple({EVALUATOR: evaluator} for evaluator in loaded.prompt.evaluators)
         suite = replace(suite, assertions=(*suite.assertions, *evaluators))
-    return Tests(tuple(seen.values()), suite, tuple(problems))
+    labels = _labels(snapshot, stem(loaded.path) + LABELS_SUFFIX, problems)
+    return Tests(tuple(seen.values()), suite, tuple(problems), labels)
 
 
 def _rows(snapshot: Snapshot, path: str) -> tuple[list[Row], list[Problem]]:
@@ -105,6 +117,22 @@ def _case(data: Json, path: str, line: int | None) -> Case:
     )
 
 
+def _labels(snapshot: Snapshot, path: str, problems: list[Problem]) -> tuple[Label, ...]:
+    if snapshot.entry(path) is None:
+        return ()
+    rows, found = _rows(snapshot, path)
+    problems += found
+    labels = []
+    for row in rows:
+        wrong = row_problems(contract("label"), row.data, "this label is wrong", path, row.line)
+        problems += wrong
+        if not wrong:
+            data, by = row.data, row.data.get("by")
+            good = data["label"] == "good"
+            labels.append(Label(str(data["case"]), str(data["key"]), good, None if by is None else str(by), row.line))
+    return tuple(labels)
+
+
 def _test_data(loaded: Loaded) -> list[Case]:
     """GitHub's rows: every column is an input. ``expected`` is the expected answer, and an input where it is declared
     as one, or where nothing is."""
@@ -140,6 +168,7 @@ def _suite(snapshot: Snapshot, path: str, problems: list[Problem]) -> Suite:
         score=data.get("score"),
         metrics=data.get("metrics", {}),
         chain=tuple(data.get("chain", ())),
+        judges=JudgeGate(**data.get("judges", {})),
     )
 
 

@@ -14,7 +14,7 @@ from onbook.manifest import ClosureFile, digest
 from onbook.project.cases import Tests, load_tests
 from onbook.project.config import Config
 from onbook.project.load import Loaded, is_prompt, load_prompt
-from onbook.prompt import Case, Prompt, Suite, id_of
+from onbook.prompt import Case, Label, Prompt, Suite, id_of
 from onbook.repo import Snapshot
 from onbook.report import Problem
 
@@ -75,6 +75,11 @@ class Source:
     def cases(self) -> tuple[Case, ...]:
         """The cases that could be read."""
         return self.tests.cases
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """People's verdicts on recorded answers."""
+        return self.tests.labels
 
     @property
     def suite(self) -> Suite:

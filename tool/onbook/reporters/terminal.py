@@ -137,10 +137,12 @@ def _test(report: Report, style: _Style) -> Iterator[str]:
     yield from _findings(report, style)
     rows = _rows(report, "prompts")
     if rows:
-        columns = ("passed", "failed", "errors", "missing", "xfailed")
+        columns = ["passed", "failed", "errors", "missing", "xfailed"]
+        if any(row.get("doubted") for row in rows):
+            columns.append("doubted")
         table = [["prompt", "model", *columns, "status"]]
         table += [
-            [row["id"], row["model"] or "-", *(str(row[name] or "-") for name in columns), row["status"]]
+            [row["id"], row["model"] or "-", *(str(row.get(name) or "-") for name in columns), row["status"]]
             for row in rows
         ]
         yield from _table(table, style, lambda text: _STATUS.get(Status(text)) if text in set(Status) else None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from onbook.formats.document import Lines
 from onbook.project import Source
-from onbook.project.cases import CASE_SUFFIXES, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
+from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.repo import SnapshotError
 from onbook.rules.base import Hit
 from onbook.rules.texts import partial
@@ -42,7 +42,7 @@ class Kept:
 
 
 def kept(source: Source) -> Iterator[Kept]:
-    """The prompt's own file, its partials and the rest of its closure, cases, suite, recordings, in this order.
+    """The prompt's own file, its partials and the rest of its closure, cases, suite, labels, recordings, in this order.
 
     Read as text and not as data: a place is exact, comments count, and a file too broken to be read still tells. What
     cannot be read as a file at all, other rules report.
@@ -56,7 +56,8 @@ def kept(source: Source) -> Iterator[Kept]:
         if text := partial(source, name):
             told.add(text.path)
             yield _kept(text.path, text.text)
-    beside = [stem(source.path) + suffix for suffix in (*CASE_SUFFIXES, SUITE_SUFFIX, RECORDINGS_SUFFIX)]
+    suffixes = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
+    beside = [stem(source.path) + suffix for suffix in suffixes]
     for path in (*(file.path for file in source.closure), *beside):
         if path not in told and source.snapshot.entry(path) is not None:
             told.add(path)

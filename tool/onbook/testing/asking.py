@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from onbook.testing.chains import advance
 from onbook.testing.limits import Meter
+from onbook.testing.measuring import labelled_requests
 from onbook.testing.models import ModelError, NotAskedError, Request, Response, ask_all
 from onbook.testing.recordings import Recording, RecordingError, Recordings
 from onbook.testing.unit import Unit
@@ -205,8 +206,13 @@ def _drop_stale(units: Sequence[Unit], keeper: Keeper) -> None:
 
 
 def needed(units: Iterable[Unit]) -> set[str]:
-    """The keys that cases ask for, as far as they are known."""
-    return {key for unit in units for _, _, _, _, key in _requests(unit)}
+    """The keys that cases ask for, as far as they are known, and those of the answers that people have labelled: what a
+    judge is measured by outlives the wording that brought it."""
+    found: set[str] = set()
+    for unit in units:
+        found.update(label.key for label in unit.source.labels)
+        found.update(key for _, _, _, _, key in _requests(unit))
+    return found
 
 
 def _requests(unit: Unit) -> Iterator[tuple[str, str | None, str | None, Request, str]]:
@@ -218,6 +224,9 @@ def _requests(unit: Unit) -> Iterator[tuple[str, str | None, str | None, Request
         yield attempt.case.id, None, attempt.step, attempt.request, attempt.key
         for name, request in unit.verdicts(attempt):
             yield attempt.case.id, name, None, request, request.key()
+    if unit.attempts and unit.source.labels:
+        for case, name, request in labelled_requests(unit.source, unit.recordings):
+            yield case, name, None, request, request.key()
 
 
 def _missing(groups: Iterable[tuple[Sequence[Unit], Keeper]]) -> Iterator[_Wanted]:

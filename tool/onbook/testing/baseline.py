@@ -12,8 +12,10 @@ from onbook.contract import same
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Source
 from onbook.prompt import Case, Json, Prompt
+from onbook.testing.agreement import Agreement
 from onbook.testing.asking import Memory, Progress, ask_missing
 from onbook.testing.limits import Meter
+from onbook.testing.measuring import agreements
 from onbook.testing.planning import plan, read_recordings, unit_of
 from onbook.testing.recordings import Recordings
 from onbook.testing.selection import Selection
@@ -116,12 +118,19 @@ def against(old: Source, new: Source, base: str, selection: Selection = ALL, *, 
     for model in new.suite.models or (own or "",):
         before = old.prompt.model if old.prompt and model == own else model
         one, other = Side(old, before or "", recorded_before), Side(new, model, recorded)
-        found.append(lay_out(one, other, base, selection))
+        measured = agreements(new, read_recordings(new)) if fresh else None
+        found.append(lay_out(one, other, base, selection, measured=measured))
     return found
 
 
-def lay_out(old: Side, new: Side, base: str, selection: Selection = ALL) -> Match:
-    """Pair two sides case by case, both to be graded by the new side's assertions."""
+def lay_out(
+    old: Side, new: Side, base: str, selection: Selection = ALL, *, measured: Sequence[Agreement] | None = None
+) -> Match:
+    """Pair two sides case by case, both to be graded by the new side's assertions.
+
+    Args:
+        measured: how well judges agree with people; default: by what is recorded on the new side.
+    """
     suite = new.source.suite
     measure = suite.primary or ACCURACY
     found = Match(Compared(new.source.id, new.source.path, base, new.model, old.model, measure, suite.margin))
@@ -134,7 +143,9 @@ def lay_out(old: Side, new: Side, base: str, selection: Selection = ALL) -> Matc
     cases = {case.id: case for case in new.source.cases if selection.takes(new.source.id, case)}
     found.old, found.new = (_unit(side, new.source, cases, found.left_out, selection) for side in (old, new))
     shared = {attempt.case.id for attempt in found.old.attempts} & {attempt.case.id for attempt in found.new.attempts}
+    judges = agreements(new.source, new.recordings) if measured is None else tuple(measured)
     for unit in found.units:
+        unit.agreements = judges
         unit.attempts = [attempt for attempt in unit.attempts if attempt.case.id in shared]
     found.left_out |= dict.fromkeys(cases.keys() - shared - found.left_out.keys(), _NO_SUCH)
     return found
@@ -226,7 +237,10 @@ def _answers(unit: Unit, left_out: dict[str, str], measure: str) -> dict[str, _A
 
 def _score(attempt: Attempt, measure: str) -> float:
     # An answer that is none serves nobody: it counts as one that failed.
-    return attempt.score if measure == SCORE and attempt.state != "error" else float(attempt.state == "passed")
+    # A judge that may not gate has no say in a verdict either.
+    if measure == SCORE and (attempt.state != "error" or attempt.doubts):
+        return attempt.sure_score
+    return float(attempt.state == "passed" or bool(attempt.doubts))
 
 
 def _means_the_same(one: Case, other: Case) -> bool:

@@ -73,6 +73,12 @@ class Evaluator:
         """Its texts are filled where they are looked at."""
         return argument
 
+    def judged_by(self, argument: object) -> str | None:
+        """Who decides, for people; None where it is no model."""
+        evaluator = cast(Json, argument)
+        judge = _judge(evaluator)
+        return f"{evaluator.get('uses') or evaluator['name']} on {judge.model}" if judge else None
+
     def requests(self, argument: object, subject: Subject) -> Sequence[Request]:
         evaluator = cast(Json, argument)
         judge = _judge(evaluator)

@@ -20,6 +20,9 @@ FINDINGS = {
     "verdict-drifted": ("OT105", Severity.WARNING),
     "answer-drifted": ("OT106", Severity.INFO),
     "metric-below": ("OT107", Severity.ERROR),
+    "judge-measured": ("OT108", Severity.INFO),
+    "judge-unmeasured": ("OT109", Severity.INFO),
+    "judge-doubted": ("OT110", Severity.WARNING),
     "recording-missing": ("OT201", Severity.ERROR),
     "not-recorded": ("OT202", Severity.ERROR),
     "not-run": ("OT203", Severity.ERROR),
@@ -62,13 +65,19 @@ def judge(result: UnitResult, *, detail: bool = False) -> tuple[Check, dict[str,
         message = "this prompt has no cases, so nothing was tested"
         return _judged(name, result, Status.SKIPPED, [at("no-cases", message, result.path)], (), detail)
     expected = [case for case in result.cases if case.xfail is None]
-    bad = [case for case in expected if case.state in ("failed", "error")]
-    surprising = [case for case in result.cases if case.xfail is not None and case.state == "passed"]
+    bad = [case for case in expected if case.state in ("failed", "error") and not case.doubts]
+    passing = [case for case in result.cases if case.xfail is not None and case.state == "passed"]
+    surprising = [case for case in passing if not case.doubts]
     enough = len(expected) - len(bad) >= result.threshold * len(expected) - _ROUNDING
     findings = [*_proxy(result), *_nothing_asserted(result), *_not_run(result)]
     findings += [_missed(result, case) for case in result.cases if case.state == "missing" and not _is_not_run(case)]
     findings += [_passed_unexpectedly(case) for case in surprising]
     findings += [_failed(result, case, forgiven=enough) for case in bad]
+    findings += [_doubted(result, case) for case in result.cases if _is_doubted(case)]
+    findings += [
+        at("judge-measured" if j.gates else "judge-unmeasured", j.sentence, result.path, hint=j.advice)
+        for j in result.judges
+    ]
     findings += _drifted(result)
     measured = _measured(result)
     below = list(_below(result, measured))
@@ -141,6 +150,10 @@ def _row(result: UnitResult, cases: Sequence[CaseResult], status: Status, detail
     measured = _measured(result) if cases else {}
     counted = Counter((case.state, case.xfail is not None) for case in cases)
 
+    # A case whose state rests on a judge that may not gate counts neither as passed nor as failed.
+    doubted = [case for case in cases if _is_doubted(case)]
+    counted.subtract((case.state, case.xfail is not None) for case in doubted)
+
     def count(*wanted: str, known: bool = False) -> int:
         return sum(counted[state, known] for state in wanted)
 
@@ -153,6 +166,7 @@ def _row(result: UnitResult, cases: Sequence[CaseResult], status: Status, detail
         "passed": count("passed"),
         "failed": count("failed") + count("passed", known=True),
         "errors": count("error"),
+        "doubted": len(doubted),
         "missing": count("missing") + count("missing", known=True),
         # Of those that are missing: the ones that the run ended before.
         "not_run": sum(1 for case in cases if case.state == "missing" and _is_not_run(case)),
@@ -161,6 +175,7 @@ def _row(result: UnitResult, cases: Sequence[CaseResult], status: Status, detail
         # Worse or only noise: what a comparison with the last release will say.
         "verdict": None,
         **({"drift": {kind: drifts.count(kind) for kind in ("same", "text", "verdict", "new")}} if drifts else {}),
+        **({"judges": [judge.row() for judge in result.judges]} if result.judges else {}),
         **({"metrics": {name: found.row() for name, found in measured.items()}} if measured else {}),
         **({"results": [_case_row(case) for case in cases]} if detail else {}),
     }
@@ -217,6 +232,23 @@ def _failed(result: UnitResult, case: CaseResult, *, forgiven: bool) -> Finding:
         slug = "case-below-threshold"
     word = "no usable answer" if case.state == "error" else "failed"
     return _told(result, case, slug, worst, word, worst[0].reasons, hint=worst[0].hint)
+
+
+def _is_doubted(case: CaseResult) -> bool:
+    """Whether it would fail the check if a judge that may not gate might."""
+    wrong = case.state == "passed" if case.xfail is not None else case.state in ("failed", "error")
+    return wrong and bool(case.doubts)
+
+
+def _doubted(result: UnitResult, case: CaseResult) -> Finding:
+    who = " and ".join(case.doubts)
+    hint = f"{who} fails no check before its agreement with people is measured: see what is said of it below"
+    if case.xfail is not None:
+        message = f"passes by the word of {who}, and is marked as known to fail ({case.xfail})"
+        return at("judge-doubted", f"case {case.id!r} {message}", case.path, case.line, hint=hint)
+    worst = [repeat for repeat in case.repeats if repeat.state == case.state]
+    word = "no usable verdict" if case.state == "error" else "would fail"
+    return _told(result, case, "judge-doubted", worst, word, worst[0].reasons, hint=hint)
 
 
 def _drifted(result: UnitResult) -> Iterator[Finding]:

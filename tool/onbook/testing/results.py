@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from onbook.prompt import JudgeGate
 from onbook.report import Finding, Severity
+from onbook.testing.agreement import Agreement
 from onbook.testing.unit import STATES
 
 
@@ -22,6 +24,7 @@ class RepeatResult:
         score: the share of the weighted assertions that hold, 0 to 1.
         reasons: why it did not pass, one line each; hint: what to do, where a reason brings it.
         missed: of what is missing, ``unrecorded``, ``in-vain`` (asking brought nothing) or ``not-run``.
+        doubts: the judges, none of which may gate, on whose word alone the state rests.
         labels: what the answer says for each metric of the suite; None where it says nothing readable.
         drift: of a live run, how it compares with the recording: ``same``, ``text``, ``verdict`` or ``new``.
     """
@@ -34,6 +37,7 @@ class RepeatResult:
     hint: str | None = None
     missed: str | None = None
     drift: str | None = None
+    doubts: tuple[str, ...] = ()
     labels: Mapping[str, str | None] = field(default_factory=dict)
 
 
@@ -65,6 +69,15 @@ class CaseResult:
         return max((repeat.state for repeat in self.repeats), key=STATES.index, default="missing")
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """The judges, none of which may gate, on whose word alone its state rests."""
+        state = self.state
+        deciding = [repeat for repeat in self.repeats if state == "passed" or repeat.state in ("failed", "error")]
+        if state == "missing" or not all(repeat.doubts for repeat in deciding):
+            return ()
+        return tuple(sorted({judge for repeat in deciding for judge in repeat.doubts}))
+
+    @property
     def rate(self) -> float:
         """The share of its repeats that passed."""
         return sum(repeat.state == "passed" for repeat in self.repeats) / max(len(self.repeats), 1)
@@ -85,6 +98,7 @@ class UnitResult:
         kind: ``run``; ``skipped`` (there are no cases); ``unusable`` (the prompt, its cases or its suite mean nothing).
         wrong: why it is unusable.
         metrics: those of the suite, with the least values that pass.
+        judges: how well each judge that is asked agrees with people.
         cases: those that were selected, in the order of the gold set.
     """
 
@@ -99,6 +113,7 @@ class UnitResult:
     wrong: tuple[Finding, ...] = ()
     cases: tuple[CaseResult, ...] = ()
     metrics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    judges: tuple[Agreement, ...] = ()
 
     @property
     def proxy(self) -> bool:
@@ -122,14 +137,19 @@ def from_json(data: Mapping[str, Any]) -> UnitResult:
             **{
                 **case,
                 "repeats": tuple(
-                    RepeatResult(**{**repeat, "reasons": tuple(repeat["reasons"])}) for repeat in case["repeats"]
+                    RepeatResult(
+                        **{**repeat, "reasons": tuple(repeat["reasons"]), "doubts": tuple(repeat.get("doubts", ()))}
+                    )
+                    for repeat in case["repeats"]
                 ),
                 "faults": tuple(map(_finding, case["faults"])),
             }
         )
         for case in data["cases"]
     )
-    return UnitResult(**{**data, "wrong": tuple(map(_finding, data["wrong"])), "cases": cases})
+    judges = tuple(Agreement(**{**judge, "least": JudgeGate(**judge["least"])}) for judge in data.get("judges", ()))
+    wrong = tuple(map(_finding, data["wrong"]))
+    return UnitResult(**{**data, "wrong": wrong, "cases": cases, "judges": judges})
 
 
 def _finding(data: Mapping[str, Any]) -> Finding:

@@ -17,6 +17,7 @@ from onbook.testing.asking import Keeper, Memory, Progress, Standing, ask_missin
 from onbook.testing.journal import Journal
 from onbook.testing.judging import at, report_of
 from onbook.testing.limits import Meter
+from onbook.testing.measuring import agreements
 from onbook.testing.metrics import expected_labels
 from onbook.testing.models import ModelError, NotAskedError
 from onbook.testing.planning import Planned, plan, read_recordings, template_problems, unit_of
@@ -42,7 +43,9 @@ def replay(sources: Iterable[Source], selection: Selection = ALL) -> Iterator[Un
         if isinstance(units, UnitResult):
             yield units
             continue
+        measured = agreements(source, units[0].recordings)
         for unit in units:
+            unit.agreements = measured
             yield _result(unit, (_graded(unit, planned) for planned in plan(unit, selection)))
 
 
@@ -125,11 +128,14 @@ def prune(sources: Iterable[Source], root: Path) -> dict[str, int]:
     return dropped
 
 
+_COUNTED = ("passed", "failed", "errors", "missing", "xfailed", "doubted")
+
+
 def summary(report: Report) -> str:
     """A test report in a few words: ``11 passed, 1 xfailed``, summed over prompts and models."""
     rows = report.data["prompts"]
     assert isinstance(rows, list)
-    counts = {key: sum(row[key] for row in rows) for key in ("passed", "failed", "errors", "missing", "xfailed")}
+    counts = {key: sum(row.get(key, 0) for row in rows) for key in _COUNTED}
     told = [f"{count} {key}" for key, count in counts.items() if count]
     if any(row["status"] == Status.UNCHECKED and not row["missing"] for row in rows):
         told.append("not run")
@@ -179,7 +185,10 @@ class _Room:
     def results(self, *, compare: bool = False) -> Iterator[UnitResult]:
         if self.settled:
             yield self.settled
+        # What is asked anew says nothing of the answers that people have labelled.
+        measured = agreements(self.units[0].source, self.recorded) if self.units and self.recorded is not None else ()
         for unit, planned in zip(self.units, self.planned, strict=True):
+            unit.agreements = measured
             graded = [_graded(unit, each) for each in planned]
             if compare and self.recorded is not None:
                 graded = list(_compared(unit, self.recorded, planned, graded))
@@ -235,11 +244,13 @@ def _repeat(unit: Unit, attempt: Attempt) -> RepeatResult:
     grade(unit, attempt)
     repeat, key, labels = attempt.request.repeat, attempt.key, attempt.labels
     if attempt.state == "passed":
-        return RepeatResult(repeat, key, "passed", attempt.score, labels=labels)
+        return RepeatResult(repeat, key, "passed", attempt.score, doubts=attempt.doubts, labels=labels)
     reasons, missed = tuple(attempt.reasons), None
     if attempt.state == "missing":
         missed, reasons = _missed(unit, attempt)
-    return RepeatResult(repeat, key, attempt.state, attempt.score, reasons, attempt.hint, missed, labels=labels)
+    return RepeatResult(
+        repeat, key, attempt.state, attempt.score, reasons, attempt.hint, missed, doubts=attempt.doubts, labels=labels
+    )
 
 
 def _missed(unit: Unit, attempt: Attempt) -> tuple[str, tuple[str, ...]]:
@@ -268,7 +279,7 @@ def _compared(
     unit: Unit, recorded: Recordings, planned: Sequence[Planned], graded: Sequence[CaseResult]
 ) -> Iterator[CaseResult]:
     """Each new answer beside the recorded one to the same request."""
-    before = Unit(unit.source, unit.prompt, unit.model, recorded)
+    before = Unit(unit.source, unit.prompt, unit.model, recorded, agreements=unit.agreements)
     for each, result in zip(planned, graded, strict=True):
         repeats = []
         for attempt, repeat in zip(each.attempts, result.repeats, strict=False):
@@ -296,6 +307,7 @@ def _result(unit: Unit, cases: Iterable[CaseResult]) -> UnitResult:
         named=bool(source.suite.models),
         threshold=source.suite.threshold,
         metrics=source.suite.metrics,
+        judges=unit.agreements,
         total=len(source.cases),
         wrong=tuple(unit.wrong),
         cases=tuple(cases),

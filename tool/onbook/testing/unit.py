@@ -9,7 +9,8 @@ from onbook.call import Caller, parameters_of, response_format_of, tools_of
 from onbook.project import Source
 from onbook.prompt import Case, Json, Prompt
 from onbook.report import Finding
-from onbook.testing.assertions import AssertionUseError, Subject, decide, may_ask, requests, weight
+from onbook.testing.agreement import Agreement
+from onbook.testing.assertions import AssertionUseError, Subject, decide, judges, may_ask, requests, weight
 from onbook.testing.chains import Link, advance
 from onbook.testing.metrics import given_labels
 from onbook.testing.models import ModelError, Request, Response
@@ -35,6 +36,8 @@ class Attempt:
         reasons: why not, one line each; hint: what to do, where a reason brings it.
         in_vain: it is missing because asking brought nothing that could be recorded.
         score: the share of the weighted assertions that hold.
+        doubts: the judges, none of which may gate, on whose word alone the state rests.
+        sure_score: the score without what such judges decide.
         labels: what the answer says for the suite's metrics.
         links: the steps of its chain, if it has one. ``step`` is then the one that ``request`` asks for, None where it
             is the last; ``earlier`` those before it, ``answers`` what they said; ``broken``: why no further step can be
@@ -49,6 +52,8 @@ class Attempt:
     hint: str | None = None
     in_vain: bool = False
     score: float = 0.0
+    doubts: tuple[str, ...] = ()
+    sure_score: float = 0.0
     labels: Mapping[str, str | None] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
     step: str | None = None
@@ -76,6 +81,7 @@ class Unit:
         wrong: what keeps the unit from being run at all.
         failures: why a request brought no recording, by its key.
         callers: the prompts of chains by their id, compiled.
+        agreements: how well each judge agrees with people.
     """
 
     source: Source
@@ -86,6 +92,12 @@ class Unit:
     wrong: list[Finding] = field(default_factory=list)
     failures: dict[str, ModelError] = field(default_factory=dict)
     callers: dict[str, Caller] = field(default_factory=dict)
+    agreements: tuple[Agreement, ...] = ()
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        """The judges that may not gate."""
+        return frozenset(each.judge for each in self.agreements if not each.gates)
 
     @property
     def proxy(self) -> bool:
@@ -150,8 +162,6 @@ def grade(unit: Unit, attempt: Attempt) -> None:
         attempt.settle("error", reason)
         return
     said: dict[str, str] = {}
-    total = earned = 0.0
-    attempt.state = "passed"
     try:
         for name, request in unit.verdicts(attempt):
             key = request.key()
@@ -160,20 +170,53 @@ def grade(unit: Unit, attempt: Attempt) -> None:
                 attempt.miss(f"a judge's verdict ({name})", unit.failures.get(key))
                 return
             said[key] = verdict.response.text
-        subject = Subject(text, unit.prompt, attempt.case, said, recording.response)
-        for assertion in unit.assertions(attempt.case):
-            outcome = decide(assertion, subject)
-            total += weight(assertion)
-            earned += weight(assertion) * outcome.score
-            if not outcome.passed:
-                attempt.state = "failed"
-                attempt.reasons.append(outcome.message)
+        _decide(unit, attempt, Subject(text, unit.prompt, attempt.case, said, recording.response))
     except AssertionUseError as error:
         attempt.settle("error", error.message, error.hint)
-        return
+
+
+def _decide(unit: Unit, attempt: Attempt, subject: Subject) -> None:
+    """Set the state from what the assertions say.
+
+    A judge that may not gate gives its verdict, and the state is what it would be if it might; ``doubts`` says that
+    without it there would be nothing wrong.
+
+    Raises:
+        AssertionUseError: an assertion cannot be decided, and no such judge is why.
+    """
+    total = earned = sure_total = sure_earned = 0.0
+    doubted, asked, fell = unit.doubted, set[str](), set[str]()
+    unsaid: AssertionUseError | None = None
+    failed = failed_surely = False
+    for assertion in unit.assertions(attempt.case):
+        by = judges(assertion) & doubted if doubted else frozenset()
+        worth, score = weight(assertion), 0.0
+        asked |= by
+        try:
+            outcome = decide(assertion, subject)
+        except AssertionUseError as error:
+            if not by:
+                raise
+            unsaid, told = unsaid or error, error.message
+        else:
+            score, told = outcome.score, "" if outcome.passed else outcome.message
+        total, earned = total + worth, earned + worth * score
+        if not by:
+            sure_total, sure_earned = sure_total + worth, sure_earned + worth * score
+        if told:
+            failed, failed_surely = True, failed_surely or not by
+            fell |= by
+            attempt.reasons.append(told)
     attempt.score = earned / total if total else 1.0
+    attempt.sure_score = sure_earned / sure_total if sure_total else 1.0
     wanted = unit.source.suite.score
     if wanted is not None:
         # Scores are sums of floats: 0.7 of ten is not to ask for eight.
-        attempt.state = "passed" if attempt.score >= wanted - 1e-9 else "failed"
+        failed, failed_surely = attempt.score < wanted - 1e-9, attempt.sure_score < wanted - 1e-9
         attempt.reasons.insert(0, f"scored {attempt.score:.3g}, at least {wanted:g} is wanted")
+        fell = asked
+    attempt.state = "failed" if failed else "passed"
+    if unsaid is not None and not failed_surely:
+        attempt.state, attempt.hint = "error", unsaid.hint
+    if not failed_surely:
+        attempt.doubts = tuple(sorted(fell if attempt.state != "passed" else asked))

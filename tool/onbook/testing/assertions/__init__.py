@@ -4,7 +4,18 @@ Plug-ins come through the entry-point group ``onbook.assertions``, never from a 
 class of the shape :class:`Assertion`, and its name is the assertion's.
 """
 
-from onbook.testing.assertions.table import BUILT_IN, GROUP, check, decide, known, may_ask, names, requests, weight
+from onbook.testing.assertions.table import (
+    BUILT_IN,
+    GROUP,
+    check,
+    decide,
+    judges,
+    known,
+    may_ask,
+    names,
+    requests,
+    weight,
+)
 from onbook.testing.subject import Assertion, AssertionUseError, Outcome, Subject
 
 __all__ = [
@@ -16,6 +27,7 @@ __all__ = [
     "Subject",
     "check",
     "decide",
+    "judges",
     "known",
     "may_ask",
     "names",

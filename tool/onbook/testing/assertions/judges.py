@@ -36,6 +36,12 @@ class _Judged(Plain):
     asks = True
     prompt = ""
 
+    def judged_by(self, argument: object) -> str:
+        """Who decides, for people: the judge's prompt and the model that it is asked on."""
+        given = argument if isinstance(argument, Mapping) else {}
+        name = "choices" if "choices" in given else self.prompt
+        return f"{name} on {given.get('model') or judge(name).prompt.model}"
+
     def fill(self, argument: object, row: Json) -> object:
         """With the values themselves: contexts may be a list."""
         return fill_values(argument, row)

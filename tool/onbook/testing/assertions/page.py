@@ -73,6 +73,10 @@ A step is given each input that it declares and that the case or an earlier step
 otherwise. A step's answer is JSON where its prompt answers in JSON, else text. Steps before the last run on their own
 prompt's model.
 
+**Judges.** A judge's verdict is the state of a case. It fails the check only once the judge's agreement with people is
+measured on this prompt's answers: Cohen's kappa of at least 0.61 on at least 20 answers that people labelled. Until
+then it is told as a warning. See [testing.md](testing.md#judges-and-labels).
+
 **Plug-ins** are classes that an installed package names in the entry-point group `onbook.assertions`; see
 [CONTRIBUTING.md](../CONTRIBUTING.md). Code is never named in, or loaded from, a prompt's files.
 

@@ -57,8 +57,10 @@ BUILT_IN: Mapping[str, Assertion] = {
     EVALUATOR: Evaluator(),
 }
 
+_GROUPS = frozenset({"not", "any", "all"})
+
 # Their texts are no templates: they hand the row on to what is within them, or {{ means something else there.
-_OWN_TEXTS = frozenset({"not", "any", "all", "json-schema", EVALUATOR})
+_OWN_TEXTS = frozenset({*_GROUPS, "json-schema", EVALUATOR})
 
 
 @cache
@@ -147,7 +149,30 @@ def decide(assertion: Json, subject: Subject) -> Outcome:
 
 def may_ask(assertion: Json) -> bool:
     """Whether an assertion may ask a judge; one of a package may, unless it says ``asks = False``."""
-    return bool(getattr(_parts(assertion)[1], "asks", True))
+    name = next((key for key in assertion if key != "weight"), "")
+    if name in _GROUPS:
+        return any(map(may_ask, _within(assertion[name])))
+    return bool(getattr(known(name), "asks", True))
+
+
+def judges(assertion: Json) -> frozenset[str]:
+    """Who decides an assertion, where a model does: each judge with the model that it is asked on.
+
+    One of a package says so with ``judged_by(argument)``, or is its own judge where it says ``asks = True``.
+    """
+    name, kind, argument = _parts(assertion)
+    if name in _GROUPS:
+        return frozenset().union(*map(judges, _within(argument)))
+    who = getattr(kind, "judged_by", None)
+    if who is not None:
+        named = who(argument)
+        return frozenset({str(named)} if named else ())
+    return frozenset({name} if getattr(kind, "asks", False) is True else ())
+
+
+def _within(argument: object) -> Iterable[Json]:
+    """The assertions within ``not``, ``any`` or ``all``."""
+    return [each for each in (argument if isinstance(argument, list) else [argument]) if isinstance(each, Mapping)]
 
 
 def weight(assertion: Json) -> float:

@@ -1,0 +1,71 @@
+"""``onbook label``."""
+
+from __future__ import annotations
+
+import click
+
+from onbook.cli.common import note, repository, snapshot
+from onbook.contract import dump
+from onbook.errors import UsageError
+from onbook.project import Catalog
+from onbook.reporters.terminal import printable
+from onbook.testing.labels import add, unlabelled
+from onbook.testing.recordings import Recording
+from onbook.testing.selection import Selection
+
+_KEYS = {"g": True, "b": False}
+
+
+@click.command()
+@click.argument("id")
+@click.option("--case", "cases", metavar="CASE", multiple=True, help="Only the answers to this case, or to these.")
+@click.option("--as", "label", type=click.Choice(["good", "bad"]), help="With --case: say it without being asked.")
+@click.option("--by", metavar="NAME", help="Who says so; default: git's user.name.")
+@click.option("--note", "why", metavar="TEXT", help="With --as: why.")
+def command(id: str, cases: tuple[str, ...], label: str | None, by: str | None, why: str | None) -> int:
+    """Say which recorded answers of a prompt are good and which are bad.
+
+    Shows each answer that you have not labelled and asks: g (good), b (bad), s (skip), q (quit). What judges say is
+    not shown. Labels stand in the prompt's .labels.jsonl; `onbook test` measures judges by them.
+    """
+    if label is not None and not cases:
+        raise UsageError("--as labels what --case names", hint="without --as you are shown the answers one by one")
+    repo = repository()
+    source = Catalog(snapshot(repo)).find(id)
+    selection = Selection(cases or None)
+    selection.sources([source])
+    person = by or repo.config("user.name")
+    waiting = list(unlabelled(source, person, selection))
+    if not waiting:
+        note("there is no recorded answer that you have not labelled")
+        return 0
+    count = 0
+    for number, (case, recording) in enumerate(waiting, 1):
+        if label is None:
+            _show(recording, f"{number} of {len(waiting)}: case {case.id!r} on {recording.model}", case.expected)
+            said = click.prompt("good, bad, skip, quit", type=click.Choice([*_KEYS, "s", "q"]), err=True)
+            if said == "q":
+                break
+            if said == "s":
+                continue
+            good = _KEYS[said]
+        else:
+            good = label == "good"
+        path = add(source, repo.root, recording, good=good, by=person, note=why)
+        count += 1
+    if count:
+        note(f"{count} labelled in {path.relative_to(repo.root)}")
+    return 0
+
+
+def _show(recording: Recording, title: str, expected: object) -> None:
+    messages = recording.request.get("messages")
+    click.echo(click.style(f"\n{title}", bold=True))
+    for message in messages[-1:] if isinstance(messages, list) else ():
+        click.echo(printable(str(message.get("content"))))
+    if expected is not None:
+        click.echo(click.style("expected: ", dim=True) + printable(str(expected)))
+    click.echo(click.style("answer:", dim=True))
+    click.echo(printable(recording.response.text))
+    for call in recording.response.tool_calls:
+        click.echo(printable(dump(call)))
