@@ -20,7 +20,7 @@ from support.reports import REPORTS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FORMATS = ("github", "sarif", "junit")
-KINDS = ("lint-nothing", "lint-found", "test", "diff", "release-blocked")
+KINDS = ("lint-nothing", "lint-found", "test", "diff", "release-blocked", "check")
 
 # The schema as the SchemaStore publishes it, unchanged; one of its patterns is none to jsonschema-rs.
 SARIF = jsonschema.Draft7Validator(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from onbook.diff.report import diff_report
 from onbook.project import Catalog
 from onbook.report import Check, Finding, Report, Severity
 from onbook.reporters.markdown import MAX_COMMENT, code, fenced, plain, write_markdown
+from support.reports import REPORTS
 from support.snapshots import files
 
 HOSTILE = (
@@ -112,3 +116,36 @@ def test_a_comment_is_never_longer_than_github_takes() -> None:
 def test_nothing_changed() -> None:
     assert write_markdown(report(prompt("one"), prompt("one"))) == "### onbook diff: no prompt changed\n"
     assert "✅ passed" in write_markdown(Report("lint", (Check.of("lint/a", []),)))
+
+
+@pytest.mark.parametrize("name", ["check", "check-passed", "check-not"])
+def test_the_gate(name: str) -> None:
+    """The verdict first, then the table, what stops it, what it means; the rest is folded."""
+    path = Path(__file__).parent / "snapshots" / f"{name}.md"
+    written = write_markdown(REPORTS[name])
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        path.write_text(written, "utf-8")
+    assert written == path.read_text("utf-8")
+    harmless(written)
+
+
+def test_a_hostile_gate() -> None:
+    def hostile(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: hostile(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [hostile(each) for each in value]
+        return f"{value}{HOSTILE}" if isinstance(value, str) and value not in ("major", "minor", "none") else value
+
+    given = REPORTS["check"]
+    checks = [
+        replace(
+            check,
+            prompt=HOSTILE,
+            findings=tuple(replace(each, message=HOSTILE, path=HOSTILE, hint=f"`{HOSTILE}") for each in check.findings),
+        )
+        for check in given.checks
+    ]
+    data = hostile(given.data)
+    assert isinstance(data, dict)
+    harmless(write_markdown(replace(given, checks=tuple(checks), data=data, base=HOSTILE)))

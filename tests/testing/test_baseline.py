@@ -68,14 +68,14 @@ def row(here: Desk, *args: str, exits: int = 0) -> dict[str, Any]:
 def test_the_same_requests_need_no_statistics(released: Desk, tmp_path: Path) -> None:
     here = changed(released, tmp_path / "r", ("model:", "description: sorts\nmodel:"))
     found = row(here)
-    assert (found["verdict"], found["comparison"]) == ("not-worse", None)
+    assert (found["verdict"], found["comparison"]) == ("NOT WORSE", None)
     assert "not worse than 0.1.0: the same requests have the same outcomes" in here.test("--against")[0]
 
 
 def test_a_change_that_made_it_worse_fails(released: Desk, tmp_path: Path) -> None:
     here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"))
     found = row(here, exits=1)
-    assert found["verdict"] == "regressed"
+    assert found["verdict"] == "REGRESSED"
     numbers = found["comparison"]
     assert (numbers["cases"], numbers["old"], numbers["new"]) == (CASES, 1.0, 0.6)
     assert numbers["lost"] == [f"case-{n:02}" for n in range(12)]
@@ -93,7 +93,7 @@ def test_both_sides_are_graded_by_the_new_assertions(released: Desk, tmp_path: P
     files = {"prompts/a.cases.jsonl": rows("Order")}
     here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)
     found = row(here)
-    assert found["verdict"] == "not-worse"
+    assert found["verdict"] == "NOT WORSE"
     assert (found["comparison"]["old"], found["comparison"]["new"]) == (0.6, 1.0)
 
 
@@ -101,13 +101,13 @@ def test_few_flips_leave_it_open(released: Desk, tmp_path: Path) -> None:
     files = {"prompts/a.cases.jsonl": rows(weak=2), "prompts/a.suite.yml": "threshold: 0.5\n"}
     here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)
     found = row(here)
-    assert found["verdict"] == "inconclusive"
+    assert found["verdict"] == "INCONCLUSIVE"
     said = here.test("--against")[0]
     assert "whether it is worse than 0.1.0 cannot be told from 30 cases" in said
     assert "would decide it" in said
     # A wider margin accepts such a loss.
     here.write("prompts/a.suite.yml", "threshold: 0.5\nmargin: 0.3\n")
-    assert row(here)["verdict"] == "not-worse"
+    assert row(here)["verdict"] == "NOT WORSE"
 
 
 def test_only_cases_that_mean_the_same_are_compared(released: Desk, tmp_path: Path) -> None:
@@ -138,16 +138,16 @@ def test_what_is_not_recorded_is_not_compared(released: Desk, tmp_path: Path) ->
     here = Desk(tmp_path / "r")
     here.write(PATH, PROMPT.replace("Sort this:", "Order this:"))
     found = row(here, exits=3)
-    assert (found["verdict"], found["status"]) == ("inconclusive", "unchecked")
+    assert (found["verdict"], found["status"]) == ("INCONCLUSIVE", "unchecked")
     assert "no case has answers on both sides" in here.test("--against", exits=3)[0]
 
 
 def test_against_a_revision(released: Desk, tmp_path: Path) -> None:
     here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"))
     here.commit()
-    assert row(here, "HEAD~1", exits=1)["verdict"] == "regressed"
+    assert row(here, "HEAD~1", exits=1)["verdict"] == "REGRESSED"
     # Nothing changed since: it fails for what its cases say, and is not worse than itself.
-    assert row(here, "HEAD", exits=1)["verdict"] == "not-worse"
+    assert row(here, "HEAD", exits=1)["verdict"] == "NOT WORSE"
     assert "no-such" in here.test("--against", "no-such", exits=2)[1]
 
 
@@ -174,7 +174,7 @@ def test_repeats_and_clusters(released: Desk, tmp_path: Path) -> None:
     assert (numbers["cases"], numbers["groups"], numbers["repeats"]) == (30, 10, 3)
     assert numbers["test"] == "sign-flip permutation"
     # Four groups of ten fell: so many cases of so few customers prove nothing.
-    assert row(here, exits=1)["verdict"] == "inconclusive"
+    assert row(here, exits=1)["verdict"] == "INCONCLUSIVE"
 
 
 def test_a_measure_that_is_none(released: Desk, tmp_path: Path) -> None:
@@ -216,14 +216,14 @@ def test_two_versions_two_models_two_parameter_sets(released: Desk, tmp_path: Pa
     here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"))
     reader = Person(here.root)
     found = reader.report("compare", "a", "0.1.0", "worktree", exits=1)
-    assert found["data"]["prompts"][0]["verdict"] == "regressed"
+    assert found["data"]["prompts"][0]["verdict"] == "REGRESSED"
     assert (found["base"], found["head"]) == ("0.1.0", "worktree")
-    assert reader.report("compare", "a", "worktree", "0.1.0")["data"]["prompts"][0]["verdict"] == "not-worse"
+    assert reader.report("compare", "a", "worktree", "0.1.0")["data"]["prompts"][0]["verdict"] == "NOT WORSE"
     same = reader.report("compare", "a", "0.1.0", "a/v0.1.0")["data"]["prompts"][0]
-    assert (same["verdict"], same["comparison"]) == ("not-worse", None)
+    assert (same["verdict"], same["comparison"]) == ("NOT WORSE", None)
     # Nobody has asked with these settings yet: nothing is made up.
     open_ = reader.report("compare", "a", "worktree", "temperature=0.7")["data"]["prompts"][0]
-    assert open_["verdict"] == "inconclusive"
+    assert open_["verdict"] == "INCONCLUSIVE"
     assert len(open_["left_out"]) == CASES
 
 
@@ -249,7 +249,7 @@ def test_both_sides_asked_now(released: Desk, tmp_path: Path) -> None:
     before = (here.root / "prompts/a.recordings.jsonl").read_bytes()
     with OpenAIServer(echo=True) as server:
         asked = Desk(here.root, server.url)
-        assert asked.row("--against", "--fresh", exits=1)["verdict"] == "regressed"
+        assert asked.row("--against", "--fresh", exits=1)["verdict"] == "REGRESSED"
         texts = [received.body["messages"] for received in server.received]
         assert len(texts) == 2 * CASES
         done = subprocess.run(

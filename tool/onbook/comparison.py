@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from onbook.bases import Bases
@@ -13,6 +13,9 @@ from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
+from onbook.waivers import Waiver
+
+Waivers = Callable[[Source | None], Sequence[Waiver]]
 
 # What changes the number of tokens that a call has, or their price.
 _COSTS = frozenset(
@@ -45,6 +48,7 @@ def compare(
     commit: str | None,
     ids: Iterable[str] = (),
     more: bool = True,
+    waivers: Waivers | None = None,
 ) -> Comparison:
     """Compare prompts with a revision, or each with its own latest release.
 
@@ -53,6 +57,7 @@ def compare(
     Args:
         base: a revision; None means each prompt's latest release.
         commit: the commit that releases must be reachable from when there is no base.
+        waivers: those that may speak of a prompt's changes; None means all of its own and of the configuration.
 
     Raises:
         UsageError: an id that neither side has, or a base that is no commit.
@@ -90,7 +95,8 @@ def compare(
     if wanted:
         # Somebody who asks for one side of a move is told of it.
         found.diffs = [each for each in found.diffs if {each.id, each.moved_from} & {*wanted}]
-    found.diffs = [waive(each, waivers_of(catalog.config, each.new)) for each in found.diffs]
+    speaking: Waivers = waivers or (lambda source: waivers_of(catalog.config, source))
+    found.diffs = [waive(each, speaking(each.new)) for each in found.diffs]
     found.more = {each.id: row for each in found.diffs if (row := _more(each))}
     closures.save()
     return found

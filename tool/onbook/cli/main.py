@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "Tell what changes mean, and which version they need.",
     "test": "Run the cases of prompts, by replay or recording.",
     "label": "Say which recorded answers are good, to measure judges.",
+    "check": "Lint, diff and test a change: the gate.",
     "merge": "Put the reports of shards together.",
     "compare": "Compare two versions, models or parameter sets.",
     "release": "Tag what changed since its last release.",

@@ -31,7 +31,12 @@ _SAFE = frozenset(" ,;'()/?.\"-%=+")
 
 def write_markdown(report: Report, color: bool = False) -> str:
     """The report as GitHub-flavoured Markdown, of at most MAX_COMMENT characters."""
-    head, folded = (_diff if report.verb == "diff" else _checked)(report)
+    if report.verb == "check":
+        from onbook.reporters.gate import gate_parts
+
+        head, folded = gate_parts(report)
+    else:
+        head, folded = (diff_parts if report.verb == "diff" else checked_parts)(report)
     text = "".join(f"{line}\n" for line in head)
     left = 0
     for part in folded:
@@ -73,7 +78,7 @@ def _letter(letter: str) -> str:
     return f"&#{ord(letter)};\u200b" if letter in "@#" else f"&#{ord(letter)};"
 
 
-def _told(text: str) -> str:
+def sentence(text: str) -> str:
     """A sentence of ours, in which names from files stand between backticks."""
     pieces = text.split("`")
     if len(pieces) % 2 == 0:  # a name with a backtick in it: nobody can say which is whose
@@ -81,7 +86,7 @@ def _told(text: str) -> str:
     return "".join(code(piece) if number % 2 else plain(piece) for number, piece in enumerate(pieces))
 
 
-def _diff(report: Report) -> tuple[list[str], list[str]]:
+def diff_parts(report: Report) -> tuple[list[str], list[str]]:
     rows = [row for row in _rows(report) if isinstance(row, Mapping)]
     if not rows and not report.checks:
         return ["### onbook diff: no prompt changed"], []
@@ -96,7 +101,7 @@ def _diff(report: Report) -> tuple[list[str], list[str]]:
     head += _obligations(ordered)
     compared = {row["id"] for row in rows}
     others = [f for check in report.checks for f in check.findings if check.prompt not in compared or _is_ours(f)]
-    head += ["", *(_finding(finding) for finding in others[:_MAX_FINDINGS])] if others else []
+    head += ["", *(finding_line(finding) for finding in others[:_MAX_FINDINGS])] if others else []
     head += [""]
     seen: dict[str, str] = {}
     return head, [_folded(row, seen) for row in ordered]
@@ -111,7 +116,7 @@ def _line(row: Row) -> str:
     version = f"{row['base_version'] or 'unreleased'} → {row['next_version'] or 'no release needed'}"
     first = next((change for change in row["changes"] if change["bump"] == row["bump"]), None)
     rest = len(row["changes"]) - 1
-    because = _told(_cut(first["consequence"], 160)) if first else ""
+    because = sentence(_cut(first["consequence"], 160)) if first else ""
     because += f" <sub>and {rest} more</sub>" if rest > 0 else ""
     moved = f"<br><sub>moved from {code(row['moved_from'])}</sub>" if row.get("moved_from") else ""
     return f"| {code(row['id'])}{moved} | {plain(version)} | {_MARK[row['bump']]} {row['bump']} | {because} |"
@@ -130,7 +135,7 @@ def _obligations(rows: Sequence[Row]) -> list[str]:
     lines = ["", "**Obligations that were removed or weakened**", ""]
     for (told, place), ids in list(found.items())[:_MAX_ROWS]:
         many = f" and {len(ids) - 1} more prompts" if len(ids) > 1 else ""
-        lines.append(f"- ⚠️ {_told(told)} <sub>{code(place)}, for {code(ids[0])}{many}</sub>")
+        lines.append(f"- ⚠️ {sentence(told)} <sub>{code(place)}, for {code(ids[0])}{many}</sub>")
     return lines
 
 
@@ -143,8 +148,8 @@ def _folded(row: Row, seen: dict[str, str]) -> str:
     for change in row["changes"]:
         place = ":".join(str(part) for part in (change.get("path"), change.get("line")) if part is not None)
         where = f" <sub>{code(place)}</sub>" if place else ""
-        where += f" (waived: {_told(change['waived'])})" if change.get("waived") else ""
-        lines.append(f"- **{change['bump']}** {plain(change['rule'])} {_told(change['consequence'])}{where}")
+        where += f" (waived: {sentence(change['waived'])})" if change.get("waived") else ""
+        lines.append(f"- **{change['bump']}** {plain(change['rule'])} {sentence(change['consequence'])}{where}")
         lines += _rendered(row["id"], change, seen)
     if row.get("tokens"):
         lines += ["", f"**Tokens:** {plain(tokens(row['tokens']))}"]
@@ -179,7 +184,7 @@ def _preformatted(text: str) -> str:
 
 
 def _behaviour(row: Row) -> Iterator[str]:
-    yield f"**Answers:** {_told(behaviour(row))}"
+    yield f"**Answers:** {sentence(behaviour(row))}"
     moved = [answer for answer in row["answers"] if answer["before"] != answer["after"]] or row["answers"]
     for answer in moved[:_MAX_ANSWERS]:
         yield ""
@@ -190,7 +195,7 @@ def _behaviour(row: Row) -> Iterator[str]:
         yield fenced(f"- {_cut(answer['old'], 600)}\n+ {_cut(answer['new'], 600)}", "diff").rstrip("\n")
 
 
-def _checked(report: Report) -> tuple[list[str], list[str]]:
+def checked_parts(report: Report) -> tuple[list[str], list[str]]:
     mark = _STATUS[report.status]
     head = [f"### onbook {plain(report.verb)}: {mark} {report.status}", ""]
     checks = [check for check in report.checks if check.findings or check.status is not Status.PASSED]
@@ -205,19 +210,19 @@ def _checked(report: Report) -> tuple[list[str], list[str]]:
     folded = []
     for check in checks:
         if check.findings:
-            lines = [_finding(finding) for finding in check.findings[:_MAX_FINDINGS]]
+            lines = [finding_line(finding) for finding in check.findings[:_MAX_FINDINGS]]
             summary = f"{_STATUS[check.status]} {code(check.prompt or check.id)}"
             folded.append("\n".join(["<details>", f"<summary>{summary}</summary>", "", *lines, "", "</details>", ""]))
     return head, folded
 
 
-def _finding(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     marks = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.INFO: "ℹ️"}  # noqa: RUF001
     parts = [str(part) for part in (finding.path, finding.line, finding.column) if part is not None]
     place = f" <sub>{code(':'.join(parts))}</sub>" if parts else ""
     waived = " (waived)" if finding.waived else ""
-    hint = f"<br>{_told(finding.hint)}" if finding.hint else ""
-    return f"- {marks[finding.severity]} {plain(finding.rule)} {_told(finding.message)}{waived}{place}{hint}"
+    hint = f"<br>{sentence(finding.hint)}" if finding.hint else ""
+    return f"- {marks[finding.severity]} {plain(finding.rule)} {sentence(finding.message)}{waived}{place}{hint}"
 
 
 def _rows(report: Report) -> Iterable[Any]:

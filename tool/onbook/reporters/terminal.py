@@ -153,6 +153,25 @@ def _compare(report: Report, style: _Style) -> Iterator[str]:
     yield from _findings(report, style)
 
 
+def _check(report: Report, style: _Style) -> Iterator[str]:
+    from onbook.reporters.gate import begins, split, summary
+
+    own, parts = split(report)
+    for check in own:
+        for finding in check.findings:
+            yield from _finding(finding, style)
+    bodies = {"lint": _findings, "diff": _diff, "test": _test}
+    for name, part in parts.items():
+        if part.findings:
+            yield from bodies[name](part, style)
+            if name != "diff":  # which ends in an empty line
+                yield ""
+    for name, part in parts.items() if begins(own) else ():
+        yield f"{name:<5} {style(f'{part.status:<9}', _STATUS[part.status])}  {style(summary(name, part))}"
+    base = f" (compared with {report.data['base']})" if report.data.get("base") else ""
+    yield style(f"check {report.status}{base}", _STATUS[report.status])
+
+
 def _release(report: Report, style: _Style) -> Iterator[str]:
     failing = [check for check in report.checks if check.status in (Status.FAILED, Status.UNCHECKED)]
     for check in failing:
@@ -317,6 +336,7 @@ def _short(text: str) -> str:
 _VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
     "diff": _diff,
     "test": _test,
+    "check": _check,
     "compare": _compare,
     "release": _release,
     "fetch": _fetch,

@@ -97,10 +97,11 @@ class Selection:
 def changed_since(catalog: Catalog, base: Catalog, sources: Iterable[Source]) -> list[Source]:
     """The prompts of which something changed: their closure (a partial's edit counts for all that include it), or
     their cases, suite or recordings."""
-    return [source for source in sources if _changed(source, base.get(source.id))]
+    return [source for source in sources if changed(source, base.get(source.id))]
 
 
-def _changed(source: Source, before: Source | None) -> bool:
+def changed(source: Source, before: Source | None) -> bool:
+    """Whether a prompt, or what it is tested with, is other than it was."""
     if before is None or source.digest != before.digest or source.path != before.path:
         return True
     suffixes = (*CASE_SUFFIXES, SUITE_SUFFIX, RECORDINGS_SUFFIX)

@@ -21,9 +21,9 @@ class Verdict(StrEnum):
     were made, says worse, and the margin does not cover it. ``INCONCLUSIVE``: neither can be said of so few cases.
     """
 
-    REGRESSED = "regressed"
-    NOT_WORSE = "not-worse"
-    INCONCLUSIVE = "inconclusive"
+    REGRESSED = "REGRESSED"
+    NOT_WORSE = "NOT WORSE"
+    INCONCLUSIVE = "INCONCLUSIVE"
 
 
 @dataclass(frozen=True, slots=True)

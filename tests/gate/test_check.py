@@ -1,0 +1,252 @@
+"""``onbook check``: one report and one verdict, in a terminal and in GitHub Actions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onbook import resources
+from onbook.contract import Contract
+from onbook.gate.outputs import MARKER, output_lines
+from support.console import ONBOOK, Person
+from support.git import Repo, clone
+from support.pulls import ROUTE, TRIAGE, actions, breaking, edit, failing, good, published, pull_request, recorded
+
+PROMPTS = "prompts/support/triage.prompt.yml"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    found = published(tmp_path / "r")
+    found.git("checkout", "--quiet", "-b", "change")
+    return found
+
+
+def check(repo: Repo, *args: str, exits: int = 0) -> dict[str, Any]:
+    data = Person(repo.path).report("check", *args, exits=exits)
+    assert Contract(resources.schema("report")).violations(data) == []
+    return data
+
+
+def in_actions(repo: Repo, env: dict[str, str], *args: str, exits: int) -> str:
+    done = subprocess.run(
+        [ONBOOK, "check", *args], cwd=repo.path, env={**os.environ, **env}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == exits, done.stdout + done.stderr
+    return done.stdout
+
+
+def outputs(env: dict[str, str]) -> dict[str, str]:
+    """As the runner reads the file: ``name<<word``, lines up to the word."""
+    found, lines = {}, iter(Path(env["GITHUB_OUTPUT"]).read_text("utf-8").splitlines())
+    for line in lines:
+        name, _, end = line.partition("<<")
+        found[name] = "\n".join(iter(lambda: next(lines), end))
+    return found
+
+
+def status(data: dict[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for each in data["checks"]:
+        found.setdefault(each["id"].partition("/")[0], set()).add(each["status"])
+    return found
+
+
+def rules(data: dict[str, Any], rule: str) -> list[str]:
+    return [each["message"] for one in data["checks"] for each in one["findings"] if each["rule"] == rule]
+
+
+def test_a_good_change(repo: Repo) -> None:
+    good(repo)
+    data = check(repo, "--base", "main")
+    assert (data["status"], data["data"]["verdict"], data["data"]["bump"]) == ("passed", "passed", "minor")
+    assert data["base"] == repo.git("rev-parse", "main")
+    assert data["data"]["bumps"] == {"support/route": "minor"}
+    assert data["data"]["changed"] == ["support/route"]
+    # Only what the change touches is tested.
+    assert [row["id"] for row in data["data"]["test"]["prompts"]] == ["support/route"]
+
+
+def test_a_breaking_change_under_a_version_that_promises_otherwise(repo: Repo) -> None:
+    assert Person(repo.path).onbook("release", "--dry-run", exits=0)
+    edit(repo, ROUTE, "required: [ticket]", "required: [ticket]\nversion: 1.0.0")
+    repo.git("branch", "--force", "main")
+    repo.write_tag("support/route/v1.0.0", _release(repo))
+    edit(repo, ROUTE, "required: [ticket]\nversion: 1.0.0", "required: [ticket, tone]\nversion: 1.1.0")
+    data = check(repo, "--base", "main", exits=1)
+    assert status(data)["diff"] == {"failed"}
+    assert data["data"]["bumps"] == {"support/route": "major"}
+    assert rules(data, "OD002")
+    # A major change under a version that is large enough is for people to decide, unless it is asked to fail.
+    edit(repo, ROUTE, "version: 1.1.0", "version: 2.0.0")
+    assert status(check(repo, "--base", "main"))["diff"] == {"passed"}
+    assert status(check(repo, "--base", "main", "--fail-on", "major", exits=1))["diff"] == {"failed"}
+
+
+def _release(repo: Repo) -> str:
+    from support.git import manifest
+
+    return f"one\n\n{manifest(repo, {ROUTE: (repo.path / ROUTE).read_bytes()})}"
+
+
+def test_a_failing_test(repo: Repo) -> None:
+    failing(repo)
+    data = check(repo, "--base", "main", exits=1)
+    assert status(data) == {"lint": {"passed"}, "diff": {"passed"}, "test": {"failed"}}
+    assert data["data"]["test"]["prompts"][0]["failed"] > 3
+    assert data["data"]["changed"] == ["support/triage"]
+
+
+def test_a_partial_changes_all_that_include_it_and_unrecorded_answers_are_not_fine(repo: Repo) -> None:
+    edit(
+        repo, "prompts/_shared/untrusted.md", (repo.path / "prompts/_shared/untrusted.md").read_text(), "Be careful.\n"
+    )
+    data = check(repo, "--base", "main", exits=3)
+    assert data["data"]["changed"] == ["support/triage"]
+    assert status(data)["test"] == {"unchecked"}
+    repo.commit({"onbook.toml": '[lint]\nignore = ["retired-model"]\n[gates]\nunchecked = false\n'})
+    # The change's own configuration cannot let it pass; that of the base can.
+    assert check(repo, "--base", "main", exits=3)["status"] == "unchecked"
+    assert check(repo, "--base", "main", "--own-config")["status"] == "passed"
+
+
+def test_recordings_that_changed_are_compared_with_the_old_ones(repo: Repo) -> None:
+    recorded(repo)
+    (row,) = check(repo, "--base", "main")["data"]["test"]["prompts"]
+    assert row["verdict"] == "NOT WORSE"
+    assert "testimony" not in row
+
+
+def test_a_fork_testifies(repo: Repo, tmp_path: Path) -> None:
+    recorded(repo)
+    env = actions(tmp_path / "a", "pull_request", pull_request(repo, fork=True))
+    printed = in_actions(repo, env, "--write", f"json={tmp_path}/r.json", exits=0)
+    data = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    assert data["data"]["fork"] is True
+    assert data["data"]["test"]["prompts"][0]["testimony"] is True
+    assert "title=OC201 testimony::" in printed
+    assert "**Testimony:** <code>support/triage</code>" in Path(env["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
+    assert outputs(env)["fork"] == "true"
+
+
+def test_new_waivers_and_loosened_configuration_come_first_and_do_not_count(repo: Repo) -> None:
+    edit(repo, ROUTE, 'content: "Sort this ticket: {{ticket}}"', 'content: "Sort this ticket: {{tickte}}"')
+    wrong = check(repo, "--base", "main", exits=1)
+    assert rules(wrong, "ON203")
+    text = (repo.path / ROUTE).read_text("utf-8")
+    repo.commit({ROUTE: f"# onbook: allow ON203 until 2999-01-01: it comes later\n{text}"})
+    commented = check(repo, "--base", "main", exits=1)
+    assert commented["checks"][0]["id"] == "check/configuration"
+    assert rules(commented, "OC101") == ["a new waiver of ON203 until 2999-01-01: it comes later"]
+    assert rules(commented, "ON203")
+    waiver = '[[waivers]]\nrule = "ON203"\nuntil = 2999-01-01\nreason = "later"\n'
+    toml = f'{waiver}[lint]\nignore = ["retired-model", "ON203"]\n[gates]\nlint = false\n'
+    repo.commit({"onbook.toml": toml, ROUTE: text})
+    configured = check(repo, "--base", "main", exits=1)
+    assert rules(configured, "OC101") == ["a new waiver of ON203 until 2999-01-01: later"]
+    assert rules(configured, "OC102") == [
+        "ON203 (undeclared-variable) was error and is off",
+        "gates.lint was on and is off",
+    ]
+    assert Person(repo.path).onbook("check", "--base", "main", exits=1).startswith("onbook.toml:1: OC101")
+    # Once it is merged it counts.
+    repo.git("branch", "--force", "main")
+    edit(repo, ROUTE, "You sort support tickets.", "You sort the support tickets.")
+    assert not rules(check(repo, "--base", "main", exits=1 if rules(configured, "ON201") else 0), "OC101")
+
+
+def test_a_waiver_of_the_base_counts_wherever_it_stands_by_now(repo: Repo) -> None:
+    edit(repo, ROUTE, 'content: "Sort this ticket: {{ticket}}"', 'content: "Sort this ticket: {{tickte}}"')
+    waiver = "# onbook: allow undeclared-variable until 2999-01-01: it comes later\n"
+    text = (repo.path / ROUTE).read_text("utf-8")
+    repo.commit({ROUTE: waiver + text})
+    repo.git("branch", "--force", "main")
+    repo.commit({ROUTE: f"# A comment.\n{waiver}{text}"})
+    data = check(repo, "--base", "main")
+    assert rules(data, "ON203")
+    assert not rules(data, "OC101")
+
+
+def test_a_configuration_that_cannot_be_read_is_an_error(repo: Repo) -> None:
+    repo.commit({"onbook.toml": "prompts = ["})
+    data = check(repo, "--base", "main", exits=1)
+    assert "this is not TOML" in rules(data, "OC103")[0]
+    assert data["checks"][0]["id"] == "check/configuration"
+
+
+def test_prompts_that_are_elsewhere_all_of_a_sudden(repo: Repo) -> None:
+    repo.commit({"onbook.toml": 'prompts = "empty"\n[lint]\nignore = ["retired-model"]\n', "empty/x": ""})
+    edit(repo, ROUTE, 'content: "Sort this ticket: {{ticket}}"', 'content: "Sort this ticket: {{tickte}}"')
+    data = check(repo, "--base", "main", exits=1)
+    assert rules(data, "OC102") == ["prompts was 'prompts' and is 'empty'"]
+    assert rules(data, "ON203")
+
+
+def test_staged_and_without_a_base(repo: Repo) -> None:
+    edit(repo, ROUTE, "You sort support tickets.", "You sort tickets.")
+    repo.write(ROUTE, (repo.path / ROUTE).read_text().replace("{{ticket}}", "{{tickte}}"))
+    assert check(repo, "--staged", exits=0)["head"] == "index"
+    data = check(repo, exits=1)
+    assert (data["base"], data["head"]) == (None, "worktree")
+    assert data["data"]["changed"] == ["support/route", "support/triage"]
+
+
+KINDS = [(good, 0, "passed"), (breaking, 0, "passed"), (failing, 1, "failed")]
+
+
+@pytest.mark.parametrize(("change", "code", "verdict"), KINDS)
+def test_in_actions(repo: Repo, tmp_path: Path, change: Callable[[Repo], None], code: int, verdict: str) -> None:
+    change(repo)
+    env = actions(tmp_path / "a", "pull_request", pull_request(repo))
+    repo.write("prompts/left.prompt.yml", "nothing that is committed: is looked at")
+    comment = tmp_path / "made" / "comment.md"
+    printed = in_actions(
+        repo, env, "--write", f"comment={comment}", "--write", f"outputs={tmp_path}/o.json", exits=code
+    )
+    found = outputs(env)
+    assert found["verdict"] == verdict
+    assert json.loads(found["changed"]) == (["support/triage"] if change is failing else ["support/route"])
+    bumps = {good: "minor", breaking: "major"}
+    assert json.loads(found["bumps"]) == (
+        {"support/route": bumps[change]} if change in bumps else {"support/triage": "none"}
+    )
+    assert found == json.loads((tmp_path / "o.json").read_text("utf-8"))
+    assert printed.splitlines()[-1].startswith(f"onbook check: {verdict}, ")
+    body = comment.read_text("utf-8")
+    assert body.startswith(f"{MARKER}\n### onbook check: ")
+    assert body.partition("\n")[2] == Path(env["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
+    if change is failing:
+        assert f"::error file={TRIAGE}.cases.jsonl,line=1," in printed
+
+
+def test_what_cannot_begin_still_says_so_everywhere(repo: Repo, tmp_path: Path) -> None:
+    good(repo)
+    shallow = clone(f"file://{repo.path}", tmp_path / "s", "--depth=1", "--branch=change")
+    env = actions(tmp_path / "a", "pull_request", pull_request(repo))
+    printed = in_actions(shallow, env, "--write", f"json={tmp_path}/r.json", exits=3)
+    assert printed.startswith("::error title=OC001 not-checked::the history of this clone is cut off")
+    assert "fetch-depth%3A 0" in printed or "fetch-depth: 0" in printed
+    assert outputs(env)["verdict"] == "unchecked"
+    assert "could not be checked" in Path(env["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
+    assert Contract(resources.schema("report")).violations(json.loads((tmp_path / "r.json").read_text("utf-8"))) == []
+    assert "history of this clone is cut off" in Person(shallow.path).onbook("check", exits=3)
+
+
+@pytest.mark.parametrize("value", ["a\nverdict=forged", "x\nEOF\nverdict<<EOF\nforged\nEOF", "a\r\nb", ""])
+def test_no_value_becomes_another_output(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "output"
+    path.write_bytes(output_lines({"first": value, "verdict": "passed"}).encode())
+    found = outputs({"GITHUB_OUTPUT": str(path)})
+    assert list(found) == ["first", "verdict"]
+    assert found["verdict"] == "passed"
+
+
+@pytest.mark.parametrize("word", ["json", "=x", "json=", "html=x", "nothing=x"])
+def test_files_that_mean_nothing(repo: Repo, word: str) -> None:
+    assert "--write takes FORMAT=FILE" in Person(repo.path).onbook("check", "--write", word, exits=2)

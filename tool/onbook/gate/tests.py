@@ -1,0 +1,74 @@
+"""The tests of what a change touches: replayed, and where answers were recorded anew, compared with the old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from onbook.project import Catalog, Source
+from onbook.project.cases import RECORDINGS_SUFFIX, stem
+from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.testing.baseline import against, judge, settle
+from onbook.testing.runner import replay, report_of
+from onbook.testing.verdicts import with_verdicts
+
+Old = Callable[[Source], tuple[Source | None, str]]
+
+
+def run_affected(sources: Sequence[Source], old: Old, catalog: Catalog, *, fork: bool = False) -> Report:
+    """Replay the cases of these prompts; no key, no network, no code of theirs.
+
+    Args:
+        old: a prompt as it was at its base, and what that is called.
+        fork: answers that were recorded with the change are labelled as testimony.
+    """
+    report = report_of(replay(sources), head=catalog.snapshot.name)
+    recorded = {source.id: source for source in sources if _recorded(source, old(source)[0])}
+    matches = []
+    for source in recorded.values():
+        before, label = old(source)
+        if before is not None and source.cases:
+            matches += against(before, source, label)
+    if matches:
+        report = with_verdicts(report, settle([judge(match) for match in matches]), base=report.base)
+    if catalog.config.gate("inconclusive"):
+        report = replace(report, checks=tuple(map(_decided, report.checks)))
+    return _as_testimony(report, recorded) if fork else report
+
+
+def _recorded(source: Source, before: Source | None) -> bool:
+    """Whether the recordings are other than they were."""
+    path = stem(source.path) + RECORDINGS_SUFFIX
+    if before is None:
+        return source.snapshot.entry(path) is not None
+    return source.snapshot.identity(path) != before.snapshot.identity(stem(before.path) + RECORDINGS_SUFFIX)
+
+
+def _decided(check: Check) -> Check:
+    """A check that fails where the answers cannot be told to be no worse."""
+    slug = "inconclusive"
+    if not any(finding.slug == slug for finding in check.findings):
+        return check
+    findings = [replace(each, severity=Severity.ERROR) if each.slug == slug else each for each in check.findings]
+    # What failed or could not be checked before stays so.
+    failed = Check.of(check.id, findings, prompt=check.prompt).status if check.status is Status.PASSED else check.status
+    return replace(check, status=failed, findings=tuple(findings))
+
+
+def _as_testimony(report: Report, recorded: dict[str, Source]) -> Report:
+    checks = []
+    for check in report.checks:
+        source = recorded.get(check.prompt or "")
+        if source is not None:
+            message = f"the answers of {source.id} were recorded in a fork: a green replay of them is testimony"
+            hint = f"a maintainer runs `onbook test {source.id} --record` on a copy without these recordings"
+            told = Finding(
+                "OC201", "testimony", Severity.WARNING, message, stem(source.path) + RECORDINGS_SUFFIX, hint=hint
+            )
+            checks.append(replace(check, findings=(*check.findings, told)))
+        else:
+            checks.append(check)
+    rows = report.data["prompts"]
+    assert isinstance(rows, list)
+    labelled = [{**row, "testimony": row["id"] in recorded} for row in rows]
+    return replace(report, checks=tuple(checks), data={**report.data, "prompts": labelled})

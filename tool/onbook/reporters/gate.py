@@ -1,0 +1,156 @@
+"""The report of ``onbook check``: its parts, and the comment that a pull request gets of it.
+
+The verdict first, then a table of the parts, what stops the change, what it means, and everything else folded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import Any
+
+from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.reporters.markdown import code, diff_parts, finding_line, plain
+
+Row = Mapping[str, Any]
+
+PARTS = ("lint", "diff", "test")
+_STATUS = {Status.PASSED: "✅", Status.FAILED: "❌", Status.SKIPPED: "⚪", Status.UNCHECKED: "⚠️"}
+_WORDS = {
+    Status.PASSED: "passed",
+    Status.FAILED: "failed",
+    Status.UNCHECKED: "could not be checked, which is not the same as fine",
+}
+_MOST = 50
+
+
+def split(report: Report) -> tuple[list[Check], dict[str, Report]]:
+    """What ``check`` says itself, and each of its parts as the report that the part's own verb would print."""
+    own = [check for check in report.checks if check.id.partition("/")[0] not in PARTS]
+    parts = {}
+    for name in PARTS:
+        data = report.data.get(name)
+        checks = tuple(check for check in report.checks if check.id.startswith(f"{name}/"))
+        parts[name] = replace(report, verb=name, checks=checks, data=data if isinstance(data, Mapping) else {})
+    return own, parts
+
+
+def begins(own: Sequence[Check]) -> bool:
+    """Whether the parts have looked at all; without a base none does."""
+    return all(check.status is not Status.UNCHECKED for check in own)
+
+
+def summary(name: str, part: Report) -> str:
+    """One part in a few words."""
+    if name == "lint":
+        return _counted(part.findings, len(part.checks))
+    rows = _rows(part)
+    if name == "diff":
+        counts = {bump: sum(row["bump"] == bump for row in rows) for bump in ("major", "minor", "patch", "none")}
+        told = ", ".join(f"{count} {bump}" for bump, count in counts.items() if count) or "no prompt changed"
+        broken = sum(check.status is Status.UNCHECKED for check in part.checks)
+        return f"{told}; {broken} could not be compared" if broken else told
+    if not rows:
+        return "nothing that is tested changed" if not part.checks else _counted(part.findings, len(part.checks))
+    cases, passed = (sum(row[key] for row in rows) for key in ("cases", "passed"))
+    verdicts = [str(row["verdict"]) for row in rows if row.get("verdict")]
+    told = f"{passed} of {cases} cases pass"
+    return f"{told}; {', '.join(dict.fromkeys(verdicts))}" if verdicts else told
+
+
+def gate_parts(report: Report) -> tuple[list[str], list[str]]:
+    """The comment: what is always shown, and the folded rest."""
+    own, parts = split(report)
+    head = [f"### onbook check: {_STATUS[report.status]} {_WORDS[report.status]}", ""]
+    if report.data.get("base"):
+        at = f" ({code(report.base[:12])})" if report.base else ""
+        head += [f"Compared with {plain(str(report.data['base']))}{at}.", ""]
+    if not begins(own):
+        # No part has looked, so that nothing is said of any.
+        return [*head, *_listed("What stops it", [finding for check in own for finding in check.findings])], []
+    head += ["| part | status | found |", "|---|---|---|"]
+    for name, part in parts.items():
+        head.append(f"| {name} | {_STATUS[part.status]} {part.status} | {plain(summary(name, part))} |")
+    head += [""]
+    loosened = [finding for check in own for finding in check.findings]
+    head += _listed("What this change would have let pass by itself", loosened)
+    stopping = [finding for part in parts.values() for finding in _errors(part)]
+    head += _listed("What stops it", stopping)
+    head += _testimony(parts["test"])
+    changed, folded = diff_parts(parts["diff"])
+    if _rows(parts["diff"]):
+        head += [f"#### What it means: {plain(summary('diff', parts['diff']))}", *changed[1:]]
+    shown = stopping[:_MOST]
+    folded += list(_folded("lint", parts["lint"], shown))
+    folded += list(_folded("test", parts["test"], shown, _table(_rows(parts["test"]))))
+    return head, folded
+
+
+def _errors(part: Report) -> Iterator[Finding]:
+    for check in part.checks:
+        if check.status in (Status.FAILED, Status.UNCHECKED):
+            yield from (each for each in check.findings if each.severity is Severity.ERROR and not each.waived)
+
+
+def _listed(title: str, findings: Sequence[Finding]) -> list[str]:
+    if not findings:
+        return []
+    lines = [f"**{title}**", "", *_lines(findings[:_MOST])]
+    return [*lines, *([f"- and {len(findings) - _MOST} more"] if len(findings) > _MOST else []), ""]
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """A line a finding; many in a row may have one remedy, which is told once, after the last of them."""
+    for finding, following in zip_longest(findings, findings[1:]):
+        repeated = following is not None and following.hint == finding.hint
+        yield finding_line(replace(finding, hint=None) if repeated else finding)
+
+
+def _testimony(part: Report) -> list[str]:
+    ids = [row["id"] for row in _rows(part) if row.get("testimony")]
+    if not ids:
+        return []
+    names = ", ".join(code(id) for id in ids[:_MOST])
+    told = "the answers were recorded in a fork. That they pass is testimony until a maintainer records them again"
+    return [f"⚠️ **Testimony:** {names}: {told}.", ""]
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    columns = ("cases", "passed", "failed", "errors", "missing", "xfailed")
+    lines = [f"| prompt | model | {' | '.join(columns)} | against the base |", "|---" * (len(columns) + 3) + "|"]
+    for row in rows[:_MOST]:
+        numbers = " | ".join(str(int(row[name])) for name in columns)
+        lines.append(
+            f"| {code(row['id'])} | {code(row['model'] or '-')} | {numbers} | {plain(str(row['verdict'] or '-'))} |"
+        )
+    return [*lines, *([f"\nand {len(rows) - _MOST} more"] if len(rows) > _MOST else []), ""]
+
+
+def _folded(name: str, part: Report, shown: Sequence[Finding], table: Sequence[str] = ()) -> Iterator[str]:
+    findings = [finding for finding in part.findings if finding not in shown]
+    if not findings and not table:
+        return
+    lines = list(_lines(findings[: 4 * _MOST]))
+    more = [f"- and {len(findings) - 4 * _MOST} more"] if len(findings) > 4 * _MOST else []
+    told = f"{_STATUS[part.status]} {name}: {plain(summary(name, part))}"
+    yield "\n".join(["<details>", f"<summary>{told}</summary>", "", *table, *lines, *more, "", "</details>", ""])
+
+
+def _counted(findings: Sequence[Finding], looked: int) -> str:
+    words = []
+    for severity in Severity:
+        number = sum(each.severity is severity and not each.waived for each in findings)
+        words += (
+            [f"{number} {severity}{'s' if number != 1 and severity is not Severity.INFO else ''}"] if number else []
+        )
+    waived = sum(each.waived for each in findings)
+    words += [f"{waived} waived"] if waived else []
+    return ", ".join(words) or f"nothing found in {looked}"
+
+
+def _rows(part: Report) -> list[Row]:
+    found = part.data.get("prompts")
+    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
