@@ -15,21 +15,50 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from onbook.client import Book, LoadedPrompt, open
-    from onbook.errors import InputError, IntegrityError, OnbookError, UsageError
+    from onbook.client import Book, Failure, LoadedPrompt, open
+    from onbook.errors import (
+        AnswerContractError,
+        AnswerError,
+        InputError,
+        IntegrityError,
+        MalformedAnswerError,
+        OnbookError,
+        StaleError,
+        TruncatedAnswerError,
+        UsageError,
+    )
 
-__all__ = ["Book", "InputError", "IntegrityError", "LoadedPrompt", "OnbookError", "UsageError", "open"]
+__all__ = [
+    "AnswerContractError",
+    "AnswerError",
+    "Book",
+    "Failure",
+    "InputError",
+    "IntegrityError",
+    "LoadedPrompt",
+    "MalformedAnswerError",
+    "OnbookError",
+    "StaleError",
+    "TruncatedAnswerError",
+    "UsageError",
+    "open",
+]
 
 _HOMES = {
-    "Book": "client", "LoadedPrompt": "client", "open": "client",
-    "InputError": "errors", "IntegrityError": "errors", "OnbookError": "errors", "UsageError": "errors",
-}  # fmt: skip
+    "Book": "client.book",
+    "Failure": "client.failures",
+    "LoadedPrompt": "client.loaded",
+    "open": "client.opening",
+}
 
 
 def __getattr__(name: str) -> object:
     # Importing onbook costs nothing until something is asked of it: hooks and web workers both start with it.
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'onbook' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f"onbook.{_HOMES[name]}"), name)
+    found: object = getattr(importlib.import_module(f"onbook.{_HOMES.get(name, 'errors')}"), name)
+    # The next time it is simply there.
+    globals()[name] = found
+    return found

@@ -126,7 +126,7 @@ def parse(raw: bytes, path: str) -> tuple[dict[str, Deployment], list[Problem]]:
         return {}, found
     assert isinstance(document.data, Mapping)
     try:
-        return {id: _deployment(row) for id, row in document.data.items()}, []
+        return deployments(document.data), []
     except UsageError as error:
         return {}, [Problem("wrong-shape", error.message, path, hint=error.hint)]
 
@@ -148,6 +148,20 @@ def read(snapshot: Snapshot, prompts: str, name: str) -> dict[str, Deployment]:
     if problems:
         raise UsageError(problems[0].message, place=problems[0].place, hint=problems[0].hint)
     return found
+
+
+def deployments(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Deployment]:
+    """What an environment runs, by prompt, from data that fits its schema.
+
+    Raises:
+        UsageError: a version that is none.
+    """
+    return {id: _deployment(row) for id, row in data.items()}
+
+
+def data_of(found: Mapping[str, Deployment]) -> dict[str, Any]:
+    """As a bundle has an environment."""
+    return {id: deployment.data() for id, deployment in sorted(found.items())}
 
 
 def _deployment(row: Mapping[str, Any]) -> Deployment:

@@ -39,3 +39,49 @@ class IntegrityError(OnbookError):
     """Something was found to be other than it must be: a moved tag, a wrong digest (exit code 1)."""
 
     exit_code = 1
+
+
+class StaleError(OnbookError):
+    """What is known is older than was allowed, and nobody can be asked (exit code 3)."""
+
+
+class AnswerError(OnbookError):
+    """An answer of a model that is not what the prompt promises (exit code 1).
+
+    Attributes:
+        text: the whole answer.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, text: str, place: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, place=place, hint=hint)
+        self.text = text
+
+
+class TruncatedAnswerError(AnswerError):
+    """The answer ends before its JSON does: it was cut off, and what there is of it may be right."""
+
+
+class MalformedAnswerError(AnswerError):
+    """The answer is no JSON, and no beginning of any."""
+
+
+class AnswerContractError(AnswerError):
+    """The answer is JSON, and not what the output schema asks for.
+
+    Attributes:
+        pointer: where in the answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        text: str,
+        pointer: tuple[str | int, ...] = (),
+        place: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, text=text, place=place, hint=hint)
+        self.pointer = pointer

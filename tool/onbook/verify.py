@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
 
 from onbook.errors import IntegrityError, UsageError
 from onbook.manifest import ClosureFile, TagObject, digest, sha256
 from onbook.prompt import SUFFIXES
+from onbook.repo import GitError, Repository
+from onbook.repo.git import ELSEWHERE, GitTimeoutError
 from onbook.repo.tags import TagRef
 from onbook.versions import Range, Tag, Version
 
@@ -42,18 +48,47 @@ def warnings(refs: Sequence[TagRef], chosen: TagRef) -> list[str]:
     return []
 
 
-def verify_tag(ref: TagRef, raw: bytes, url: str) -> TagObject:
+class Policy(Enum):
+    """How much is asked of a tag. That the files are those which the tag lists is asked always.
+
+    NONE: nothing more: a mirror may have renamed the tag.
+    TAG: the tag's object has the tag's own name: it was not copied from another release.
+    SIGNED: and somebody who is allowed to has signed it.
+    """
+
+    NONE = "none"
+    TAG = "tag"
+    SIGNED = "signed"
+
+    @staticmethod
+    def parse(text: str) -> Policy:
+        """Read a policy's name.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        try:
+            return Policy(text)
+        except ValueError:
+            raise UsageError(f"there is no verification {text!r}", hint="use none, tag or signed") from None
+
+
+def verify_tag(ref: TagRef, raw: bytes, url: str, policy: Policy = Policy.TAG) -> TagObject:
     """The tag object, once it is one: annotated, under its own name, of a commit.
 
     Raises:
-        IntegrityError: it is not.
+        IntegrityError: it is not; the message says what was expected and found.
     """
     place = f"{url} {ref.tag.name}"
     if not ref.annotated:
         raise IntegrityError("this is a lightweight tag; releases are annotated tags", place=place)
     found = TagObject.parse(raw, place)
-    if found.name != ref.tag.name:
-        raise IntegrityError(f"this tag says that its name is {found.name!r}: it was copied", place=place)
+    if found.name != ref.tag.name and policy is not Policy.NONE:
+        raise IntegrityError(
+            f"this tag says that its name is {found.name!r}: it was copied",
+            place=place,
+            hint=f"expected {ref.tag.name!r}; a release is never another one's tag object",
+        )
     if found.type != "commit" or not ref.commit:
         raise IntegrityError(f"this tag points at a {found.type}, and a release points at a commit", place=place)
     return found
@@ -96,3 +131,50 @@ def prompt_file(id: str, files: Sequence[ClosureFile]) -> str:
     if len(found) != 1:
         raise IntegrityError(f"the release lists {len(found)} files for the prompt {id}, and needs just one", place=id)
     return found[0]
+
+
+def same_tag(raw: bytes, object_id: str) -> bool:
+    """Whether a raw tag object is the one that an id names."""
+    name = "sha1" if len(object_id) == 40 else "sha256"
+    return hashlib.new(name, b"tag %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest() == object_id
+
+
+def verify_signature(raw: bytes, tag: str, allowed_signers: Path | None, object_format: str = "sha1") -> str:
+    """Have git check the signature of a tag object, and return what it says of the signer.
+
+    Args:
+        allowed_signers: the file that names who may sign, as ssh-keygen(1) has it: only ssh signatures count then.
+            None leaves it to git's configuration: its own such file, or fully trusted keys of gpg.
+
+    Raises:
+        IntegrityError: it is not signed, or not by somebody who may.
+        UsageError: the file cannot be read.
+    """
+    if b"\n-----BEGIN " not in raw:
+        raise IntegrityError("this release is not signed", place=tag, hint=_SIGN)
+    options = ["-c", "gpg.minTrustLevel=fully"]
+    if allowed_signers is not None:
+        if not allowed_signers.is_file():
+            raise UsageError("there is no such file of allowed signers", place=str(allowed_signers))
+        if b"\n-----BEGIN SSH SIGNATURE-----" not in raw:
+            raise IntegrityError("this release is not signed with ssh", place=tag, hint=_SIGN)
+        options += ["-c", f"gpg.ssh.allowedSignersFile={allowed_signers.resolve()}"]
+    with tempfile.TemporaryDirectory(prefix="onbook-verify-") as name:
+        folder = Path(name)
+        repo = Repository(folder, folder, bare=True, shallow=False, env={**ELSEWHERE, "GIT_DIR": name})
+        repo.git("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
+        oid = repo.git("hash-object", "-t", "tag", "-w", "--stdin", "--literally", stdin=raw).decode().strip()
+        try:
+            said = repo.git(*options, "verify-tag", "--format=%(tag)", oid, timeout=_CHECK)
+        except GitTimeoutError:
+            raise
+        except GitError as error:
+            told = error.message.partition(": ")[2]
+            raise IntegrityError(
+                f"this release is not signed by somebody who may: {told}", place=tag, hint=_SIGN
+            ) from None
+    return said.decode("utf-8", "replace").strip()
+
+
+_SIGN = 'expected a signature by an allowed signer; ask who made this release, or choose verify="tag"'
+_CHECK = 30.0  # seconds

@@ -6,37 +6,53 @@ from pathlib import Path
 
 import click
 
-from onbook import client
 from onbook.cli.common import format_option, note, print_report
+from onbook.cli.remotes import is_environment, remote_book, verify_options
 from onbook.errors import UsageError
 from onbook.lockfile import FILE, Lock, LockedRequest
 from onbook.report import Check, Report, Status
 
 
 @click.command()
-@click.argument("what", metavar="ID[@RANGE]")
+@click.argument("what", metavar="ID[@RANGE|@ENV]")
 @click.option("--from", "url", required=True, metavar="URL", help="A URL or path that git can fetch from.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the files below this folder.")
 @click.option("--lock", type=click.Path(dir_okay=False, path_type=Path), default=FILE, help="The lock file.")
 @click.option("--frozen", is_flag=True, help="Take the version that the lock chose, and change nothing in it.")
-@click.option("--tag-prefix", default="", metavar="TEXT", help="What the repository puts before its release tags.")
+@verify_options
+@click.option("--tag-prefix", metavar="TEXT", help="What the repository puts before its release tags.")
 @format_option
-def command(what: str, url: str, out: Path | None, lock: Path, frozen: bool, tag_prefix: str, format: str) -> int:
+def command(
+    what: str,
+    url: str,
+    out: Path | None,
+    lock: Path,
+    frozen: bool,
+    verify: str,
+    allowed_signers: Path | None,
+    tag_prefix: str | None,
+    format: str,
+) -> int:
     """Fetch a released prompt by its tag, verify it, and note it in the lock file.
 
-    RANGE is 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release, the default).
+    RANGE is 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release, the default). ENV is an
+    environment, such as production: its stable release.
     """
     id, _, request = what.partition("@")
     request = request or "*"
     if out is not None and out.is_symlink():
         raise UsageError("files are not written through a symbolic link", place=str(out))
-    book = client.open(_absolute(url), lock=lock, tag_prefix=tag_prefix)
-    assert isinstance(book, client.RemoteBook)
-    fetched = book.fetch_locked(id, request) if frozen else book.fetch(id, request)
+    book = remote_book(url, lock=lock, tag_prefix=tag_prefix, verify=verify, allowed_signers=allowed_signers)
+    if frozen:
+        fetched = book.fetch_locked(id, request)
+    elif is_environment(request):
+        fetched = book.fetch_deployed(id, request)
+    else:
+        fetched = book.fetch(id, request)
     release = fetched.release
     for message in fetched.notes:
         note(f"note: {message}")
-    folder = book.export(fetched, out) if out else fetched.folder
+    folder = book.export(fetched, out) if out else book.kept(fetched)
     if not frozen:
         locked = Lock.read(lock)
         locked.add(LockedRequest(release.url, id, request, release.version), release)
@@ -54,8 +70,3 @@ def command(what: str, url: str, out: Path | None, lock: Path, frozen: bool, tag
     check = Check(f"fetch/{id}", Status.PASSED, id)
     print_report(Report("fetch", (check,), head=fetched.tag, data=data), format)
     return 0
-
-
-def _absolute(url: str) -> str:
-    """A path on this machine as an absolute one, so that the lock means the same from every folder."""
-    return str(Path(url).resolve()) if "://" not in url and Path(url).exists() else url

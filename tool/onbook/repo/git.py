@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
 import subprocess
+import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -79,19 +81,22 @@ def run(
     """
     command = ["git", *args]
     try:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(env or {}),
-            start_new_session=timeout is not None,
-        )
+        with _STARTING:
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment(env or {}),
+                start_new_session=timeout is not None,
+            )
     except (FileNotFoundError, NotADirectoryError):
         if not cwd.is_dir():
             raise UsageError("there is no such folder", place=str(cwd)) from None
         raise OnbookError("git is not installed", hint="install git 2.30 or later and put it on PATH") from None
+    if timeout is not None:
+        _TALKING.add(process)
     with process:
         try:
             out, errors = process.communicate(stdin, timeout)
@@ -100,10 +105,32 @@ def run(
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             raise GitTimeoutError(f"git {_verb(command)} did not end within {timeout:g} seconds") from None
+        finally:
+            _TALKING.discard(process)
     if process.returncode not in accept:
         said = errors.decode("utf-8", "replace").strip() or f"exit code {process.returncode}"
         raise GitError(f"git {_verb(command)} failed: {said}")
     return out
+
+
+# Commands that talk to a remote, in sessions of their own: those of a background thread would outlive this process.
+_TALKING: set[subprocess.Popen[bytes]] = set()
+
+
+@atexit.register
+def _end_all() -> None:
+    for process in tuple(_TALKING):
+        _end(process, whole_session=True)
+
+
+# While a command starts, this process holds both ends of its pipes. A child that is forked just then would keep them
+# open, and what the command says would seem never to end.
+_STARTING = threading.Lock()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_STARTING.acquire, after_in_parent=_STARTING.release, after_in_child=_STARTING.release)
+    # A child ends none of its parent's.
+    os.register_at_fork(after_in_child=_TALKING.clear)
 
 
 def _end(process: subprocess.Popen[bytes], *, whole_session: bool) -> None:
@@ -300,4 +327,6 @@ class Objects:
                 # What could not be written to a process that died cannot be written while closing either.
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
+        # Not waited for: a process that was forked meanwhile may hold the other end of the pipe. It only reads.
+        process.kill()
         process.wait()

@@ -18,7 +18,8 @@ from onbook.errors import InputError, IntegrityError, OnbookError, UsageError
 from onbook.lockfile import Lock, LockedRequest
 from onbook.manifest import ClosureFile, digest, sha256
 from onbook.repo import Repository
-from onbook.repo.remote import RemoteTags
+from onbook.repo.access import Access
+from onbook.repo.fetching import RemoteTags
 from support.git import PROMPT, Repo, clone, daemon, manifest, new_repo, release_by_hand, silent_server
 
 TRIAGE = "prompts/support/triage.prompt.yml"
@@ -151,10 +152,12 @@ def test_what_is_not_there(released: Repo, id: str, request_: str, told: str) ->
 
 
 def test_only_the_tags_of_the_one_prompt_come(released: Repo) -> None:
-    with RemoteTags(str(released.path), [f"{ID}/v*"]) as remote:
+    with RemoteTags(Access(str(released.path))) as remote:
+        remote.seek([f"{ID}/v*"])
         names = remote._repos[0].text("for-each-ref", "--format=%(refname)").split()
         assert set(names) == {f"refs/tags/{ID}/v{version}" for version in ("0.1.0", "0.1.1", "0.2.0", "1.0.0")}
-    with RemoteTags(str(released.path), [f"{ID}/v0.1.0*"]) as remote:
+    with RemoteTags(Access(str(released.path))) as remote:
+        remote.seek([f"{ID}/v0.1.0*"])
         assert [ref.tag.name for ref in remote.tags("", ID)] == [f"{ID}/v0.1.0"]
     assert onbook.open(released.path).get("support/triage/sub").version == "0.1.0"
 
@@ -211,7 +214,7 @@ def test_a_moved_tag(released: Repo, tmp_path: Path) -> None:
                 onbook.open(repo.path, lock=lock, cache=cache).get(ID, request_)
             assert old in str(caught.value)
             assert new in str(caught.value)
-    assert not (tmp_path / "fresh").exists()
+    assert not list((tmp_path / "fresh").rglob("*.yml"))
 
 
 def test_frozen(released: Repo, tmp_path: Path) -> None:
@@ -343,10 +346,15 @@ def test_a_damaged_cache_is_mended(released: Repo, tmp_path: Path, damage: str) 
     assert file.read_text() == "Kind: "
 
 
-def test_a_cache_that_cannot_be_written(released: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written(released: Repo, tmp_path: Path) -> None:
+    """An application on a read-only file system is served all the same, and told; a command that keeps is not."""
     (tmp_path / "file").write_text("")
+    prompt = onbook.open(released.path, cache=tmp_path / "file").get(ID)
+    assert prompt.version == "1.0.0"
+    assert any("not kept for the next start: the cache cannot be written" in note for note in prompt.notes)
+    book = remote_book(released.path, cache=tmp_path / "file")
     with pytest.raises(OnbookError, match="the cache cannot be written"):
-        onbook.open(released.path, cache=tmp_path / "file").get(ID)
+        book.kept(book.fetch(ID))
 
 
 WORKER = """

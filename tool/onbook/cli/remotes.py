@@ -1,0 +1,51 @@
+"""What the commands share that fetch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from onbook import client
+from onbook.client import RemoteBook
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Ranges begin with a sign or a number, or are a star; environments begin as every name does, most with a letter.
+_ENVIRONMENT = re.compile(r"(?!v?[0-9]+\.)[a-z0-9][a-z0-9_-]*")
+
+
+def verify_options(command: Command) -> Command:
+    """``--verify`` and ``--allowed-signers``: what is asked of a tag."""
+    policy = click.option(
+        "--verify",
+        type=click.Choice(["none", "tag", "signed"]),
+        default="tag",
+        show_default=True,
+        help="What is asked of a tag besides the digest of its files.",
+    )
+    signers = click.option(
+        "--allowed-signers",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Who may sign, as ssh-keygen(1) has it.  [default: as git is configured]",
+    )
+    return policy(signers(command))
+
+
+def is_environment(request: str) -> bool:
+    """Whether what follows the @ names an environment; a bare number is a range that was not written out."""
+    return bool(_ENVIRONMENT.fullmatch(request)) and not request.isdigit()
+
+
+def remote_book(
+    url: str, *, lock: Path | None, tag_prefix: str | None, verify: str, allowed_signers: Path | None
+) -> RemoteBook:
+    """A remote, opened as the options say."""
+    book = client.open(
+        url, lock=lock, tag_prefix=tag_prefix, verify=verify, allowed_signers=allowed_signers, timeout=60
+    )
+    assert isinstance(book, RemoteBook)
+    return book

@@ -1,0 +1,449 @@
+"""Released prompts of a remote, as an application gets them: from memory, the cache, the remote, or the bundle.
+
+An exact version is fetched once and never asked for again. A range or an environment is served from memory within
+``ttl``; then it is served stale while one thread asks again; beyond ``max_stale`` it is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from onbook.client.book import Book, require_one
+from onbook.client.bundle import Bundle, deployed, require_digest
+from onbook.client.environments import Environments
+from onbook.client.failures import Failure, Failures
+from onbook.client.flights import Flights
+from onbook.client.loaded import Confirmation, LoadedPrompt
+from onbook.client.loading import load
+from onbook.client.refresher import Job, Refresher, told
+from onbook.client.releases import Fetched, Releases
+from onbook.environments import Deployment
+from onbook.errors import IntegrityError, OnbookError, StaleError, UsageError
+from onbook.files import write_atomic
+from onbook.prompt import require_id
+from onbook.repo.git import GitError, GitTimeoutError
+from onbook.versions import Range
+
+# A remote that has just let somebody wait in vain is not waited for again at once.
+_RECOVERY = 5.0  # seconds
+# What could not be refreshed is tried again after so long, or after ttl where that is shorter.
+_RETRY = 30.0
+
+Result = TypeVar("Result")
+
+
+class _Held:
+    """What a range is, in memory. ``shipped``: from the bundle, which is as old as it is."""
+
+    __slots__ = ("confirmed", "prompt", "shipped")
+
+    def __init__(self, prompt: LoadedPrompt, shipped: bool = False) -> None:
+        self.prompt, self.confirmed, self.shipped = prompt, prompt._confirmed, shipped
+
+
+class _Routes:
+    """What an environment runs, in memory; ``loaded`` by id and whether it is the canary."""
+
+    __slots__ = ("confirmed", "deployments", "loaded", "name", "notes", "place", "prefix", "shipped")
+
+    def __init__(
+        self,
+        name: str,
+        deployments: Mapping[str, Deployment],
+        prefix: str,
+        place: str,
+        confirmed: Confirmation,
+        notes: tuple[str, ...] = (),
+        shipped: bool = False,
+    ) -> None:
+        self.name, self.deployments, self.prefix, self.place = name, deployments, prefix, place
+        self.confirmed, self.notes, self.shipped = confirmed, notes, shipped
+        self.loaded: dict[tuple[str, bool], LoadedPrompt] = {}
+
+
+class RemoteBook(Book):
+    """Released prompts of a remote; see :func:`onbook.open`."""
+
+    def __init__(self, releases: Releases, *, ttl: float, max_stale: float, bundle: Bundle | None) -> None:
+        self._releases = releases
+        self._environments = Environments(releases)
+        self._ttl = ttl
+        self._max_stale = max_stale
+        self._bundle = bundle
+        self._pinned: dict[tuple[str, str], LoadedPrompt] = {}
+        self._prefixes: dict[tuple[str, str], str | None] = {}
+        self._held: dict[tuple[str, str], _Held] = {}
+        self._routes: dict[str, _Routes] = {}
+        self._failures = Failures()
+        self._flights = Flights()
+        self._refresher = Refresher(self._refresh, self._failures, min(ttl, _RETRY))
+        self._hung: tuple[float, GitTimeoutError] | None = None
+        _BOOKS.add(self)
+
+    def get(self, id: str, request: str = "*", *, env: str | None = None, key: str | int | None = None) -> LoadedPrompt:
+        """A released prompt; see :meth:`Book.get`."""
+        # The way that is taken a million times a day first.
+        if env is None and key is None:
+            found = self._pinned.get((id, request))
+            if found is not None:
+                return found
+        found = self._warm(id, request, env, key)
+        if found is not None:
+            return found
+        require_one(request, env, key)
+        return self._range(id, request) if env is None else self._deployed(id, env, key)
+
+    async def aget(
+        self, id: str, request: str = "*", *, env: str | None = None, key: str | int | None = None
+    ) -> LoadedPrompt:
+        """As :meth:`get`; a thread is taken only where the remote or the cache is asked."""
+        found = self._warm(id, request, env, key)
+        return found if found is not None else await super().aget(id, request, env=env, key=key)
+
+    def _warm(  # noqa: PLR0911 each way out is a question less
+        self, id: str, request: str, env: str | None, key: str | int | None
+    ) -> LoadedPrompt | None:
+        """What memory has and may serve; nobody is waited for."""
+        if env is None:
+            if key is not None:
+                return None
+            found = self._pinned.get((id, request))
+            held = self._held.get((id, request)) if found is None else None
+            if held is None or not self._usable(held.confirmed.age, held.shipped, ("range", id, request)):
+                return found
+            return held.prompt
+        routes = self._routes.get(env) if request == "*" else None
+        if routes is None:
+            return None
+        age = time.monotonic() - routes.confirmed.at
+        if age >= self._ttl and not self._usable(age, routes.shipped, ("environment", env)):
+            return None
+        row = routes.deployments.get(id)
+        if row is None:
+            return None
+        canary = key is not None and row.canary is not None and row.choose(id, str(key)) is not row.stable
+        return routes.loaded.get((id, canary))
+
+    def refresh(self) -> Mapping[str, Failure]:
+        """Ask now for everything that was asked for so far; see :meth:`Book.refresh`.
+
+        Exact versions are asked for as well: whether they were withdrawn, and whether their tags moved, is found out.
+        """
+        self._hung = None
+        jobs: list[Job] = [("environment", name) for name in list(self._routes)]
+        jobs += [("range", *key) for key in list(self._held)]
+        jobs += [("exact", *key) for key in list(self._pinned)]
+        for job in jobs:
+            try:
+                self._refresh(job, since=time.time())
+            except OnbookError as error:
+                self._failures.add(told(job), error)
+            else:
+                self._failures.clear(told(job))
+        return self.failures
+
+    @property
+    def failures(self) -> Mapping[str, Failure]:
+        """What could not be refreshed; see :attr:`Book.failures`."""
+        return dict(self._failures.present)
+
+    # Ranges and exact versions.
+
+    def _range(self, id: str, request: str) -> LoadedPrompt:
+        held = self._held.get((id, request))
+        if held is not None and self._usable(held.confirmed.age, held.shipped, ("range", id, request)):
+            return held.prompt
+        return self._flights.share(("range", id, request), lambda: self._first(id, request))
+
+    def _usable(self, age: float, shipped: bool, job: Job) -> bool:
+        """Whether something of this age may be served; what is stale is asked for again meanwhile."""
+        if age < self._ttl:
+            return True
+        if age > self._max_stale and not shipped:
+            return False
+        self._refresher.ask(job, soon=job[0] == "environment")
+        return True
+
+    def _first(self, id: str, request: str) -> LoadedPrompt:
+        require_id(id)
+        if Range.parse(request).exact:
+            return self._pin(id, request)
+        job = ("range", id, request)
+        known = self._releases.known(id, request)
+        if known is not None and self._usable(known.age, False, job):
+            return self._hold(id, request, known.fetched, known.age)
+        try:
+            resolved = self._asking(lambda: self._releases.resolve(id, request, time.time() - self._ttl))
+        except OnbookError as error:
+            age = known.age if known is not None else None
+            held = self._held.get((id, request))
+            age = held.confirmed.age if held is not None and not held.shipped else age
+            packed = self._bundle.find(id, request) if self._ships(error, age) and self._bundle else None
+            if packed is not None and self._bundle:
+                prompt = self._bundle.load(packed, self._releases.policy, self._releases.signers)
+                self._held[id, request] = _Held(prompt, shipped=True)
+                self._failures.add(told(job), error)
+                return prompt
+            raise self._too_old(error, age, told(job)) from error
+        self._failures.clear(told(job))
+        return self._hold(id, request, resolved.fetched, resolved.age)
+
+    def _hold(self, id: str, request: str, fetched: Fetched, age: float) -> LoadedPrompt:
+        prompt = _loaded(fetched, Confirmation(age))
+        self._held[id, request] = _Held(prompt)
+        return prompt
+
+    def _pin(self, id: str, version: str, prefix: str | None = None) -> LoadedPrompt:
+        """An exact version, for ever."""
+        known = self._pinned.get((id, version))
+        if known is not None:
+            return known
+        try:
+            found = self._releases.cached(id, version)
+            if found is None:
+                found = self._asking(lambda: self._releases.exact(id, version, prefix))
+            prompt = _loaded(found, Confirmation())
+        except OnbookError as error:
+            packed = self._bundle.find(id, version) if self._ships(error, None) and self._bundle else None
+            if packed is None or not self._bundle:
+                raise
+            release = replace(packed.release, url=self._releases.url)
+            if release.tag_object:
+                self._releases.lock.check(release, packed.tag)
+            prompt = self._bundle.load(packed, self._releases.policy, self._releases.signers)
+        self._prefixes[id, version] = prefix
+        self._pinned[id, version] = prompt
+        return prompt
+
+    def _asking(self, ask: Callable[[], Result]) -> Result:
+        """Ask the remote, unless it has just let somebody wait in vain."""
+        if self._hung is not None and time.monotonic() < self._hung[0]:
+            error = self._hung[1]
+            raise GitTimeoutError(error.message, place=error.place, hint=error.hint)
+        try:
+            return ask()
+        except GitTimeoutError as error:
+            self._hung = time.monotonic() + min(_RECOVERY, self._releases.access.timeout), error
+            raise
+
+    def _ships(self, error: OnbookError, age: float | None) -> bool:
+        """Whether the bundle may answer: the remote could not be asked, and nothing newer is known."""
+        return isinstance(error, GitError) and self._bundle is not None and (age is None or self._bundle.age < age)
+
+    def _too_old(self, error: OnbookError, age: float | None, what: str) -> OnbookError:
+        if age is None or not isinstance(error, GitError):
+            return error
+        return StaleError(
+            f"{what}: what the remote said last is {age:,.0f} seconds old,"
+            f" more than max_stale ({self._max_stale:,.0f}), and it cannot be asked again: {error.message}",
+            place=error.place,
+            hint=error.hint,
+        )
+
+    # Environments.
+
+    def _deployed(self, id: str, env: str, key: str | int | None) -> LoadedPrompt:
+        routes = self._routes.get(env)
+        if routes is None or not self._usable(routes.confirmed.age, routes.shipped, ("environment", env)):
+            routes = self._flights.share(("environment", env), lambda: self._first_routes(env))
+        return self._target(routes, id, None if key is None else str(key))
+
+    def _first_routes(self, env: str) -> _Routes:
+        job = ("environment", env)
+        known = self._environments.known(env)
+        if known is not None and self._usable(known.age, False, job):
+            found = known
+        else:
+            try:
+                found = self._asking(lambda: self._environments.read(env, time.time() - self._ttl))
+            except OnbookError as error:
+                age = known.age if known is not None else None
+                if self._ships(error, age) and self._bundle and env in self._bundle.environments:
+                    bundle = self._bundle
+                    shipped = _Routes(
+                        env, bundle.environments[env], "", bundle.place, Confirmation(bundle.age), shipped=True
+                    )
+                    self._routes[env] = shipped
+                    self._failures.add(told(job), error)
+                    return shipped
+                raise self._too_old(error, age, f"environment {env}") from error
+            self._failures.clear(told(job))
+        place = f"{self._releases.url} {found.commit[:12]}"
+        confirmed = Confirmation(found.age)
+        routes = _Routes(env, found.deployments, found.prefix, place, confirmed, found.notes)
+        self._routes[env] = routes
+        return routes
+
+    def _target(self, routes: _Routes, id: str, key: str | None) -> LoadedPrompt:
+        row = deployed(routes.deployments, id, routes.name, routes.place)
+        target = row.choose(id, key)
+        canary = target is not row.stable
+        found = routes.loaded.get((id, canary))
+        if found is None:
+            prompt = self._flights.share(
+                ("release", id, str(target.version)), lambda: self._pin(id, str(target.version), routes.prefix)
+            )
+            require_digest(prompt, target.digest, routes.name)
+            found = replace(prompt, notes=(*prompt.notes, *routes.notes), _confirmed=routes.confirmed)
+            routes.loaded[id, canary] = found
+        return found
+
+    # Asking again.
+
+    def _refresh(self, job: Job, since: float | None = None) -> None:
+        """Do one job of the refresher."""
+        kind, *rest = job
+        asked = since if since is not None else time.time() - self._ttl
+        if kind == "environment":
+            self._refresh_environment(rest[0], asked)
+        elif kind == "range":
+            self._refresh_range(rest[0], rest[1], asked)
+        else:
+            self._refresh_exact(rest[0], rest[1])
+
+    def _refresh_range(self, id: str, request: str, since: float) -> None:
+        resolved = self._releases.resolve(id, request, since)
+        held, release = self._held.get((id, request)), resolved.fetched.release
+        same = held is not None and (held.prompt.digest, held.prompt.version) == (release.digest, release.version)
+        if held is not None and same and not held.shipped:
+            held.confirmed.at = time.monotonic() - resolved.age
+        else:
+            self._hold(id, request, resolved.fetched, resolved.age)
+
+    def _refresh_environment(self, env: str, since: float) -> None:
+        found = self._environments.read(env, since)
+        old = self._routes.get(env)
+        if old is not None and not old.shipped and old.deployments == found.deployments:
+            old.confirmed.at = time.monotonic() - found.age
+            return
+        place = f"{self._releases.url} {found.commit[:12]}"
+        new = _Routes(env, found.deployments, found.prefix, place, Confirmation(found.age), found.notes)
+        for id, canary in list(old.loaded) if old is not None else ():
+            # Before anybody is sent there: what is in use is fetched here, where nobody waits for it.
+            row = new.deployments.get(id)
+            target = None if row is None else row.canary if canary else row.stable
+            if target is None:
+                continue
+            try:
+                prompt = self._pin(id, str(target.version), new.prefix)
+                require_digest(prompt, target.digest, env)
+            except (UsageError, IntegrityError) as error:
+                # One prompt that is refused holds back no other: whoever asks for it is told.
+                self._failures.add(f"{id}@{env}", error)
+                continue
+            self._failures.clear(f"{id}@{env}")
+            new.loaded[id, canary] = replace(prompt, notes=(*prompt.notes, *found.notes), _confirmed=new.confirmed)
+        self._routes[env] = new
+
+    def _refresh_exact(self, id: str, version: str) -> None:
+        known = self._pinned[id, version]
+        fetched = self._releases.fetch(id, version, self._prefixes.get((id, version)))
+        if fetched.release.digest != known.digest:
+            raise IntegrityError(
+                f"{id} {version} is not what it was: expected {known.digest}, found {fetched.release.digest}",
+                place=fetched.tag,
+            )
+        self._pinned[id, version] = _loaded(fetched, Confirmation())
+
+    # For `onbook fetch` and `onbook bundle`.
+
+    def fetch(self, id: str, request: str = "*") -> Fetched:
+        """Ask the remote for a release, verify it, and keep it in the cache.
+
+        Raises:
+            UsageError, IntegrityError, OnbookError: as :meth:`get`.
+        """
+        return self._releases.fetch(id, request)
+
+    def fetch_deployed(self, id: str, env: str) -> Fetched:
+        """The stable release of an environment, asked of the remote.
+
+        Raises:
+            UsageError, IntegrityError, OnbookError: as :meth:`get`.
+        """
+        found = self._environments.read(env, time.time())
+        row = deployed(found.deployments, id, env, f"{self._releases.url} {found.commit[:12]}")
+        fetched = self._releases.fetch(id, str(row.stable.version), found.prefix)
+        require_digest(_loaded(fetched, Confirmation()), row.stable.digest, env)
+        return replace(fetched, notes=(*found.notes, *fetched.notes))
+
+    def deployments(self, env: str) -> tuple[str, Mapping[str, Deployment]]:
+        """The prefix of tags, and what an environment runs, asked of the remote."""
+        found = self._environments.read(env, time.time())
+        return found.prefix, found.deployments
+
+    def fetch_locked(self, id: str, request: str) -> Fetched:
+        """The version that the lock chose for a request, and no other.
+
+        Raises:
+            UsageError: the lock has no such request.
+        """
+        lock, url = self._releases.lock, self._releases.url
+        locked = lock.requests.get((url, id, request))
+        if locked is None:
+            raise UsageError(
+                f"the lock holds no choice for {id}@{request} from {url}",
+                hint="fetch once without --frozen and commit the lock",
+            )
+        if (url, id, locked.version) not in lock.releases:
+            raise UsageError(f"the lock chose {id} {locked.version} and does not say what that is")
+        return self.fetch(id, locked.version)
+
+    def kept(self, fetched: Fetched) -> Path:
+        """The folder of the cache that has a release's files.
+
+        Raises:
+            OnbookError: they could not be kept.
+        """
+        self._releases.cache.store(fetched.release.digest, fetched.data)
+        return fetched.folder
+
+    def export(self, fetched: Fetched, out: Path) -> Path:
+        """Write a release's files below a folder, each in one step, and return the folder.
+
+        Raises:
+            UsageError: a symbolic link stands where a folder or file would be written.
+            OnbookError: a file cannot be written.
+        """
+        for path, data in fetched.data.items():
+            target = out / path
+            for part in (target, *target.parents):
+                if part == out:
+                    break
+                if part.is_symlink():
+                    raise UsageError("files are not written through a symbolic link", place=str(part))
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(target, data)
+            except OSError as error:
+                raise OnbookError(f"cannot be written: {error.strerror}", place=str(target)) from None
+        return out
+
+    def _forked(self) -> None:
+        """In a child: nobody here does what other threads of the parent were doing."""
+        self._flights.reset()
+        self._refresher.reset()
+
+
+def _loaded(fetched: Fetched, confirmed: Confirmation) -> LoadedPrompt:
+    return load(fetched.release, fetched.tag, fetched.prompt_file, fetched.data, fetched.notes, confirmed)
+
+
+_BOOKS: weakref.WeakSet[RemoteBook] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for book in list(_BOOKS):
+        with contextlib.suppress(AttributeError):
+            book._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
