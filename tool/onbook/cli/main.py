@@ -28,6 +28,7 @@ COMMANDS = {
     "yank": "Withdraw a release, with a reason.",
     "log": "List the releases of a prompt.",
     "fetch": "Fetch a released prompt by its tag, verified.",
+    "bundle": "Write releases into one file for applications without git.",
     "deploy": "Say which release an environment runs.",
     "promote": "Give the canary to every caller.",
     "rollback": "Go back to what an environment ran before.",

@@ -18,7 +18,7 @@ _FENCE = re.compile(r"```[A-Za-z0-9_+-]*[ \t]*\r?\n(.*?)(?:\r?\n[ \t]*```)?", re
 # What a literal or a number can begin with, where the text ends within it.
 _CUT_LITERAL = re.compile(r"t(?:r|ru)?|f(?:a|al|als)?|n(?:u|ul)?|-|N(?:a)?")
 _CUT_NUMBER = re.compile(r"\.|[eE][+-]?")
-_CUT_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{0,3}|\\")
+_CUT_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{0,4}|\\")
 
 
 def parse(text: str, prompt: Prompt) -> Any:

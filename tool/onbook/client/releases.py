@@ -174,7 +174,7 @@ class Releases:
             release = LockedRelease(self.url, id, str(ref.tag.version), ref.object, ref.commit, manifest.digest)
             self.lock.check(release, ref.tag.name)
             self._require_unmoved(release, ref.tag.name)
-            self._verify_signature(raw, ref.tag.name)
+            self._verify_signature(raw, ref.tag.name, release.tag_object)
             verify_paths(manifest.files, ref.tag.name)
             prompt_file(id, manifest.files)
             data = self._files(remote, ref, manifest.digest, manifest.files)
@@ -234,11 +234,11 @@ class Releases:
             raise IntegrityError("the cached tag was copied")
         if tag.manifest(found.tag).files != found.files:
             raise IntegrityError("the cached release lists other files")
-        self._verify_signature(found.raw, found.tag)
+        self._verify_signature(found.raw, found.tag, found.release.tag_object)
 
-    def _verify_signature(self, raw: bytes, tag: str) -> None:
+    def _verify_signature(self, raw: bytes, tag: str, oid: str) -> None:
         if self.policy is Policy.SIGNED:
-            verify_signature(raw, f"{self.url} {tag}", self.signers)
+            verify_signature(raw, f"{self.url} {tag}", self.signers, "sha1" if len(oid) == 40 else "sha256")
 
     @contextlib.contextmanager
     def alone(self, *key: str) -> Iterator[Deadline]:

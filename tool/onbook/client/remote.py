@@ -354,13 +354,18 @@ class RemoteBook(Book):
 
     # For `onbook fetch` and `onbook bundle`.
 
-    def fetch(self, id: str, request: str = "*") -> Fetched:
+    @property
+    def url(self) -> str:
+        """The remote's URL without secrets."""
+        return self._releases.url
+
+    def fetch(self, id: str, request: str = "*", prefix: str | None = None) -> Fetched:
         """Ask the remote for a release, verify it, and keep it in the cache.
 
         Raises:
             UsageError, IntegrityError, OnbookError: as :meth:`get`.
         """
-        return self._releases.fetch(id, request)
+        return self._releases.fetch(id, request, prefix)
 
     def fetch_deployed(self, id: str, env: str) -> Fetched:
         """The stable release of an environment, asked of the remote.
