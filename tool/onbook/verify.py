@@ -165,7 +165,7 @@ def verify_signature(raw: bytes, tag: str, allowed_signers: Path | None, object_
         repo.git("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
         oid = repo.git("hash-object", "-t", "tag", "-w", "--stdin", "--literally", stdin=raw).decode().strip()
         try:
-            said = repo.git(*options, "verify-tag", "--format=%(tag)", oid, timeout=_CHECK)
+            repo.git(*options, "verify-tag", oid, timeout=_CHECK)
         except GitTimeoutError:
             raise
         except GitError as error:
