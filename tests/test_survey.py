@@ -30,7 +30,7 @@ def test_every_rule_is_counted_on_every_prompt(tmp_path: Path) -> None:
 
 
 def test_prompts_are_compared_with_each_other_too(tmp_path: Path) -> None:
-    text = " ".join(f"word{number}" for number in range(300))
+    text = " ".join(f"This is sentence number {number} of a text that was copied." for number in range(60))
     for name in "abc":
         (tmp_path / f"{name}.prompt.yml").write_text(f"messages: [{{role: user, content: {text}}}]\n")
     rows = survey(tmp_path).data["rules"]
