@@ -43,7 +43,10 @@ def survey(folder: Path) -> Report:
     checks = []
     rules = list(all_rules().values())
     found = {source.id: look(source, rules) for source in catalog.select(())}
-    across(found, [rule for rule in rules if isinstance(rule, AcrossRule)], date.today())
+    compared = across(found, [rule for rule in rules if isinstance(rule, AcrossRule)], date.today())
+    for id, told in compared.items():
+        found[id].hits += told.hits
+        found[id].unchecked += told.unchecked
     for id, looked in found.items():
         for rule in {rule for rule, _ in looked.hits}:
             fired.setdefault(rule, []).append(sum(rule == other for other, _ in looked.hits))
