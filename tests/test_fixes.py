@@ -40,6 +40,10 @@ def fixed(text: str, config: str = "", **beside: str) -> str:
             "inputs: {type: object, propertes: {a: {}}}\nmessages: [{role: user, content: '{{a}}'}]\n",
             "inputs: {type: object, properties: {a: {}}}\nmessages: [{role: user, content: '{{a}}'}]\n",
         ),
+        (
+            "modelParameters:\n  max_tokens: 300 # short\n  top_p: 1\nmessages: [{role: user, content: hi}]\n",
+            "modelParameters:\n  maxTokens: 300 # short\n  topP: 1\nmessages: [{role: user, content: hi}]\n",
+        ),
         # A key that is mended lets the next one be seen.
         (
             HEAD + "metadta: {ownr: ann}\nmessages: [{role: user, content: '{{tiket}}{{plan}}'}]\n",

@@ -34,6 +34,19 @@ def accepts(found: Prompt, value: object) -> bool:
     return Contract(found.inputs).accepts(value)
 
 
+def test_parameters_as_githubs_editor_spelt_them() -> None:
+    spelt = prompt(f"{HEAD}modelParameters: {{max_tokens: 300, top_p: 0.5, max_completion_tokens: 400, seed: 1}}\n")
+    assert spelt.parameters == {"maxTokens": 300, "topP": 0.5, "maxCompletionTokens": 400, "seed": 1}
+
+
+def test_their_values_are_checked_all_the_same() -> None:
+    found = source({"prompts/a.prompt.yml": f"{HEAD}modelParameters: {{max_tokens: many}}\n"})
+    (problem,) = found.problems
+    assert (problem.code, problem.line, problem.column) == ("wrong-shape", 2, 31)
+    assert "maxTokens" in problem.message
+    assert found.prompt is None
+
+
 # --- references are bundled
 
 

@@ -16,7 +16,7 @@ from onbook.contract import Contract, ContractError
 from onbook.formats import Document, Pointer, read_rows, read_yaml
 from onbook.manifest import ClosureFile, sha256
 from onbook.project.references import Bundler, near_file, read_json
-from onbook.project.shapes import contract, row_problems, shape_problems
+from onbook.project.shapes import contract, is_bare_schema, row_problems, shape_problems, with_known_parameters
 from onbook.prompt import HISTORY, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
 from onbook.render import analyse
 from onbook.render.types import Use
@@ -89,14 +89,19 @@ class _Loader:
             hint = "begin it with a line 'messages:', and below it items '- role: user' with a 'content'"
             self._report("wrong-shape", "a prompt file is a mapping with the key 'messages'", (), hint)
             return None
-        shape = shape_problems(contract("prompt"), self.document)
+        data = with_known_parameters(self.document.data)
+        if is_bare_schema(data.get("jsonSchema")):
+            message = "jsonSchema holds a schema itself, not its name and the schema"
+            self._report("wrong-shape", message, ("jsonSchema",), "indent it below a key 'schema', beside a key 'name'")
+            return None
+        shape = shape_problems(contract("prompt"), self.document, value=data)
         self.problems += shape
         # Duplicate keys and unknown keys leave the rest readable; a wrong shape does not.
         if any(problem.code not in ("unknown-key", "duplicate-key") for problem in (*problems, *shape)):
             return None
-        return self._prompt(id, self.document.data)
+        return self._prompt(id, data)
 
-    def _prompt(self, id: str, data: dict[str, object]) -> Prompt | None:
+    def _prompt(self, id: str, data: Mapping[str, object]) -> Prompt | None:
         before = len(self.problems)
         messages = tuple(_message(item) for item in _list(data, "messages"))
         template_format = str(data.get("templateFormat", "simple"))

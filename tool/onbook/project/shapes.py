@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 
@@ -41,7 +42,7 @@ def shape_problems(
                 message = f"unknown key {name!r}{within}"
                 problems.append(Problem("unknown-key", message, document.path, mark.line, mark.column, hint))
             continue
-        mark = document.place(pointer)
+        mark = document.place(_as_written(document, pointer))
         problems.append(Problem(code, told(violation, pointer), document.path, mark.line, mark.column, hint))
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
 
@@ -52,14 +53,56 @@ def renames(contract: Contract, document: Document) -> list[tuple[Pointer, str, 
     The other is the only key there of nearly that name, and is not there already.
     """
     found = []
-    for violation in contract.violations(document.data):
-        here = _at(document.data, violation.pointer)
+    data = with_known_parameters(_mapping(document.data)) or document.data
+    for violation in contract.violations(data):
+        here = _at(data, violation.pointer)
         if violation.keyword != "additionalProperties" or not isinstance(here, Mapping):
             continue
         known = sorted(_properties(_at(contract.schema, violation.schema_pointer[:-1])))
         meant = ((name, only_near(name, known)) for name in violation.names)
         found += [(violation.pointer, name, near) for name, near in meant if near and near not in here]
     return found
+
+
+@cache
+def _parameters() -> Mapping[str, str]:
+    """The snake_case spelling of each model parameter -> its name."""
+    properties = _properties(contract("prompt").schema)
+    known = _properties(properties.get("modelParameters"))
+    return {spelt: name for name in known if (spelt := re.sub("[A-Z]", lambda x: f"_{x[0].lower()}", name)) != name}
+
+
+def snake_case_parameters(data: object) -> dict[str, str]:
+    """The keys of ``modelParameters`` in a file that are spelt as a provider's API spells them -> their names here.
+
+    GitHub's editor wrote ``max_tokens``. One whose name stands there as well is left out: which of the two counts
+    nobody can tell.
+    """
+    parameters = _mapping(data).get("modelParameters")
+    here = _mapping(parameters)
+    return {key: name for key in here if (name := _parameters().get(key)) and name not in here}
+
+
+def _as_written(document: Document, pointer: Pointer) -> Pointer:
+    """The pointer of a value in a file that spells some parameters as an API does."""
+    if pointer[:1] != ("modelParameters",) or len(pointer) == 1:
+        return pointer
+    written = {name: key for key, name in snake_case_parameters(document.data).items()}
+    return ("modelParameters", written.get(str(pointer[1]), pointer[1]), *pointer[2:])
+
+
+def with_known_parameters(data: Json) -> Json:
+    """The data of a prompt file with every model parameter under its own name."""
+    spelt = snake_case_parameters(data)
+    if not spelt:
+        return data
+    parameters = {spelt.get(key, key): value for key, value in _mapping(data["modelParameters"]).items()}
+    return {**data, "modelParameters": parameters}
+
+
+def is_bare_schema(declared: object) -> bool:
+    """Whether ``jsonSchema`` holds a JSON Schema where {name, schema} belongs, as in early examples of GitHub's."""
+    return isinstance(declared, Mapping) and not {"name", "schema"} & declared.keys() and "type" in declared
 
 
 def only_near(name: str, known: Iterable[str]) -> str | None:
@@ -134,6 +177,10 @@ def _at(schema: object, pointer: Pointer) -> object:
         elif isinstance(node, list) and isinstance(step, int):
             node = node[step]
     return node
+
+
+def _mapping(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _properties(schema: object) -> Json:

@@ -150,8 +150,13 @@ class CopiedBlock(AcrossRule):
         rows = [line.strip() for line in document.text.encode("utf-8", "replace").split(b"\n")]
         lines = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))  # of equal lines, the first
         found: list[int] = []
-        for text in said:
-            found += _blocks(text, lines)
+        for number, item in enumerate(prompt.messages):
+            if isinstance(item, Message):
+                blocks = list(_blocks(item.content, lines))
+                if 0 in blocks[1::2]:  # quoted or folded: the text's lines are not the file's
+                    first = document.place(("messages", number, "content")).line
+                    blocks[1::2] = [line or first for line in blocks[1::2]]
+                found += blocks
         return [source.path, *found] if found else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
@@ -167,11 +172,12 @@ class CopiedBlock(AcrossRule):
                 homes[block].append(id)
         for id, note in having.items():
             path, *blocks = cast(list[Any], note)
-            within = False
+            within, told = False, set[int]()
             for block, line in zip(blocks[::2], blocks[1::2], strict=True):
                 others = homes.get(block, [])
                 copied = bool(others)
-                if copied and not within:
+                if copied and not within and line not in told:
+                    told.add(line)
                     named = [other for other in others[:4] if other != id][:3]
                     more = f" and {len(others) - 1 - len(named)} more" if len(others) - 1 > len(named) else ""
                     message = f"a block of text that begins here also stands in {', '.join(named)}{more}"

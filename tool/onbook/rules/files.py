@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onbook.project import Source
-from onbook.project.shapes import contract, renames
+from onbook.project.shapes import contract, renames, snake_case_parameters
 from onbook.prompt import SUFFIXES, id_of
-from onbook.rules.base import Edit, Hit, Rule, edit_at
+from onbook.report import Severity
+from onbook.rules.base import Edit, Hit, Rule, edit_at, hit_at
 
 
 class UnreadableFile(Rule):
@@ -132,6 +133,55 @@ class UnknownKey(Rule):
         document = source.document
         for pointer, name, right in renames(contract("prompt"), document) if document else ():
             yield edit_at(source, self.id, (*pointer, name), name, right)
+
+
+class SnakeCaseParameter(Rule):
+    """A model parameter is spelt as a provider's API spells it: ``max_tokens``.
+
+    **Why it matters**
+
+    It is read, because GitHub's editor wrote it so. But tools that know the published names alone, editors among
+    them, take it for an unknown key, and beside ``maxTokens`` nobody could tell which of the two counts.
+
+    **Bad**
+
+    ```yaml
+    modelParameters:
+      max_tokens: 300
+    messages:
+      - role: user
+        content: Say hello.
+    ```
+
+    **Good**
+
+    ```yaml
+    modelParameters:
+      maxTokens: 300
+    messages:
+      - role: user
+        content: Say hello.
+    ```
+
+    **When to waive**
+
+    While GitHub's older tools read the same file.
+    """
+
+    id = "ON119"
+    slug = "snake-case-parameter"
+    severity = Severity.WARNING
+
+    def check(self, source: Source) -> Iterator[Hit]:
+        """Parameters that have a name here; others are unknown keys, which ON103 tells."""
+        for name, right in snake_case_parameters(source.document.data if source.document else None).items():
+            message = f"the model parameter {name!r} is named {right!r} here"
+            yield hit_at(source, ("modelParameters", name), message, key=True, hint="`onbook lint --fix` renames it")
+
+    def fixes(self, source: Source) -> Iterator[Edit]:
+        """The name is one of the format's, and does not stand there as well."""
+        for name, right in snake_case_parameters(source.document.data if source.document else None).items():
+            yield edit_at(source, self.id, ("modelParameters", name), name, right)
 
 
 class WrongShape(Rule):
@@ -337,6 +387,7 @@ RULES: tuple[type[Rule], ...] = (
     UnreadableFile,
     DuplicateKey,
     UnknownKey,
+    SnakeCaseParameter,
     WrongShape,
     BadId,
     NotAFile,

@@ -171,7 +171,8 @@ _ASKS = re.compile(
 # JSON within something else: no provider's JSON mode gives that.
 _WRAPPED = re.compile(
     r"```json|~~~json|</?json>|\bcode\s+(?:block|fence)|<(?:answer|output|result|response)>|json\s+lines|jsonl|ndjson"
-    r"|\b(?:before|after|followed\s+by|then|first)\b[^.\n]{0,60}\bjson\b|\bjson\s+arrays?\b|\barray\s+of\b",
+    r"|\b(?:before|after|followed\s+by|then|first)\b[^.\n]{0,60}\bjson\b|\bjson\s+arrays?\b|\barray\s+of\b"
+    r"|\bjson\b[^.:\n]{0,20}:\s{0,9}\[",
     re.IGNORECASE,
 )
 _DENIES = re.compile(r"\b(?:not|never|don't|without|unless|if|when|whether|either|optionally|example)\b", re.IGNORECASE)

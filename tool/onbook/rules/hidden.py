@@ -101,10 +101,18 @@ class LeakedSpecialToken(Rule):
     slug = "leaked-special-token"
 
     def check(self, source: Source) -> Iterator[Hit]:
-        """Known tokens alone: other words between such brackets are somebody's delimiters."""
+        """Known tokens alone: other words between such brackets are somebody's delimiters.
+
+        So are Mistral's own words for tools, unless the prompt is for one of its models.
+        """
+        model = (source.prompt.model or "").casefold() if source.prompt else ""
         for text in everything(source):
             sent = _without_comments(text.text) if text.template_format == "jinja2" else text.text
-            for match in _TOKEN.finditer(sent):
+            tokens = list(_TOKEN.finditer(sent))
+            mistral = "stral" in model or any(match[0].endswith("INST]") for match in tokens)
+            for match in tokens:
+                if _WORDS.fullmatch(match[0]) and not mistral:
+                    continue
                 message = f"the special token {match[0]} stands in the text"
                 yield text.hit_at(match.start(), message, hint="delete it: messages have roles of their own")
 
@@ -167,6 +175,8 @@ _TOKEN = re.compile(
     r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
     r"|\[/?(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]"
 )
+# People head the parts of a text with them.
+_WORDS = re.compile(r"\[/?[A-Z]+_[A-Z]+\]")
 
 
 def _without_comments(text: str) -> str:

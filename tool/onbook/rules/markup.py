@@ -115,7 +115,7 @@ class LeftOver(Rule):
                     message = f"a note to yourself is left in the text: {word}"
                     place = next(match.start("word") for match in notes if match["word"] == word)
                     yield text.hit_at(place, message, hint="do it, or make the note a comment of the file")
-            for match in _BLANK.finditer(sent) if _MAYBE_BLANK.search(sent) else ():
+            for match in _BLANK.finditer(sent) if _MAYBE_BLANK.search(sent) and not _outlines(sent) else ():
                 start = max(sent.rfind("\n", 0, match.start()) + 1, match.start() - 200)
                 if not _ABOUT.search(sent, start, min(_line_end(sent, match.end()), match.end() + 200)):
                     message = f"a blank is left in the text: {match[0]}"
@@ -158,7 +158,8 @@ def _open_fence(text: str) -> int | None:
 # --- tags
 
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][\w.-]*)(?=[\s>])")
-_OPENING = re.compile(r"<(?P<name>[A-Za-z][\w.-]*)(?:\s[^<>\n]*)?(?<!/)>\s*\{\{")
+_OPENING = re.compile(r"<(?P<name>[A-Za-z][\w.-]*)(?:\s[^<>\n=]{1,60}=[^<>\n]*)?(?<!/)>\s*\{\{")
+# After a blank in it come attributes; "<Chat history>" is a heading.
 # HTML has them without an end, or lets it be left out.
 _ENDLESS = frozenset(
     {
@@ -207,6 +208,15 @@ _ABOUT = re.compile(
     r"placeholder|avoid|never|do not|don't|without|such as|for example|e\.g\.|instead of|\blike\b|\bas in\b|format",
     re.IGNORECASE,
 )
+
+
+_SLOT = re.compile(r"\[([A-Z][^\[\]\n]{12,300})\](?!\()")
+
+
+def _outlines(text: str) -> bool:
+    """Whether a text outlines the answer: two or more sentences in brackets say what the model shall put there."""
+    slots = [match[1] for match in _SLOT.finditer(text) if not _MAYBE_BLANK.match(match[0])]
+    return sum(len(slot.split()) >= 4 for slot in slots) >= 2
 
 
 def _line_end(text: str, offset: int) -> int:

@@ -202,7 +202,7 @@ def _snapshot(name: str, known: tokens.Model) -> str:
     if lasting:
         return lasting[-1]
     snapshot, model = found[-1]
-    return f"{snapshot}, which retires on {model.retires}" if model else snapshot
+    return f"{snapshot} (until {model.retires})" if model else snapshot
 
 
 def _place(source: Source, name: str) -> tuple[int | None, int | None]:

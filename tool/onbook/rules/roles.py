@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from onbook import tokens
 from onbook.project import Source
 from onbook.prompt import Message, Slot
 from onbook.report import Severity
@@ -64,12 +65,28 @@ class RoleOrder(Rule):
                 message = "this is a second system message" if again else "the system message is not the first"
                 hint = "join it with the first" if again else "move it to the top"
                 yield _warning(source, number, message, hint)
-        if "user" not in roles and not any(isinstance(item, Slot) for item in items):
-            message = "there is no user message, and most models refuse to answer without one"
+        model = source.prompt.model if source.prompt else None
+        if (
+            "user" not in roles
+            and not any(isinstance(item, Slot) for item in items)
+            and ("assistant" in roles or _provider(model) in _REFUSE)
+        ):
+            message = "there is no user message, and the model refuses to answer without one"
+            if "assistant" in roles:
+                message = "there is no user message for the assistant's to answer"
             yield hit_at(source, ("messages",), message, key=True, hint="add a user message, or {slot: history}")
         elif roles[-1] == "assistant" and not _prefill(str(getattr(items[-1], "content", ""))):
             message = "the last message is the assistant's: models continue it, answer it or refuse it"
             yield _warning(source, len(roles) - 1, message, "end with a user message")
+
+
+# Their documentation asks for a user's message. OpenAI's models answer a system message alone, others as they like.
+_REFUSE = frozenset({"anthropic", "gemini", "vertex_ai", "bedrock", "mistral"})
+
+
+def _provider(name: str | None) -> str | None:
+    known = tokens.model(name)
+    return known.provider if known else (name or "").partition("/")[0] or None
 
 
 def _prefill(text: str) -> bool:
