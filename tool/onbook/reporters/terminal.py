@@ -202,6 +202,14 @@ def _fetch(report: Report, style: _Style) -> Iterator[str]:
         yield style(f"  file    {row['path']}")
 
 
+def _bundle(report: Report, style: _Style) -> Iterator[str]:
+    rows = _rows(report, "releases")
+    count = f"{len(rows)} release" + ("" if len(rows) == 1 else "s")
+    yield style(f"{report.data['path']}: {count}")
+    for row in rows:
+        yield f"  {style(str(row['id']), 'bold')} {style(str(row['version']))}  {style(str(row['digest']), 'dim')}"
+
+
 def _list(report: Report, style: _Style) -> Iterator[str]:
     rows = _rows(report, "prompts")
     if not rows:
@@ -340,6 +348,7 @@ _VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
     "compare": _compare,
     "release": _release,
     "fetch": _fetch,
+    "bundle": _bundle,
     "list": _list,
     "yank": _yank,
     "log": _log,
