@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import subprocess
 import sys
 
 import pytest
 
-from onbook.render import analyse
-from onbook.render.scan import MAX_OPEN, MAX_TAGS, scan
+from onbook.errors import InputError
+from onbook.prompt import Message, Prompt
+from onbook.render import Renderer, analyse
+from onbook.render.proof import most
+from onbook.render.scan import MAX_OPEN, MAX_TAGS, outline, scan
 from onbook.render.syntax import check
+from onbook.rules import untrusted
+from onbook.rules.untrusted import Taint
 
 PIECES = [
     "{{ a }}",
@@ -157,6 +163,104 @@ def test_what_comes_near_a_bound_is_the_parsers(text: str) -> None:
 )
 def test_hostile_text_is_left_at_once(text: str) -> None:
     assert scan(text) is None
+
+
+TAINTS = (
+    {"a": frozenset({()})},
+    {"a": frozenset({("b",), ("items", "c")}), "c": frozenset({("key",)})},
+    {"b": frozenset({("pairs",)}), "x": frozenset({()})},
+)
+
+
+def test_outside_text_is_followed_through_the_outline_as_through_the_syntax_tree() -> None:
+    dice = random.Random(20_261_121)
+    compared = 0
+    for _ in range(1500):
+        text = random_template(dice, 0.02)
+        nodes, tree = outline(text), check(text).tree
+        if nodes is None or tree is None:
+            continue
+        for taints in TAINTS:
+            tainted = {name: Taint(name, paths) for name, paths in taints.items()}
+            found = list(untrusted._outlined(nodes, tainted))
+            assert found == list(untrusted._Flow().body(tree.body, tainted)), text
+            compared += bool(found)
+    assert compared > 1000
+
+
+VALUES: tuple[object, ...] = (
+    *("", "b", "some text", 0, -1.5, True, None, [], {}, [1, "x", None], [["p", 1], ["q", {}]]),
+    *({"key": "k"}, {"b": {"c": [1]}}, {"items": [1, 2], "b": "x", "pairs": [[1, 2]]}, [{"key": 1}]),
+)
+PARTIALS = {"_shared/a.md": "{{ a }}{% if x %}{{ x }}{% endif %}", "b": "{% for x in a %}{{ x }}{% endfor %}text"}
+
+
+def test_what_is_proved_to_render_renders_and_is_no_longer() -> None:
+    dice = random.Random(20_261_121)
+    proved = 0
+    for _ in range(3000):
+        text = random_template(dice, 0.02)
+        values = {name: dice.choice(VALUES) for name in "abcxy" if dice.random() > 0.1}
+        bound = most(text, values, PARTIALS)
+        if bound is None:
+            continue
+        proved += 1
+        message = Message(role="user", content=text)
+        prompt = Prompt(
+            id="a", path="prompts/a.prompt.yml", messages=(message,), template_format="jinja2", partials=PARTIALS
+        )
+        rendered = Renderer(prompt).messages(values)
+        assert sum(len(each["content"]) for each in rendered) <= bound, text
+    assert proved > 500
+
+
+def test_what_a_template_writes_at_most_if_it_renders_is_enough() -> None:
+    dice = random.Random(20_261_122)
+    bounded = 0
+    for _ in range(3000):
+        text = random_template(dice, 0.02)
+        values = {name: dice.choice(VALUES) for name in "abcxy" if dice.random() > 0.2}
+        bound = most(text, values, PARTIALS, if_any=True)
+        if bound is None:
+            continue
+        message = Message(role="user", content=text)
+        prompt = Prompt(
+            id="a", path="prompts/a.prompt.yml", messages=(message,), template_format="jinja2", partials=PARTIALS
+        )
+        with contextlib.suppress(InputError):
+            assert len(Renderer(prompt).messages(values)[0]["content"]) <= bound, text
+            bounded += 1
+    assert bounded > 500
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("{{ a }}", {}),
+        ("{{ a.b }}", {"a": {}}),
+        ("{{ a.b }}", {"a": "b"}),
+        ("{% for x in a %}{% endfor %}", {"a": None}),
+        ("{% for x in a %}{{ x.b }}{% endfor %}", {"a": [{"b": 1}, {}]}),
+        ("{% if a %}{{ b }}{% endif %}", {"a": False}),
+        ("{% include 'c' %}", {}),
+        ("{% include 'circle' %}", {}),
+        ("{% for x in a %}{% for y in a %}{{ y }}{% endfor %}{% endfor %}", {"a": ["x"] * 200}),
+        ("{% for x in a %}{{ b }}{% endfor %}", {"a": ["x"] * 100, "b": "y" * 50_000}),
+    ],
+)
+def test_what_may_fail_or_grow_is_not_proved(text: str, values: dict[str, object]) -> None:
+    assert most(text, values, {"circle": "{% include 'circle' %}"}) is None
+
+
+def test_what_is_checked_fails_as_what_is_rendered() -> None:
+    message = Message(role="user", content="{% if a %}{{ b }}{% endif %}")
+    prompt = Prompt(id="a", path="prompts/a.prompt.yml", messages=(message,), template_format="jinja2")
+    Renderer(prompt).check({"a": ""})
+    with pytest.raises(InputError) as rendered:
+        Renderer(prompt).messages({"a": 1})
+    with pytest.raises(InputError) as checked:
+        Renderer(prompt).check({"a": 1})
+    assert str(checked.value) == str(rendered.value)
 
 
 def test_what_is_proved_needs_no_parser() -> None:

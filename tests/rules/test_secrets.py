@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 
 from onbook.lint import lint
 from onbook.project import Catalog
-from onbook.rules.issuers import ISSUERS, entropy, secrets
+from onbook.rules.issuers import ISSUERS, SHORTEST, Issuer, entropy, secrets
 from support.snapshots import files
 
 TABLE = Path(__file__).parents[1] / "cases" / "secrets.yml"
@@ -53,6 +54,16 @@ def test_a_secret_is_found_wherever_it_stands(issuer: str, text: str) -> None:
         assert (before + text + after)[start:].startswith(secret)
 
 
+@pytest.mark.parametrize(
+    "issuer", [issuer for issuer in ISSUERS if not issuer.anywhere], ids=lambda issuer: issuer.name
+)
+def test_what_is_looked_for_in_long_words_alone_stands_in_one(issuer: Issuer) -> None:
+    pattern = issuer.pattern.pattern
+    assert not re.search(r"[ \t]|\\[stWD]|\[\^", pattern), "it may hold a blank"
+    shortest: int = re._parser.parse(pattern).getwidth()[0]  # type: ignore[attr-defined]
+    assert shortest >= SHORTEST
+
+
 @pytest.mark.parametrize(("issuer", "text"), cases("passes"))
 def test_what_only_looks_like_one_is_not(issuer: str, text: str) -> None:
     assert not [kind.name for _, _, kind in secrets(f"{text}\n say '{text}'.")], issuer
@@ -63,7 +74,7 @@ def test_what_is_told_does_not_show_it(issuer: str, text: str) -> None:
     block = f"use {text} now".replace("\n", "\n      ")
     prompt = f"messages:\n  - role: user\n    content: |\n      {block}\n"
     found = lint(Catalog(files({"prompts/a.prompt.yml": prompt}))).findings
-    secret = next(secrets(text))[1]
+    secret = secrets(text)[0][1]
     assert [finding.rule for finding in found if finding.rule == "ON405"] == ["ON405"]
     for finding in found:
         told = f"{finding}"

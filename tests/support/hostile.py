@@ -8,7 +8,11 @@ from onbook.rules import hidden, injection, issuers, personal, untrusted
 
 FINDERS: dict[str, Callable[[str], Iterable[object]]] = {
     "secrets": issuers.secrets,
-    **{find.__name__.strip("_"): find for find in personal._FINDERS},
+    "personal": personal.personal,
+    **{
+        find.__name__.strip("_"): find
+        for find in (personal._emails, personal._ibans, personal._cards, personal._phones)
+    },
     "kept by words": injection._held,
     "orders": injection._told,
     "hidden": lambda text: [hidden._hidden(match) for match in hidden._HIDDEN.finditer(text)],

@@ -51,6 +51,10 @@ class Caller:
         """
         return self._renderer.messages(self.bind(inputs), history)
 
+    def check(self, inputs: Json) -> None:
+        """Whether these inputs can be bound and rendered; raises as ``render`` does."""
+        self._renderer.check(self.bind(inputs))
+
     def _told(self, violation: Violation) -> str:
         where = "/".join(map(str, violation.pointer))
         return f"{where}: {violation.message}" if where else violation.message

@@ -55,8 +55,12 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
     for rule in rules:
         if type(rule).check is Rule.check and not isinstance(rule, AcrossRule) and codes.isdisjoint(rule.codes):
             continue  # it reports what readers found, and they found nothing of the kind
+        before = len(looked.hits)
         try:
-            for hit in _bounded(rule, source.path, rule.check(source), looked):
+            for hit in rule.check(source):  # most rules find nothing in most prompts
+                if len(looked.hits) - before == MAX_TOLD:
+                    looked.unchecked.append(_more(rule, source.path))
+                    break
                 looked.hits.append((rule.id, hit))
             if isinstance(rule, AcrossRule) and (note := rule.note(source)) is not None:
                 # As it will be when it was kept in between, whether it was or not.
@@ -112,10 +116,13 @@ def since(looked: Mapping[str, Looked], rules: Iterable[ReleaseRule], catalog: C
 def _bounded(rule: Rule, path: str, hits: Iterable[Hit], looked: Looked) -> Iterator[Hit]:
     for number, hit in enumerate(islice(hits, MAX_TOLD + 1)):
         if number == MAX_TOLD:
-            message = f"rule {rule.id} found more than {MAX_TOLD:,} places, and the rest was not looked at"
-            looked.unchecked.append(Hit(message, path))
+            looked.unchecked.append(_more(rule, path))
         else:
             yield hit
+
+
+def _more(rule: Rule, path: str) -> Hit:
+    return Hit(f"rule {rule.id} found more than {MAX_TOLD:,} places, and the rest was not looked at", path)
 
 
 def _crashed(rule: Rule, path: str, error: Exception) -> Hit:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from onbook.errors import InputError
 from onbook.prompt import SUFFIXES, Message, Prompt, Slot
+from onbook.render.proof import most
 from onbook.render.template import Pieces, analyse, pieces
 from onbook.render.types import TemplateProblem, Use
 from onbook.render.values import RUN, RenderError, Run, as_text, plain
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import jinja2
 
 Values = Mapping[str, Any]
+
+MAX_PROVED = 8
+"""Messages of one prompt, which together stay far from what one rendering may write."""
 
 
 class Renderer:
@@ -63,6 +67,36 @@ class Renderer:
             return found
         finally:
             RUN.reset(token)
+
+    def check(self, inputs: Mapping[str, object]) -> None:
+        """Whether ``messages`` could be had, at less cost than having them where that is plain.
+
+        Raises:
+            InputError: as ``messages`` does.
+        """
+        if self.most(inputs) is None:
+            self.messages(inputs)
+
+    def most(self, inputs: Mapping[str, object], *, if_any: bool = False) -> int | None:
+        """The characters of all messages at most, where it is plain that they can be had; None: nobody looked.
+
+        Args:
+            if_any: whether they can be had does not matter.
+
+        Raises:
+            InputError: as ``messages`` does, for an input that is no JSON data.
+        """
+        prompt = self._prompt
+        texts = [item.content for item in prompt.messages if isinstance(item, Message)]
+        if prompt.template_format != "jinja2" or prompt.examples or len(texts) > MAX_PROVED:
+            return None
+        values, total = self._values(inputs, None), 0
+        for text in texts:
+            found = most(text, values, prompt.partials, if_any=if_any)
+            if found is None:
+                return None
+            total += found
+        return total
 
     def _values(self, given: Mapping[str, object], example: int | None) -> Values:
         required = (self._prompt.inputs or {}).get("required")

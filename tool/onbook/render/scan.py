@@ -7,8 +7,11 @@ conditions and loops. What is not plainly one of these, or comes near a bound, i
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
-from onbook.render.types import Places, Template, Use
+from onbook.render.types import Places, Template, Use, normal_newlines
 
 MAX_TAGS = 500  # far below what the parser takes
 MAX_OPEN = 12
@@ -40,6 +43,46 @@ _IN_TERM = re.compile(rf"(?P<value>{_VALUE})")
 _Scope = frozenset[str]
 
 
+Value = tuple[str, ...]
+"""A name, and the keys behind it."""
+
+
+class Write(NamedTuple):
+    """``{{ value }}``; offsets are of characters of the text."""
+
+    offset: int
+    value: Value
+
+
+class Include(NamedTuple):
+    """``{% include "path" %}``"""
+
+    offset: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """All branches of a condition in their order, and every value that one of their tests asks for."""
+
+    tests: list[Value] = field(default_factory=list)
+    branches: list[list[Node]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """A loop; ``otherwise`` is its else."""
+
+    targets: tuple[str, ...]
+    over: Value
+    body: list[Node] = field(default_factory=list)
+    otherwise: list[Node] = field(default_factory=list)
+
+
+Node = Write | Include | If | For
+Outline = list[Node]
+
+
 class _UnclearError(Exception):
     """Only the parser can tell."""
 
@@ -57,6 +100,17 @@ def scan(text: str) -> Template | None:
         return None
 
 
+@lru_cache(maxsize=512)
+def outline(text: str) -> Outline | None:
+    """The tags of a template as a tree, or None where only jinja2 can tell. Nobody changes it."""
+    scanner = _Scanner(normal_newlines(text))
+    try:
+        scanner.template()
+    except _UnclearError:
+        return None
+    return scanner.root
+
+
 class _Scanner:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -65,6 +119,10 @@ class _Scanner:
         self._scope: _Scope = frozenset()
         # Of each open block: its tag, the scope around it, whether its else was seen, and its branches.
         self._open: list[tuple[str, _Scope, bool, int]] = []
+        self.root: Outline = []
+        # The list that the next node belongs to, and around it the blocks that are open with the lists they stand in.
+        self._body = self.root
+        self._blocks: list[tuple[If | For, Outline]] = []
 
     def template(self) -> Template:
         position = tags = 0
@@ -88,6 +146,7 @@ class _Scanner:
     def _tag(self, tag: re.Match[str]) -> None:
         if tag["value"]:
             self._value(tag["value"], tag.start("value"))
+            self._body.append(Write(tag.start("value"), tuple(tag["value"].split("."))))
         elif tag["test"]:
             self._test(tag)
         elif tag["target"]:
@@ -97,27 +156,41 @@ class _Scanner:
                 raise _UnclearError
             self._enter("for")
             self._scope |= targets
+            given = (tag["target"], tag["second"]) if tag["second"] else (tag["target"],)
+            loop = For(given, tuple(tag["list"].split(".")))
+            self._blocks.append((loop, self._body))
+            self._body.append(loop)
+            self._body = loop.body
         elif tag["path"]:
             if len(tag["path"]) > 1024:
                 raise _UnclearError
             self._includes.append((tag.start("path"), tag["path"], self._scope))
+            self._body.append(Include(tag.start("quote"), tag["path"]))
         else:
             self._word(tag["word"])
 
     def _test(self, tag: re.Match[str]) -> None:
         if tag["test"] == "if":
             self._enter("if")
+            opened = If()
+            self._blocks.append((opened, self._body))
+            self._body.append(opened)
         else:
             block, scope, closing, branches = self._open.pop() if self._open else ("", self._scope, True, 0)
             if block != "if" or closing or branches >= MAX_BRANCHES:
                 raise _UnclearError
             self._open.append((block, scope, False, branches + 1))
+        choice = self._blocks[-1][0]
+        assert isinstance(choice, If)
+        self._body = []
+        choice.branches.append(self._body)
         condition, start = tag["condition"], tag.start("condition")
         # Strings hold no names: blanks of the same length keep the places.
         bare = _QUOTED.sub(lambda found: " " * len(found[0]), condition)
         for found in _IN_TERM.finditer(bare):
             if found[0] not in ("and", "or", "not"):
                 self._value(found[0], start + found.start())
+                choice.tests.append(tuple(found[0].split(".")))
 
     def _enter(self, block: str) -> None:
         if len(self._open) >= MAX_OPEN:
@@ -132,8 +205,16 @@ class _Scanner:
             if closing:
                 raise _UnclearError
             self._open.append((block, scope, True, branches))
+            node = self._blocks[-1][0]
+            self._body = []
+            if isinstance(node, If):
+                node.branches.append(self._body)
+            else:
+                self._body = node.otherwise
         elif word != f"end{block}":
             raise _UnclearError
+        else:
+            self._body = self._blocks.pop()[1]
         self._scope = scope
 
     def _value(self, value: str, offset: int) -> None:

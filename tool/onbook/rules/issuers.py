@@ -12,10 +12,10 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from onbook.rules.kept import PLACEHOLDER, at_word
+from onbook.rules.kept import PLACEHOLDER, SHARED, at_word
 
 _END = r"(?![A-Za-z0-9_])"
 
@@ -31,6 +31,7 @@ class Issuer:
         entropy: bits a character that the body has at least (Shannon, over its own characters): what is less was
             written by a person.
         mixed: whether the body needs a letter and a digit: for prefixes that words have too.
+        anywhere: the secret may have blanks before or in it, or be shorter than SHORTEST.
     """
 
     name: str
@@ -38,17 +39,25 @@ class Issuer:
     pattern: re.Pattern[str]
     entropy: float = 3.0
     mixed: bool = False
+    anywhere: bool = False
 
 
 def _row(
-    name: str, literals: str, pattern: str, *, entropy: float = 3.0, mixed: bool = False, bare: bool = False
+    name: str,
+    literals: str,
+    pattern: str,
+    *,
+    entropy: float = 3.0,
+    mixed: bool = False,
+    bare: bool = False,
+    anywhere: bool = False,
 ) -> Issuer:
     """A row whose secret is the whole pattern; ``bare``: the pattern says itself where the secret is."""
     # Where the first character is plain, what may stand before it is asked behind it, see at_word.
     first, rest = (pattern[0], pattern[1:]) if pattern[0].isalnum() or pattern[0] == "-" else ("", pattern)
     word = at_word(first) if first else r"(?:(?<=\\[nrt])|(?<![A-Za-z0-9_\\]))"
     full = pattern if bare else rf"(?P<secret>{word}{rest}){_END}"
-    return Issuer(name, tuple(literals.split()), re.compile(full), entropy, mixed)
+    return Issuer(name, tuple(literals.split()), re.compile(full), entropy, mixed, anywhere)
 
 
 _HEX = 2.6  # of 32 random hex digits one in a million has less
@@ -70,7 +79,7 @@ ISSUERS: tuple[Issuer, ...] = (
     _row("an AWS access key id", "AKIA ASIA", r"A[KS]IA(?P<body>[A-Z2-7]{16})", entropy=2.8),
     _row("an AWS secret access key", "aws_secret AWS_SECRET SecretAccessKey secretAccessKey",
          r"(?i:secret_?access_?key|aws_secret_?key)\\?[\"']?[ \t]{0,9}[:=][ \t]{0,9}\\?[\"']?"
-         r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])", entropy=3.7, bare=True),
+         r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])", entropy=3.7, bare=True, anywhere=True),
     _row("an Amazon Bedrock key", "ABSK", r"ABSK(?P<body>[A-Za-z0-9+/]{109,269}={0,2})", entropy=3.7),
     _row("a Google API key", "AIza", r"AIza(?P<body>[A-Za-z0-9_-]{35})(?!-)", entropy=3.2),
     _row("a Google OAuth secret", "GOCSPX-", r"GOCSPX-(?P<body>[A-Za-z0-9_-]{28})(?!-)"),
@@ -119,42 +128,63 @@ ISSUERS: tuple[Issuer, ...] = (
     _row("a Docker Hub token", "dckr_pat_", r"dckr_pat_(?P<body>[A-Za-z0-9_-]{27})(?!-)"),
     _row("a private key", "PRIVATE KEY",
          r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\{1,4}[nr]){0,80}"
-         r"(?P<secret>[A-Za-z0-9+/=]{32,128})", entropy=3.0, bare=True),
+         r"(?P<secret>[A-Za-z0-9+/=]{32,128})", entropy=3.0, bare=True, anywhere=True),
     _row("a JSON Web Token", "eyJ",
          rf"(?P<secret>(?P<head>{at_word('e')}(?<![.-]e)yJ[A-Za-z0-9_-]{{8,2000}})\.eyJ[A-Za-z0-9_-]{{8,8000}}"
          r"\.(?P<body>[A-Za-z0-9_-]{20,1400}))(?![A-Za-z0-9_-])", bare=True),
     _row("a URL with a password", r":// :\/\/",
          r":\\?/\\?/[A-Za-z0-9._%+-]{1,64}:(?P<secret>[^\s:@/\\\"'<>{}$|]{6,128})"
-         r"@[A-Za-z0-9\[][A-Za-z0-9.-]+", entropy=2.2, mixed=True, bare=True),
+         r"@[A-Za-z0-9\[][A-Za-z0-9.-]+", entropy=2.2, mixed=True, bare=True, anywhere=True),
     # Issuers whose keys have no prefix (Mistral, Cohere, Together ...), where a setting names them.
     _row("the value of a secret setting", "_KEY _TOKEN _SECRET _PASSWORD",
          r"_(?<=[A-Z0-9]_)(?:KEY|TOKEN|SECRET|PASSWORD)"
          r"\\?[\"']?[ \t]{0,3}[=:][ \t]{0,3}\\?[\"']?(?P<secret>[A-Za-z0-9+/]{24,250}={0,2})(?![A-Za-z0-9+/_-])",
-         entropy=3.5, mixed=True, bare=True),
+         entropy=3.5, mixed=True, bare=True, anywhere=True),
 )  # fmt: skip
 
 # Tokens that the makers print in their documentation, and that open nothing.
 _PUBLISHED = ("SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c", "TJVA95OrM7E2cBab30RMHrHDcEfxjoYZgeFONFh7HgQ")
 
 
-_LITERALS = tuple(dict.fromkeys(literal for issuer in ISSUERS for literal in issuer.literals))
+SHORTEST = 20
+"""Characters of a secret with its literal, where both stand in one word; most texts have few words as long."""
+
+_ANYWHERE = tuple(dict.fromkeys(literal for issuer in ISSUERS if issuer.anywhere for literal in issuer.literals))
+_IN_WORDS = tuple(dict.fromkeys(literal for issuer in ISSUERS if not issuer.anywhere for literal in issuer.literals))
 
 
-def secrets(text: str) -> Iterator[tuple[int, str, Issuer]]:
+def _present(text: str) -> set[str]:
+    """The literals of which one stands near every secret."""
+    words = "\n".join([word for word in text.split() if len(word) >= SHORTEST])
+    present = {literal for literal in _IN_WORDS if literal in words}
+    present.update(literal for literal in _ANYWHERE if literal in text)
+    return present
+
+
+def secrets(text: str) -> tuple[tuple[int, str, Issuer], ...]:
     """Every secret in a text: where it starts, itself, and of which kind; of several kinds for one the first row."""
+    # Partials and schemas belong to many prompts. Large files do not, and are not kept.
+    return _secrets(text) if len(text) <= SHARED else _secrets.__wrapped__(text)
+
+
+@lru_cache(maxsize=512)
+def _secrets(text: str) -> tuple[tuple[int, str, Issuer], ...]:
+    present = _present(text)
+    if not present:
+        return ()
     found: dict[int, tuple[str, Issuer]] = {}
-    present = {literal for literal in _LITERALS if literal in text}
-    for issuer in ISSUERS if present else ():
+    for issuer in ISSUERS:
         if not present.isdisjoint(issuer.literals):
             for match in issuer.pattern.finditer(text):
                 if match.start("secret") not in found and _is_random(issuer, match):
                     found[match.start("secret")] = match["secret"], issuer
-    end = 0
+    told, end = [], 0
     for start in sorted(found):
         if start >= end:
             secret, issuer = found[start]
             end = start + len(secret)
-            yield start, secret, issuer
+            told.append((start, secret, issuer))
+    return tuple(told)
 
 
 def _is_random(issuer: Issuer, match: re.Match[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from onbook.formats.document import Lines
@@ -11,7 +11,7 @@ from onbook.project import Source
 from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.repo import SnapshotError
 from onbook.rules.base import Hit
-from onbook.rules.texts import partial
+from onbook.rules.texts import memo, partial
 
 
 def at_word(first: str) -> str:
@@ -41,12 +41,16 @@ class Kept:
         return Hit(message, self.path, *self.lines.mark(offset), hint)
 
 
-def kept(source: Source) -> Iterator[Kept]:
+def kept(source: Source) -> list[Kept]:
     """The prompt's own file, its partials and the rest of its closure, cases, suite, labels, recordings, in this order.
 
     Read as text and not as data: a place is exact, comments count, and a file too broken to be read still tells. What
     cannot be read as a file at all, other rules report.
     """
+    return memo(source, "kept", _all_kept)
+
+
+def _all_kept(source: Source) -> Iterator[Kept]:
     prompt, told = source.prompt, {source.path}
     if source.document is not None:
         yield _kept(source.path, source.document.text)
@@ -77,6 +81,10 @@ def _kept(path: str, text: str, recorded: bool = False) -> Kept:
     return Kept(path, text, Lines(text), recorded)
 
 
+SHARED = 32_768
+"""Characters of a text for which what was found in it is remembered: others may belong to many prompts too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Something that should not stand in a file.
@@ -92,7 +100,7 @@ class Match:
     what: str
 
 
-def told_once(file: Kept, matches: Iterator[Match], told: set[str]) -> Iterator[Match]:
+def told_once(file: Kept, matches: Iterable[Match], told: set[str]) -> Iterator[Match]:
     """Every place, but of recordings only what they hold beyond the other files, once."""
     for match in matches:
         if not (file.recorded and match.value in told):

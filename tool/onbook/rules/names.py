@@ -146,11 +146,12 @@ class MixedPlaceholders(Rule):
         used = {use.name for text, scope in reached(source) for use in text.template.variables if use.name not in scope}
         declared = {*prompt.input_properties, *(str(key) for row in prompt.test_data for key in row)} - {"expected"}
         missing = declared - used if not broken(source) else set()
-        everything = "\n".join(text.text for text in texts(source))
+        everything = "\n".join(text.text for text in texts(source)) if missing else ""
         alone = frozenset(name for name in missing if len(re.findall(rf"</?{re.escape(name)}>", everything)) == 1)
         one = missing if len(missing) == len(_PERCENT.findall(everything)) == 1 else set[str]()
         for text in texts(source):
-            yield from self._in(text, declared | used, alone, next(iter(one), None))
+            if alone or _may_have_other(text.text):
+                yield from self._in(text, declared | used, alone, next(iter(one), None))
 
     def fixes(self, source: Source) -> Iterator[Edit]:
         """Where the input is declared and used nowhere else: the name can stand for nothing but it."""
@@ -306,6 +307,12 @@ def _unwritable(name: str, prompt: Prompt) -> str | None:
     if name in RESERVED:
         return "the name has a meaning of its own in jinja2"
     return None if _NAME.fullmatch(name) else "it is no name in jinja2, which takes letters, digits and _"
+
+
+def _may_have_other(text: str) -> bool:
+    """Whether anything but ``<name>`` can be there: asking what stands before each character costs far more."""
+    prose = blank_code(text)
+    return "%" in prose or "{" in prose.replace("{{", "")
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from onbook.project import Source
 from onbook.rules.base import Hit, Rule
@@ -57,13 +57,14 @@ class SecretInFile(Rule):
         """Every place in every file; recordings tell only what stands nowhere else."""
         told: set[str] = set()
         for file in kept(source):
-            for match in told_once(file, _matches(file.text), told):
+            found = secrets(file.text)
+            for match in told_once(file, _matches(found), told) if found else ():
                 hint = "revoke it at its issuer, then delete it: git's history keeps what was committed"
                 yield file.hit_at(match.start, match.what, hint=hint)
 
 
-def _matches(text: str) -> Iterator[Match]:
-    for start, secret, issuer in secrets(text):
+def _matches(found: Iterable[tuple[int, str, Issuer]]) -> Iterator[Match]:
+    for start, secret, issuer in found:
         yield Match(start, secret, f"{issuer.name} stands in this file: {_redacted(secret, issuer)}")
 
 

@@ -10,7 +10,7 @@ from onbook.formats import Pointer, Row, read_rows
 from onbook.project import Source
 from onbook.repo import SnapshotError
 from onbook.rules.base import Hit
-from onbook.rules.texts import Text, texts
+from onbook.rules.texts import Text, memo, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,12 @@ class RowText:
         return Hit(message, self.path, self.line, hint=hint)
 
 
-def everything(source: Source) -> Iterator[Text | RowText]:
+def everything(source: Source) -> list[Text | RowText]:
     """Every text that is sent: messages and partials, then examples, defaults, tools and the answer's schema."""
+    return memo(source, "everything", _everything)
+
+
+def _everything(source: Source) -> Iterator[Text | RowText]:
     yield from texts(source)
     for key in ("examples", "tools", "jsonSchema"):
         for pointer, text in strings(written(source, key), (key,)):

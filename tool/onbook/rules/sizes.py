@@ -205,6 +205,8 @@ def _over(source: Source, limit: int, pointer: tuple[str, ...], what: str, advic
     prompt = source.prompt
     if prompt is None or _bound(prompt, source.cases) <= limit or broken(source):
         return
+    if _surely_fits(prompt, source.cases, limit):
+        return
     found = _largest(prompt, source.cases, limit)
     if found is None:
         return
@@ -275,6 +277,20 @@ def _size(value: object) -> int:
     if isinstance(value, list):
         return 2 + sum((6 * _size(part) if isinstance(part, str) else _size(part)) + 2 for part in value)
     return len(str(value)) + 8
+
+
+def _surely_fits(prompt: Prompt, cases: Sequence[Case], limit: int) -> bool:
+    """Whether no call has more tokens than the limit, from what the templates write at most. False proves nothing."""
+    if any(case.history for case in cases):
+        return False
+    renderer = Renderer(prompt)
+    calls: list[Mapping[str, object]] = [case.inputs for case in cases] or [dict.fromkeys(prompt.input_properties, "")]
+    most = limit - tokens.MOST_PER_MESSAGE * (len(prompt.messages) + 1)
+    try:
+        found = [renderer.most(inputs, if_any=True) for inputs in calls]
+    except InputError:
+        return False
+    return all(size is not None and 4 * size <= most for size in found)  # no character has more bytes, no byte tokens
 
 
 def _largest(prompt: Prompt, cases: Sequence[Case], limit: int) -> tuple[Case | None, tokens.Count] | None:

@@ -65,17 +65,18 @@ class Text:
         return self.hit(line, offset - self.text.rfind("\n", 0, offset), message, hint=hint)
 
 
-def _memo(source: Source, name: str, work: Callable[[Source], Iterator[Item]]) -> list[Item]:
-    # Nearly every rule asks for the same texts: they are put together once for all.
-    if name not in source.memo:
-        source.memo[name] = list(work(source))
-    found: list[Item] = source.memo[name]
+def memo(source: Source, name: str, work: Callable[[Source], Iterator[Item]]) -> list[Item]:
+    """What ``work`` yields of a prompt: nearly every rule asks for the same, and it is put together once for all."""
+    known = source.memo
+    if name not in known:
+        known[name] = list(work(source))
+    found: list[Item] = known[name]
     return found
 
 
 def messages(source: Source) -> Iterator[Text]:
     """The texts of the messages, in order; none where the prompt's file is too broken."""
-    return iter(_memo(source, "messages", _messages))
+    return iter(memo(source, "messages", _messages))
 
 
 def _messages(source: Source) -> Iterator[Text]:
@@ -97,7 +98,7 @@ def partial(source: Source, name: str) -> Text | None:
 
 def texts(source: Source) -> Iterator[Text]:
     """The messages, then every partial that one of them reaches."""
-    return iter(_memo(source, "texts", _texts))
+    return iter(memo(source, "texts", _texts))
 
 
 def _texts(source: Source) -> Iterator[Text]:
@@ -123,7 +124,7 @@ def within_ways(seen: Collection[object]) -> None:
 
 def reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
     """Every text with the loop targets that it sees from outside; a partial once for each set of them."""
-    return iter(_memo(source, "reached", _reached))
+    return iter(memo(source, "reached", _reached))
 
 
 def _reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
@@ -168,9 +169,11 @@ _CODE = re.compile(
 )
 
 
-@lru_cache(maxsize=256)
 def blank_code(text: str) -> str:
     """The text with blanks for code, for jinja2's comments and for its tags: what is left is prose and variables."""
-    if not any(mark in text for mark in ("`", "{#", "{%")):
-        return text
+    return _blank_code(text) if "`" in text or "{%" in text or "{#" in text else text
+
+
+@lru_cache(maxsize=256)
+def _blank_code(text: str) -> str:
     return _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)

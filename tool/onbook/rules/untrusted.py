@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from onbook.project import Source
 from onbook.prompt import Prompt
+from onbook.render.scan import If, Include, Outline, Value, Write, outline
 from onbook.render.template import pieces
 from onbook.render.types import normal_newlines
 from onbook.report import Severity
@@ -259,15 +260,44 @@ def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tup
     """Where a template writes outside text, (offset, input, None), or includes, (offset, path, what is tainted)."""
     plain = pieces(content, template_format)
     if plain is None:
+        if (tree := outline(content)) is not None:
+            yield from _outlined(tree, tainted)
+            return
         from onbook.render.syntax import check
 
-        tree = check(content).tree
-        yield from _Flow().body(tree.body, tainted) if tree else ()
+        parsed = check(content).tree
+        yield from _Flow().body(parsed.body, tainted) if parsed else ()
         return
     starts = [0, *(match.end() for match in re.finditer("\n", content))]
     for use in plain:
         if not isinstance(use, str) and use.name in tainted:
             yield starts[use.line - 1] + use.column - 1, tainted[use.name].origin, None
+
+
+def _outlined(body: Outline, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
+    """The same of a template that needs no parser: what _Flow finds in its syntax tree."""
+    for node in body:
+        if isinstance(node, Write):
+            if taint := _passed(node.value, tainted):
+                yield node.offset, taint.origin, None
+        elif isinstance(node, Include):
+            yield node.offset, node.path, tainted
+        elif isinstance(node, If):
+            for branch in node.branches:
+                yield from _outlined(branch, tainted)
+        else:
+            looped = _passed(node.over, tainted)
+            inner = {name: taint for name, taint in tainted.items() if name not in node.targets}
+            inner |= dict.fromkeys(node.targets, looped) if looped else {}
+            yield from _outlined(node.body, inner)
+            yield from _outlined(node.otherwise, tainted)
+
+
+def _passed(value: Value, tainted: Tainted) -> Taint | None:
+    taint = tainted.get(value[0])
+    for key in value[1:]:
+        taint = taint and taint.at(key)
+    return taint
 
 
 class _Flow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from onbook.call import Caller, closed
@@ -71,7 +71,7 @@ class CaseInputs(Rule):
             return
         # Examples have a rule of their own, and would be told here once for every case.
         caller = Caller(replace(source.prompt, examples=()))
-        attempt = caller.bind if broken(source) else caller.render
+        attempt: Callable[[Mapping[str, object]], object] = caller.bind if broken(source) else caller.check
         for case in source.cases:
             if case.chain or source.suite.chain:
                 continue  # its inputs are the chain's: running it holds them against each step
@@ -210,7 +210,7 @@ class ExampleInputs(Rule):
                     yield in_example(source, number, pointer, f"example {number + 1}: {message}", hint=hint)
             try:
                 if sound and not told:
-                    shown.messages(example.inputs)
+                    shown.check(example.inputs)
             except InputError as error:
                 message = f"example {number + 1} cannot be rendered: {error.message}"
                 yield in_example(source, number, ("inputs",), message, hint=error.hint)
