@@ -174,7 +174,7 @@ class Suite:
 
 def is_prompt_path(path: str) -> bool:
     """Whether a path below the prompts folder names a prompt: the suffix, and no part that begins with ``_``."""
-    return path.endswith(SUFFIXES) and not any(part.startswith("_") for part in path.split("/"))
+    return path.endswith(SUFFIXES) and not path.startswith("_") and "/_" not in path
 
 
 def id_of(path: str) -> str:

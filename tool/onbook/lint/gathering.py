@@ -37,9 +37,11 @@ def gather(
     for id, row, identities in _worked(work, missing, jobs):
         rows[id] = row
         asked[id] = identities
-    looked = {id: from_row(rows[id]) for id in paths}
     # Comparing prompts takes long where there are many, and tells the same of the same notes on the same day.
     told = memory.compared(day) if memory and not missing else None
+    if memory and told is None:
+        memory.recall_notes(rows)
+    looked = {id: from_row(rows[id]) for id in paths}
     compared = {id: from_row(row) for id, row in told.items()} if told is not None else None
     if compared is None:
         compared = across(looked, [rule for rule in rules if isinstance(rule, AcrossRule)], day)

@@ -30,7 +30,7 @@ class Looked:
         unread: other parts that could not be read: a partial, the suite, a row of the cases.
         hits: every place, with the id of the rule that it breaks.
         unchecked: what could not be looked at.
-        notes: by rule id, what a rule that compares prompts keeps of this one.
+        notes: by rule id, what a rule that compares prompts keeps of this one, as JSON.
         waivers: those that stand as comments in the prompt's files.
     """
 
@@ -38,7 +38,7 @@ class Looked:
     sound: bool
     hits: list[tuple[str, Hit]] = field(default_factory=list)
     unchecked: list[Hit] = field(default_factory=list)
-    notes: dict[str, object] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     waivers: list[Waiver] = field(default_factory=list)
     unread: list[Hit] = field(default_factory=list)
 
@@ -63,8 +63,8 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
                     break
                 looked.hits.append((rule.id, hit))
             if isinstance(rule, AcrossRule) and (note := rule.note(source)) is not None:
-                # As it will be when it was kept in between, whether it was or not.
-                looked.notes[rule.id] = json.loads(json.dumps(note))
+                # As text it is the same whether it was kept in between or not, and quick to hand on.
+                looked.notes[rule.id] = json.dumps(note, separators=(",", ":"))
         except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
             looked.unchecked.append(_crashed(rule, source.path, error))
     if problems:
@@ -82,7 +82,9 @@ def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: dat
         return told.setdefault(id, Looked(looked[id].path, looked[id].sound))
 
     for rule in rules:
-        noted = {id: found.notes[rule.id] for id, found in looked.items() if rule.id in found.notes}
+        if isinstance(rule, ReleaseRule) and type(rule).across is ReleaseRule.across:
+            continue
+        noted = {id: json.loads(found.notes[rule.id]) for id, found in looked.items() if rule.id in found.notes}
         hits: dict[str, list[Hit]] = {}
         try:
             for id, hit in rule.across(noted, today):

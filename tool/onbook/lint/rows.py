@@ -1,4 +1,4 @@
-"""What was found in a prompt as plain lists: small and quick to send to another process, and to keep as JSON."""
+"""What was found in a prompt as plain lists: small and quick to send to another process, and to keep."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _hit = attrgetter(*_HIT)
 _waiver = attrgetter(*_WAIVER)
 
 Row = list[Any]
+NOTES = 4
+"""Where in a row the notes stand."""
 
 
 def to_row(looked: Looked) -> Row:
@@ -42,6 +44,8 @@ def from_row(row: Row) -> Looked:
     path, sound, hits, unchecked, notes, waivers, unread = row
     if not (isinstance(path, str) and isinstance(sound, bool) and isinstance(notes, dict)):
         raise TypeError("this is no row of a prompt")
+    if not (hits or unchecked or waivers or unread):
+        return Looked(path, sound, notes=notes)
     return Looked(
         path,
         sound,

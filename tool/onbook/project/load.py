@@ -17,7 +17,7 @@ from onbook.formats import Document, Pointer, read_rows, read_yaml
 from onbook.manifest import ClosureFile, sha256
 from onbook.project.references import Bundler, near_file, read_json
 from onbook.project.shapes import contract, is_bare_schema, row_problems, shape_problems, with_known_parameters
-from onbook.prompt import HISTORY, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
+from onbook.prompt import HISTORY, SUFFIXES, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
 from onbook.render import analyse
 from onbook.render.types import Use
 from onbook.repo import Snapshot, SnapshotError
@@ -360,4 +360,5 @@ def _text(value: object) -> str | None:
 
 def is_prompt(path: str, folder: str) -> bool:
     """Whether a path of the repository names a prompt of the prompts folder."""
-    return path.startswith(f"{folder}/") and is_prompt_path(path.removeprefix(f"{folder}/"))
+    # The suffix first: most of what is asked about has another.
+    return path.endswith(SUFFIXES) and path.startswith(f"{folder}/") and is_prompt_path(path[len(folder) + 1 :])
