@@ -122,9 +122,8 @@ class Catalog:
         entries = self.snapshot.entries(folder)
         found = {path for path in entries if is_prompt(path, folder)}
         # A folder that has the name of a prompt is taken for one, and lint tells that nothing can be read of it.
-        found |= {
-            path for inside in entries if _SUFFIX in inside.rpartition("/")[0] for path in _folders(inside, folder)
-        }
+        inside = (path for path in entries if _SUFFIX in path.rpartition("/")[0])
+        found |= {path for each in inside for path in _folders(each, folder)}
         # Two files of one id: .prompt.yaml counts, and lint tells of .prompt.yml.
         by_id = {id_of(path.removeprefix(f"{folder}/")): path for path in sorted(found, reverse=True)}
         return dict(sorted(by_id.items()))
