@@ -69,7 +69,7 @@ def test_the_files_are_what_pre_commit_takes() -> None:
 def test_tried_without_configuration(tool: Path, tmp_path: Path) -> None:
     author = released(tmp_path / "prompts")
     told = pre_commit(author, "try-repo", str(tool), "--all-files", "--color=never")
-    for name in ("onbook lint", "onbook diff", "onbook test"):
+    for name in ("onbook lint", "onbook diff", "onbook test", "onbook check"):
         (line,) = (line for line in told.splitlines() if line.startswith(name + "."))
         assert line.endswith("Passed")
 

@@ -4,8 +4,8 @@
     python tests/benchmarks/readme.py [--promptfoo FOLDER] [--repeat 3]
 
 Prints a table in Markdown. Seconds are medians, wall and processor time (of all processes); believe the ratios. onbook
-replays recorded answers from a file; promptfoo runs its `echo` provider, which asks nothing and is less work than its
-cache. Both check one assertion a case.
+replays recorded answers from a file; promptfoo runs its `echo` provider, which asks nothing. Both check one assertion a
+case.
 """
 
 from __future__ import annotations

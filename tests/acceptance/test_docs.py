@@ -1,0 +1,189 @@
+"""Each command of the README and of docs/ is run, and each link of theirs resolves.
+
+A block of ``console`` or ``python`` is run by bash or Python in a scratch folder, where the block before it ended. A
+comment before it says what stands there at first (``<!-- setup: released -->``), or why it cannot be run here
+(``<!-- not run: it needs a network -->``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.console import Person
+from support.git import daemon
+from support.hooked import DECLARED, ROOT, TRIAGE, released
+from support.openai_server import OpenAIServer
+from support.running import PROMPT, SUITE, case, desk
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+REMOTE = "https://example.com/team/prompts.git"
+BLOCK = re.compile(
+    r"(?:<!-- (setup|not run): ([^>]+) -->\n)?^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a page, with the line that it begins in."""
+
+    line: int
+    mark: str | None
+    said: str
+    kind: str
+    text: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text("utf-8")
+    for found in BLOCK.finditer(text):
+        yield Block(text.count("\n", 0, found.start(3)) + 1, found[1], found[2] or "", found[3], found[4])
+
+
+def _empty(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _released(folder: Path) -> Path:
+    return released(folder).cwd
+
+
+def _versions(folder: Path) -> Path:
+    author = released(folder)
+    # An input that no message uses: another contract, and the same requests, which are recorded.
+    author.edit(TRIAGE, *DECLARED)
+    author.edit(TRIAGE, "channel: {type: string}", "channel: {type: string, default: mail}")
+    author.edit(TRIAGE, "name: Support", "version: 1.4.0\nname: Support")
+    author.commit("Take the channel")
+    author.onbook("release")
+    author.edit(TRIAGE, "default: mail", "default: chat")
+    author.edit(TRIAGE, "version: 1.4.0", "version: 1.5.0")
+    author.commit("Most write in the chat")
+    author.onbook("release")
+    return author.cwd
+
+
+def _shards(folder: Path) -> Path:
+    author = released(folder)
+    for shard in (1, 3, 4, 5):
+        author.write(f"shard-{shard}.json", author.onbook("test", "--shard", f"{shard}/5", "--format", "json"))
+    return author.cwd
+
+
+def _answers(folder: Path) -> Path:
+    """A prompt of a model on loopback that says what it was told, with recorded answers, released as 1.4.0."""
+    made = desk(folder, 0)
+    for path in (folder / "prompts").iterdir():
+        path.unlink()
+    author = Person(made.root)
+    author.write(TRIAGE, "version: 1.4.0\n" + PROMPT)
+    author.write("prompts/support/triage.suite.yml", SUITE)
+    author.write("prompts/support/triage.cases.jsonl", "".join(case(number) for number in range(3)))
+    author.onbook("test", "--record")
+    author.git("checkout", "--quiet", "-B", "main")
+    author.commit("A first prompt")
+    author.onbook("release")
+    return author.cwd
+
+
+SETUPS: dict[str, Callable[[Path], Path]] = {
+    "empty": _empty,
+    "released": _released,
+    "versions": _versions,
+    "shards": _shards,
+    "answers": _answers,
+}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(blocks(page))], ids=lambda page: page.name)
+def test_its_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cwd = None
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
+    # What applications read, and authors push to.
+    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "remote.git"], check=True)
+    with (
+        OpenAIServer(echo=True) as server,
+        daemon(tmp_path, "daemon.receivepack=true", "uploadpack.allowFilter=true") as url,
+    ):
+        monkeypatch.setenv("OPENAI_API_BASE", server.url)
+        for number, block in enumerate(blocks(page)):
+            if block.mark == "not run":
+                continue
+            if block.mark == "setup":
+                cwd = SETUPS[block.said](tmp_path / f"scratch-{number}")
+            assert cwd, f"{page.name}:{block.line}: say in a comment what stands there, or why it is not run"
+            cwd = run(page, block, cwd, tmp_path, f"{url}/remote.git")
+
+
+def run(page: Path, block: Block, cwd: Path, tmp_path: Path, remote: str) -> Path:
+    """Run a block, and return the folder in which it ended."""
+    text = block.text.replace(REMOTE, remote)
+    script = f"set -euo pipefail\n{text}\npwd >{tmp_path}/pwd\n"
+    command = ["bash", "-c", script] if block.kind == "console" else [sys.executable, "-W", "error", "-c", text]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, f"{page.name}:{block.line}\n{done.stdout}{done.stderr}"
+    return Path((tmp_path / "pwd").read_text().strip()) if block.kind == "console" else cwd
+
+
+def test_what_is_not_run_is_little_and_has_a_reason() -> None:
+    skipped = [(page.name, block.said) for page in PAGES for block in blocks(page) if block.mark == "not run"]
+    ran = [block for page in PAGES for block in blocks(page) if block.mark != "not run"]
+    assert all(len(said.split()) > 3 for _, said in skipped)
+    assert len(skipped) <= 8 < len(ran) + len(skipped), skipped
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_links_resolve(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"(?:\]\(|src=\")([^)\s\"]+)[)\"]", re.sub(r"`[^`]*`", "", text)):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        aim = (page.parent / path).resolve() if path else page
+        assert aim.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(aim), f"{page.name}: {target}"
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    missing = [page.name for page in (ROOT / "docs").glob("*.md") if f"(docs/{page.name})" not in text]
+    assert missing == []
+
+
+def test_each_command_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    listed = Person(ROOT).onbook("--help").partition("Commands:\n")[2]
+    names = re.findall(r"^  (\w+)  ", listed, re.MULTILINE)
+    assert len(names) > 15
+    assert [name for name in names if not re.search(rf"^\| .*`onbook {name}\b", text, re.MULTILINE)] == []
+
+
+def test_each_room_is_in_the_plan() -> None:
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    plan = text.partition("## The rooms")[2].partition("```")[2].partition("```")[0]
+    there = {path.name for path in (ROOT / "tool/onbook").iterdir() if not path.name.startswith(("_", "."))} - {
+        "py.typed"
+    }
+    assert {name.rstrip("/") for name in re.findall(r"^  ([\w./]+)", plan, re.MULTILINE)} == there
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of its own needs pty")
+def test_the_picture_is_what_is_printed(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "docs/picture.py", str(tmp_path / "new.svg")], cwd=ROOT, check=True)
+    told = "the output has changed: python docs/picture.py"
+    assert (tmp_path / "new.svg").read_text("utf-8") == (ROOT / "docs/terminal.svg").read_text("utf-8"), told
