@@ -326,3 +326,20 @@ def test_a_dry_run_tells_what_an_interrupted_release_left(maintainer: Person) ->
     ]
     assert done["tags"] == []
     assert Repo(maintainer.cwd).tags() == found
+
+
+def test_lint_tells_an_environment_that_runs_what_was_withdrawn(maintainer: Person, tmp_path: Path) -> None:
+    release(maintainer)
+    maintainer.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    for _ in range(2):  # the second remembers what the prompts are
+        assert "ON62" not in maintainer.onbook("lint")
+    maintainer.onbook("yank", ID, "0.1.0", "--reason", "answers in French")
+    told = maintainer.onbook("lint", exits=1)
+    assert f"ON621 {ID} 0.1.0 was withdrawn" in told
+    assert "prompts/_environments/production.yml:" in told
+    assert "ON621" not in maintainer.onbook("lint", ID), "only this prompt was asked for"
+    shallow = Person(clone(f"file://{maintainer.cwd}", tmp_path / "shallow", "--depth=1", "--no-tags").path)
+    assert "cannot be told in a shallow clone" in shallow.onbook("lint", exits=3)
+    waiver = '[[waivers]]\nrule = "ON621"\nuntil = 2999-01-01\nreason = "0.1.1 comes on Monday"\n'
+    maintainer.write("onbook.toml", f"gates = {{lint = false}}\n{waiver}")
+    maintainer.onbook("lint")

@@ -6,7 +6,7 @@ it keeps apart what a scanner of a host would take for a leak. The findings are 
 fewer.
 
 With ``released``, a list of ``{files, tags}``, the files stand in a real repository whose history has these commits
-with these release tags.
+with these release tags; ``manifest`` names the files that the tags list.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from onbook.project import Catalog
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import WorkTree
 from onbook.rules import all_rules
-from support.git import new_repo
+from support.git import manifest, new_repo
 from support.snapshots import files
 
 CASES = Path(__file__).parents[1] / "cases" / "rules"
@@ -52,7 +52,9 @@ def in_history(released: list[dict[str, Any]], contents: dict[str, str], folder:
             (repo.path / tracked).unlink()
         repo.commit(release["files"])
         for name in release["tags"]:
-            repo.write_tag(name, name)
+            paths = [] if name.endswith(".yanked") else release.get("manifest", [])
+            listed = manifest(repo, {path: release["files"][path].encode() for path in paths}) if paths else ""
+            repo.write_tag(name, f"{name}\n\n{listed}")
     for tracked in repo.git("ls-files").split():
         (repo.path / tracked).unlink()
     for path, text in contents.items():

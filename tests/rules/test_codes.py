@@ -11,7 +11,7 @@ from pathlib import Path
 import onbook
 from onbook.rules import all_rules
 
-READERS = ("formats", "project", "render", "testing", "waivers", "rules/waivers")
+READERS = ("formats", "project", "render", "testing", "waivers", "rules/waivers", "lint/environments")
 # What makes a problem, directly or by a detour; a code is the only argument of theirs that is spelt so.
 MAKERS = {"Problem", "TemplateProblem", "PlacedError", "Flaw", "note", "_report", "complain", "_take", "_RowError"}
 MAKERS |= {"problem"}

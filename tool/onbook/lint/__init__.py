@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from onbook.lint.environments import environments_of
 from onbook.lint.gathering import gather
-from onbook.lint.judge import judge, of_configuration
+from onbook.lint.judge import judge, of_configuration, of_environments
 from onbook.lint.looking import MAX_TOLD, look, since
 from onbook.project import Catalog, Config
 from onbook.report import Check, Report, Severity
@@ -42,10 +43,16 @@ def lint(
     needed = set[int]()
     checks = [judge(id, found, rules, catalog.config.waivers, day, needed) for id, found in looked.items()]
     if not named:
+        wrong, unknown = environments_of(catalog) if _ENVIRONMENTS & rules.keys() else ([], [])
+        if wrong or unknown:
+            checks.append(of_environments(wrong, unknown, rules, catalog.config.waivers, day, needed))
         complete = all(found.sound and not found.unchecked for found in looked.values())
         if found := of_configuration(catalog.config, rules, day, needed, complete=complete):
             checks.append(Check.of("lint/configuration", found))
     return Report("lint", tuple(checks), head=catalog.snapshot.name)
+
+
+_ENVIRONMENTS = frozenset({"ON620", "ON621", "ON622"})
 
 
 def selected(config: Config) -> list[tuple[Rule, Severity]]:

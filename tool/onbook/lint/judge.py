@@ -51,6 +51,22 @@ def of_configuration(config: Config, rules: _Rules, today: date, needed: set[int
     return list(_sorted(_found(problems, rules)))
 
 
+def of_environments(
+    problems: Iterable[Problem],
+    unchecked: Sequence[Hit],
+    rules: _Rules,
+    shared: Sequence[Waiver],
+    today: date,
+    needed: set[int],
+) -> Check:
+    """The check of the files of environments, which belong to no prompt."""
+    judged, used = apply(_found(problems, rules), shared, today)
+    needed |= used
+    open_ = [_unchecked(hit.message, hit.path, hit.line, hit.column) for hit in unchecked]
+    check = Check.of("lint/environments", _sorted([*judged, *open_]))
+    return Check(check.id, Status.UNCHECKED, None, check.findings) if open_ else check
+
+
 def _looked_for(waiver: Waiver, rules: _Rules) -> bool:
     """Whether every rule that a waiver could speak of is on; the rules of diff never are, here."""
     if waiver.rule is not None:

@@ -8,13 +8,13 @@ refs: that is git, and is what the journal is for.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from onbook.errors import IntegrityError, OnbookError
-from onbook.files import TEMPORARY, write_atomic
 from onbook.repo.git import GitError, Repository
 from onbook.repo.remote import push, remote_tags
 from onbook.repo.tags import create_refs
@@ -38,7 +38,7 @@ def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earl
     journal = _folder(repo) / JOURNAL
     if journal.exists():
         raise OnbookError("an interrupted release has to be completed first", hint="run `onbook release` again")
-    write_atomic(journal, json.dumps({"version": VERSION, "remote": remote, "refs": dict(refs)}).encode())
+    _keep(journal, json.dumps({"version": VERSION, "remote": remote, "refs": dict(refs)}).encode())
     if remote:
         _publish(repo, remote, {**earlier, **refs}, journal)
     try:
@@ -87,8 +87,6 @@ def recover(repo: Repository) -> dict[str, str]:
         return {}
     with locked(repo):
         refs, remote = pending(repo)
-        for left in _folder(repo).glob(f"{TEMPORARY}*"):
-            left.unlink(missing_ok=True)
         if any(repo.read_object(oid) is None for oid in refs.values()):
             # git has cleaned up what nothing referred to: it is too late to complete this one.
             refs = {}
@@ -140,6 +138,16 @@ def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Pa
         f"no tag was written: {failed}",
         hint=f"if somebody released meanwhile: `git fetch {remote} --tags`, then release again",
     )
+
+
+def _keep(journal: Path, data: bytes) -> None:
+    # Always by one name, which the lock makes ours: what a killed run has left there the next one writes over.
+    new = journal.with_suffix(".new")
+    with new.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(journal)
 
 
 def _folder(repo: Repository) -> Path:

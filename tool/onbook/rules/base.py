@@ -26,7 +26,7 @@ _MODULES = (
     *("untrusted", "hidden", "secrets", "personal", "injection"),
     *("parameters", "models", "sizes", "copies"),
     "recordings",
-    "releases",
+    *("releases", "environments"),
 )
 
 
