@@ -53,8 +53,11 @@ def gates(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dict[st
     tested = runner.run(source for source, _ in due)
     verdicts = _verdicts(catalog, due)
     found = {}
+    by_prompt: dict[str | None, list[Check]] = {}
+    for check in tested.checks:
+        by_prompt.setdefault(check.prompt, []).append(check)
     for source, changed in due:
-        own = tuple(check for check in tested.checks if check.prompt == source.id)
+        own = tuple(by_prompt.get(source.id, ()))
         checks = [*faults.get(source.id, ()), *_tests(catalog, source, own)]
         if config.gate("diff") and changed.open:
             checks.append(_unproven(source, changed))
