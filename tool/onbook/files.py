@@ -6,6 +6,9 @@ import os
 import secrets
 from pathlib import Path
 
+TEMPORARY = ".onbook-"
+"""How the names of files begin that a killed process may leave."""
+
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file in one step, with the permissions of the one that it replaces.
@@ -17,7 +20,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
         OSError: as writing a file does.
     """
     # Not mkstemp: a new file has the permissions that the person's umask gives to every new file.
-    temporary = path.with_name(f".onbook-{secrets.token_hex(8)}")
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
             file.write(data)
