@@ -15,8 +15,9 @@ from onbook.contract import Contract
 from onbook.errors import OnbookError
 from onbook.formats.rows import MAX_LINE_BYTES
 from onbook.testing.journal import Journal
+from onbook.testing.misses import how_changed, what_changed
 from onbook.testing.models import Request, Response, key_of
-from onbook.testing.recordings import Recording, RecordingError, Recordings, what_changed
+from onbook.testing.recordings import Recording, RecordingError, Recordings
 
 GPT = "openai/gpt-4.1-2025-04-14"
 PATH = "prompts/a.recordings.jsonl"
@@ -284,6 +285,34 @@ def test_the_nearest_older_answer() -> None:
 )
 def test_what_changed_in_a_request(new: Request, told: str) -> None:
     assert what_changed(request().canonical(), new.canonical()) == told
+
+
+LONG = " ".join(f"word{number}" for number in range(40))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("a b c d e f g", "a b c d X f g", 'message 1 ("... b c d e f g" is now "... b c d X f g")'),
+        (LONG, LONG.replace("word20 ", ""), "message 1 (\"... word17 word18 word19 word20 word21 word22 word23 ...\" "
+         'is now "... word17 word18 word19 word21 word22 word23 ...")'),
+        ("a b", "a  b", "message 1 (white space)"),
+        ("x" * 100, "y", f'message 1 ("{"x" * 37}..." is now "y")'),
+        ("same", "same", "nothing"),
+    ],
+)  # fmt: skip
+def test_what_changed_is_shown_with_its_old_and_new_words(old: str, new: str, told: str) -> None:
+    one, other = ({"messages": [{"role": "user", "content": text}]} for text in (old, new))
+    assert how_changed(one, other) == told
+
+
+def test_parameters_and_messages_that_came_or_went() -> None:
+    one = {"parameters": {"temperature": 0, "seed": 1}, "messages": [{"role": "user", "content": "a"}]}
+    other = {"parameters": {"temperature": 1}, "messages": []}
+    assert how_changed(one, other) == (
+        'message 1 (gone: {"role": "user", "content": "a"}), '
+        "parameters: seed (gone: 1), parameters: temperature (0 is now 1)"
+    )
 
 
 # --- files

@@ -122,10 +122,13 @@ def test_nothing_is_recorded() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "part"),
     [
-        ("Sort this", "Sort that", "message 1"),
-        ("messages:", "modelParameters: {temperature: 0}\nmessages:", "parameters"),
-        ("messages:", "responseFormat: json_object\nmessages:", "response_format"),
-        ("messages:", "tools: [{type: function, function: {name: f}}]\nmessages:", "tools"),
+        ("Sort this", "Sort that", 'message 1 ("Sort this: x" is now "Sort that: x")'),
+        ("messages:", "modelParameters: {temperature: 0}\nmessages:", 'parameters (new: {"temperature": 0})'),
+        (
+            "messages:",
+            "responseFormat: json_object\nmessages:",
+            'response_format (new: {"type": "json_object"})',
+        ),
     ],
 )
 def test_a_changed_request_misses_and_what_changed_is_told(old: str, new: str, part: str) -> None:

@@ -328,8 +328,9 @@ class TestEndings:
         with OpenAIServer([failure(400, "no"), failure(400, "no")], echo=True) as server:
             here = desk(tmp_path / "r", 5, server.url)
             _, err = here.test("--record", exits=3)
-        assert err.startswith("  recorded 3 answers, 2 brought none; 5 calls, $0.0002, ")
-        assert err.count("\n") == 1
+        # A machine that is busy for ten seconds also tells how far it is.
+        *_, last = err.splitlines()
+        assert last.startswith("  recorded 3 answers, 2 brought none; 5 calls, $0.0002, ")
 
     def test_concurrency_is_by_provider(self, tmp_path: Path) -> None:
         ask.need_local_model()

@@ -12,13 +12,18 @@ from onbook.cli.common import format_option, note, print_report, repository, sna
 from onbook.cli.progress import Bar
 from onbook.errors import UsageError
 from onbook.project import Catalog, Source
+from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, WorkTree
-from onbook.testing.asking import INTERRUPTED
-from onbook.testing.baseline import Side, ask, judge, lay_out, settle, variant
+from onbook.testing.asking import INTERRUPTED, Memory
+from onbook.testing.baseline import Side, ask, lay_out, settle, variant
+from onbook.testing.baseline import judge as grade
+from onbook.testing.journal import Journal
 from onbook.testing.limits import CONCURRENCY, Limits, Meter
+from onbook.testing.locks import Locks
 from onbook.testing.planning import read_recordings
-from onbook.testing.verdicts import compare_report
+from onbook.testing.preference import PAIRWISE, ask_pairwise, prefer
+from onbook.testing.verdicts import compare_report, preference_report
 from onbook.versions import Tag, Version
 
 HERE = "worktree"
@@ -31,16 +36,34 @@ HERE = "worktree"
 @click.option("--live", is_flag=True, help="Ask now for what is not recorded; nothing is written.")
 @click.option("--max-cost", metavar="USD", type=click.FloatRange(min=0, min_open=True), help="Spend no more than this.")
 @click.option("--max-calls", metavar="N", type=click.IntRange(min=1), help="Send no more than this, in all.")
+@click.option("--judge", type=click.Choice([PAIRWISE]), help="Let a judge say whose answer is better, in both orders.")
+@click.option("--judge-model", metavar="MODEL", help="The judge's model; default: the one that its prompt names.")
+@click.option("--record", is_flag=True, help="With --judge: ask it for what is not recorded, and record that.")
 @format_option
-def command(id: str, a: str, b: str, live: bool, max_cost: float | None, max_calls: int | None, format: str) -> int:
+def command(
+    id: str,
+    a: str,
+    b: str,
+    live: bool,
+    max_cost: float | None,
+    max_calls: int | None,
+    judge: str | None,
+    judge_model: str | None,
+    record: bool,
+    format: str,
+) -> int:
     """Compare two versions, two models or two parameter sets of a prompt, on the cases of the work tree.
 
     A and B are each a version or revision (1.4.0, main, worktree), a setting of the prompt (model=openai/gpt-4.1,
     temperature=0.7), or several of these with commas: 1.4.0,model=openai/gpt-4.1. B is measured against A.
     """
     repo = repository()
-    if not live and (max_cost is not None or max_calls is not None):
-        raise UsageError("nothing is asked in a replay", hint="--max-cost and --max-calls go with --live")
+    if judge is None and (record or judge_model):
+        raise UsageError("--record and --judge-model go with --judge", hint=f"--judge {PAIRWISE}")
+    if live and record:
+        raise UsageError("--live writes nothing, so --record makes no sense with it")
+    if not (live or record) and (max_cost is not None or max_calls is not None):
+        raise UsageError("nothing is asked in a replay", hint="--max-cost and --max-calls go with --live or --record")
     here = Catalog(snapshot(repo))
     head = here.find(id)
     head.usable()
@@ -52,10 +75,22 @@ def command(id: str, a: str, b: str, live: bool, max_cost: float | None, max_cal
     if live:
         ask([match], meter, bar)
         bar.done("asked for")
-    report = compare_report(settle([judge(match)]), base=a, head=b)
+    if judge is None:
+        report = compare_report(settle([grade(match)]), base=a, head=b)
+    else:
+        verdicts = read_recordings(head)
+        if live:
+            ask_pairwise(match, Memory(verdicts), meter, bar, model=judge_model)
+        elif record:
+            with Locks(repo.git_dir / "onbook" / "recording.lock") as locks:
+                path = repo.root / (stem(head.path) + RECORDINGS_SUFFIX)
+                ask_pairwise(match, Journal(verdicts, path, locks), meter, bar, model=judge_model)
+        if live or record:
+            bar.done("asked the judge for")
+        report = preference_report(*prefer(match, verdicts, model=judge_model), base=a, head=b)
     print_report(report, format)
     if meter.stopped == INTERRUPTED:
-        note("interrupted: nothing of it is kept")
+        note("interrupted: what was answered is kept" if record else "interrupted: nothing of it is kept")
         return 130
     return report.exit_code()
 

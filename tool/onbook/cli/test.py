@@ -21,7 +21,7 @@ from onbook.testing.results import UnitResult
 from onbook.testing.runner import live as ask_anew
 from onbook.testing.runner import prune as drop_orphans
 from onbook.testing.runner import record as ask_missing
-from onbook.testing.runner import replay, report_of
+from onbook.testing.runner import replay, report_of, without_prompt
 from onbook.testing.selection import Selection, Shard, changed_since
 from onbook.testing.shards import sharded
 from onbook.testing.verdicts import with_verdicts
@@ -97,7 +97,8 @@ def command(
     meter = Meter(Limits(concurrency, max_calls, max_cost))
     bar = Bar()
     if record:
-        results = ask_missing(sources, repo.root, selection=selection, meter=meter, progress=bar)
+        locks = repo.git_dir / "onbook" / "recording.lock"
+        results = ask_missing(sources, repo.root, selection=selection, meter=meter, progress=bar, locks=locks)
         bar.done("recorded")
     elif live:
         results = ask_anew(sources, selection=selection, meter=meter, progress=bar)
@@ -109,6 +110,8 @@ def command(
         catalog = Catalog(snapshot(repo))
         for path, count in drop_orphans([catalog.find(source.id) for source in sources], repo.root).items():
             note(f"dropped {count} from {path}")
+        for path in without_prompt(catalog):
+            note(f"{path} belongs to no prompt: delete it, or move it with its prompt")
     report = _report(results, selection, catalog.snapshot.name, detail=format == "json")
     if against is not None:
         asking = (meter, bar) if fresh else None

@@ -101,8 +101,9 @@ class StaleRecording(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """An answer whose case, model and repeat there are, and whose key they do not ask for."""
+        from onbook.testing.misses import what_changed
         from onbook.testing.planning import plan, unit_of
-        from onbook.testing.recordings import Recordings, what_changed
+        from onbook.testing.recordings import Recordings
         from onbook.testing.selection import Selection
 
         if source.prompt is None or source.problems or not source.cases:
@@ -113,7 +114,8 @@ class StaleRecording(Rule):
             for planned in plan(unit_of(source, source.prompt, model, Recordings()), Selection()):
                 for attempt in planned.attempts:
                     asked[planned.case.id, model, attempt.request.repeat] = attempt
-        keys = {attempt.key for attempt in asked.values()}
+        # What people have labelled measures judges, whatever the wording is today.
+        keys = {attempt.key for attempt in asked.values()} | {label.key for label in source.labels}
         for recording, hit in held:
             now = asked.get((recording.case, recording.model, recording.repeat))
             if recording.assertion is None and now is not None and recording.key not in keys:

@@ -201,6 +201,29 @@ def ask_missing(
             run.ask(wanted)
 
 
+def ask_these(
+    unit: Unit,
+    keeper: Keeper,
+    wanted: Iterable[tuple[str, str, Request]],
+    meter: Meter,
+    progress: Progress | None = None,
+) -> None:
+    """Ask for these where they are not recorded: each with its case and the name under which it is kept.
+
+    Raises:
+        OnbookError: nothing can be asked at all, or a file cannot be written.
+    """
+    by_key = {request.key(): (case, name, request) for case, name, request in wanted}
+    missing = [
+        _Wanted([unit], keeper, case, name, request, key)
+        for key, (case, name, request) in by_key.items()
+        if keeper.recordings.get(key) is None
+    ]
+    if missing:
+        with keeper:
+            _Run(meter, progress).ask(missing)
+
+
 def _drop_stale(units: Sequence[Unit], keeper: Keeper) -> None:
     keeper.recordings.drop_stale(needed(units))
 

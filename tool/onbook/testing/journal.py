@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from onbook.errors import OnbookError
+from onbook.testing.locks import Locks
 from onbook.testing.recordings import Recording, Recordings
 
 
@@ -15,16 +16,23 @@ class Journal:
     """A recordings file while answers arrive. Each is appended at once, so that what has been paid for survives
     whatever comes next; at the end the file is sorted in one step. If nothing arrives the file stays as it is.
 
+    Args:
+        locks: keep other runs out; None where there are none.
+
     Raises:
-        OnbookError: the file cannot be written; on entering, before anything is asked.
+        OnbookError: the file cannot be written, or another run is writing it; on entering, before anything is asked.
     """
 
-    def __init__(self, recordings: Recordings, path: Path) -> None:
+    def __init__(self, recordings: Recordings, path: Path, locks: Locks | None = None) -> None:
         self.recordings = recordings
         self.path = path
         self.arrived = 0
+        self._locks = locks
 
     def __enter__(self) -> Journal:
+        if self._locks is not None:
+            self._locks.take(self.path)
+            self._catch_up()
         self._new = not self.path.exists()
         with self._told(), self.path.open("ab+") as file:
             size = file.seek(0, os.SEEK_END)
@@ -66,6 +74,16 @@ class Journal:
                 self.recordings.write(self.path)
             elif self._new:
                 self.path.unlink(missing_ok=True)
+        if self._locks is not None:
+            self._locks.drop(self.path)
+
+    def _catch_up(self) -> None:
+        """Take over what another run has written since the recordings were read: it is not to be lost."""
+        with self._told():
+            raw = self.path.read_bytes() if self.path.exists() else b""
+        if not self.recordings.is_of(raw):
+            for recording in Recordings.read(raw, str(self.path)):
+                self.recordings.add(recording)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

@@ -262,6 +262,13 @@ def _drifted(result: UnitResult) -> Iterator[Finding]:
         count = "1 answer reads" if len(other) == 1 else f"{len(other)} answers read"
         message = f"{count} otherwise than recorded, with the same verdict: {_listed(other)}"
         yield at("answer-drifted", message, result.path)
+    steps: dict[str, list[str]] = {}
+    for case in result.cases:
+        for step in {name for repeat in case.repeats for name, drift in repeat.steps.items() if drift == "text"}:
+            steps.setdefault(step, []).append(case.id)
+    for step, ids in sorted(steps.items()):
+        message = f"step {step!r} of the chain answers otherwise than recorded: {_listed(ids)}"
+        yield at("answer-drifted", message, result.path)
 
 
 def _told(

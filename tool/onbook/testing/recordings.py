@@ -178,6 +178,10 @@ class Recordings:
         self._last = _recording(json.loads(self.line(key)))
         return self._last
 
+    def is_of(self, raw: bytes) -> bool:
+        """Whether these are the bytes that were read."""
+        return raw == self._raw
+
     def line(self, key: str) -> bytes:
         """The line of a key that is recorded, without its end."""
         at = self._lines[key]
@@ -208,9 +212,9 @@ class Recordings:
                 self._slots.setdefault(recording.slot, []).append(recording.key)
         return self.line(recording.key)
 
-    def nearest(self, case: str, request: Request) -> Recording | None:
-        """An older answer to the same case, model and repeat: what a miss is compared with."""
-        keys = self._by_slot().get((case, request.model, request.repeat, None))
+    def nearest(self, case: str, request: Request, step: str | None = None) -> Recording | None:
+        """An older answer to the same case, model and repeat (of a step of a chain): what a miss is compared with."""
+        keys = self._by_slot().get((case, request.model, request.repeat, f"step {step}" if step else None))
         return self.get(keys[0]) if keys else None
 
     def drop_stale(self, needed: Collection[str]) -> int:
@@ -336,28 +340,6 @@ def _belongs(recording: Recording) -> bool:
 def _said(recording: Recording) -> tuple[object, ...]:
     answer = recording.response
     return answer.text, answer.tool_calls, answer.finish
-
-
-def what_changed(old: Mapping[str, object], new: Mapping[str, object]) -> str:
-    """Which parts of a canonical request differ, for the person whose replay missed."""
-    parts = []
-    for name in sorted({*old, *new}):
-        if old.get(name) == new.get(name):
-            continue
-        before, after = old.get(name), new.get(name)
-        if isinstance(before, list) and isinstance(after, list) and name == "messages":
-            numbers = [
-                str(number + 1)
-                for number in range(max(len(before), len(after)))
-                if before[number : number + 1] != after[number : number + 1]
-            ]
-            parts.append(f"message {', '.join(numbers)}")
-        elif isinstance(before, Mapping) and isinstance(after, Mapping):
-            keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-            parts.append(f"{name} ({', '.join(keys)})")
-        else:
-            parts.append(name)
-    return ", ".join(parts) or "nothing"
 
 
 @cache

@@ -26,7 +26,8 @@ class RepeatResult:
         missed: of what is missing, ``unrecorded``, ``in-vain`` (asking brought nothing) or ``not-run``.
         doubts: the judges, none of which may gate, on whose word alone the state rests.
         labels: what the answer says for each metric of the suite; None where it says nothing readable.
-        drift: of a live run, how it compares with the recording: ``same``, ``text``, ``verdict`` or ``new``.
+        drift: of a live run, how it compares with the recording: ``same``, ``text``, ``verdict`` or ``new``; steps: the
+            same of each earlier step of a chain, which has no verdict.
     """
 
     repeat: int
@@ -39,6 +40,7 @@ class RepeatResult:
     drift: str | None = None
     doubts: tuple[str, ...] = ()
     labels: Mapping[str, str | None] = field(default_factory=dict)
+    steps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

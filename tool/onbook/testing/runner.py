@@ -7,21 +7,24 @@ model library unless an answer has to be asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from onbook.project import Source
+from onbook.project import Catalog, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.report import Report, Status
 from onbook.testing.asking import Keeper, Memory, Progress, Standing, ask_missing, needed
 from onbook.testing.journal import Journal
 from onbook.testing.judging import at, report_of
 from onbook.testing.limits import Meter
+from onbook.testing.locks import Locks
 from onbook.testing.measuring import agreements
 from onbook.testing.metrics import expected_labels
-from onbook.testing.models import ModelError, NotAskedError
+from onbook.testing.misses import how_changed
+from onbook.testing.models import ModelError, NotAskedError, Request
 from onbook.testing.planning import Planned, plan, read_recordings, template_problems, unit_of
-from onbook.testing.recordings import Recording, Recordings, Slot, what_changed
+from onbook.testing.recordings import Recording, Recordings, Slot
 from onbook.testing.results import CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
 from onbook.testing.unit import Attempt, Unit, grade, request_for
@@ -56,22 +59,26 @@ def record(
     selection: Selection = ALL,
     meter: Meter | None = None,
     progress: Progress | None = None,
+    locks: Path | None = None,
 ) -> list[UnitResult]:
     """Ask the models for answers that are not recorded, write them below ``root`` as they arrive, and grade all.
 
     Args:
         root: the top of the work tree.
         meter: counts what is spent and says when to stop; what was not asked for then is told as not run.
+        locks: a file by which runs on the same recordings are kept apart.
 
     Raises:
         OnbookError: a model cannot be asked at all (its library is missing), or the recordings cannot be written.
     """
 
-    def journal(source: Source, recordings: Recordings) -> Keeper:
-        return Journal(recordings, root / (stem(source.path) + RECORDINGS_SUFFIX))
+    with Locks(locks) if locks else nullcontext() as held:
 
-    rooms = [_prepare(source, selection, journal) for source in sources]
-    ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
+        def journal(source: Source, recordings: Recordings) -> Keeper:
+            return Journal(recordings, root / (stem(source.path) + RECORDINGS_SUFFIX), held)
+
+        rooms = [_prepare(source, selection, journal) for source in sources]
+        ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
     return [result for room in rooms for result in room.results()]
 
 
@@ -90,6 +97,13 @@ def live(
     rooms = [_prepare(source, selection, lambda _, __: Memory(Recordings()), fresh=True) for source in sources]
     ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
     return [result for room in rooms for result in room.results(compare=True)]
+
+
+def without_prompt(catalog: Catalog) -> list[str]:
+    """The recordings files below the prompts folder whose prompt is gone."""
+    known = {stem(path) + RECORDINGS_SUFFIX for path in catalog.paths.values()}
+    there = catalog.snapshot.entries(catalog.config.prompts)
+    return sorted(path for path in there if path.endswith(RECORDINGS_SUFFIX) and path not in known)
 
 
 def prune(sources: Iterable[Source], root: Path) -> dict[str, int]:
@@ -264,7 +278,7 @@ def _missed(unit: Unit, attempt: Attempt) -> tuple[str, tuple[str, ...]]:
     older: Recording | None = unit.recordings.nearest(attempt.case.id, attempt.request)
     if older is None:
         return "unrecorded", ("there is no recording of its answer",)
-    changed = what_changed(older.request, attempt.request.canonical())
+    changed = how_changed(older.request, attempt.request.canonical())
     return "unrecorded", (f"the request changed since it was recorded: {changed}",)
 
 
@@ -283,18 +297,34 @@ def _compared(
     for each, result in zip(planned, graded, strict=True):
         repeats = []
         for attempt, repeat in zip(each.attempts, result.repeats, strict=False):
-            old, new = recorded.get(attempt.key), unit.recordings.get(attempt.key)
+            old, new = _recorded(recorded, attempt, attempt.request, None), unit.recordings.get(attempt.key)
             drift = None
             if new is not None and old is None:
                 drift = "new"
             elif new is not None and old is not None:
-                then = Attempt(attempt.case, attempt.request, attempt.key)  # its last step, if it has several
+                then = Attempt(attempt.case, attempt.request, old.key)  # its last step, if it has several
                 grade(before, then)
-                same = (old.response.text, old.response.tool_calls) == (new.response.text, new.response.tool_calls)
                 moved = "missing" not in (then.state, repeat.state) and then.state != repeat.state
-                drift = "verdict" if moved else "same" if same else "text"
-            repeats.append(replace(repeat, drift=drift))
+                drift = "verdict" if moved else _text_drift(old, new)
+            steps = {}
+            for step, request in attempt.earlier:
+                then_said, said = _recorded(recorded, attempt, request, step), unit.recordings.get(request.key())
+                if said is not None:
+                    steps[step] = "new" if then_said is None else _text_drift(then_said, said)
+            repeats.append(replace(repeat, drift=drift, steps=steps))
         yield replace(result, repeats=tuple(repeats))
+
+
+def _recorded(recorded: Recordings, attempt: Attempt, request: Request, step: str | None) -> Recording | None:
+    """The recorded answer to a request. Where an earlier step of its chain reads otherwise now the request does too:
+    then the answer that stands in its place."""
+    found = recorded.get(request.key())
+    return recorded.nearest(attempt.case.id, request, step) if found is None and attempt.earlier else found
+
+
+def _text_drift(old: Recording, new: Recording) -> str:
+    same = (old.response.text, old.response.tool_calls) == (new.response.text, new.response.tool_calls)
+    return "same" if same else "text"
 
 
 def _result(unit: Unit, cases: Iterable[CaseResult]) -> UnitResult:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from onbook.errors import UsageError
 from onbook.project import Catalog, Source
-from onbook.project.cases import CASE_SUFFIXES, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
+from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.prompt import Case
 from onbook.repo import SnapshotError
 
@@ -96,15 +96,34 @@ class Selection:
 
 def changed_since(catalog: Catalog, base: Catalog, sources: Iterable[Source]) -> list[Source]:
     """The prompts of which something changed: their closure (a partial's edit counts for all that include it), or
-    their cases, suite or recordings."""
-    return [source for source in sources if changed(source, base.get(source.id))]
+    their cases, suite, labels or recordings; or the closure of an earlier prompt of their chains."""
+    asked: dict[str, bool] = {}
+    return [
+        source
+        for source in sources
+        if changed(source, base.get(source.id))
+        or any(_moved(step, catalog, base, asked) for step in _steps(source) if step != source.id)
+    ]
+
+
+def _steps(source: Source) -> set[str]:
+    """The prompts that the chains of a prompt ask."""
+    chains = [source.suite.chain, *(case.chain for case in source.cases)]
+    return {str(step["prompt"] if isinstance(step, Mapping) else step) for chain in chains for step in chain}
+
+
+def _moved(id: str, catalog: Catalog, base: Catalog, asked: dict[str, bool]) -> bool:
+    if id not in asked:
+        here, before = catalog.get(id), base.get(id)
+        asked[id] = here is None or before is None or here.digest != before.digest or here.path != before.path
+    return asked[id]
 
 
 def changed(source: Source, before: Source | None) -> bool:
     """Whether a prompt, or what it is tested with, is other than it was."""
     if before is None or source.digest != before.digest or source.path != before.path:
         return True
-    suffixes = (*CASE_SUFFIXES, SUITE_SUFFIX, RECORDINGS_SUFFIX)
+    suffixes = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
     return any(_bytes(source, suffix) != _bytes(before, suffix) for suffix in suffixes)
 
 

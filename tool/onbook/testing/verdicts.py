@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from onbook.report import Check, Finding, Report, Severity, Status
 from onbook.testing.baseline import ACCURACY, Compared
+from onbook.testing.preference import PAIRWISE, Preferences
 from onbook.testing.statistics import Comparison, Verdict
 
 FINDINGS = {
@@ -19,6 +20,8 @@ FINDINGS = {
 
 _NAMED = 5
 
+_MEASURES = {ACCURACY: "passed", PAIRWISE: "preferred"}
+
 
 def compare_report(compared: Iterable[Compared], *, base: str, head: str) -> Report:
     """The report of comparisons alone: one check and one row each."""
@@ -26,6 +29,37 @@ def compare_report(compared: Iterable[Compared], *, base: str, head: str) -> Rep
     checks = [check_of(f"compare/{_name(each)}", each) for each in every]
     rows = [{"id": each.prompt, "model": each.model, **row_of(each)} for each in every]
     return Report("compare", tuple(checks), base, head, {"prompts": rows})
+
+
+def preference_report(compared: Compared, told: Preferences, *, base: str, head: str) -> Report:
+    """The report of a pairwise comparison. What a judge prefers is told, and fails nothing: nobody has measured it."""
+    report = compare_report([compared], base=base, head=head)
+    (check,) = report.checks
+    findings = [
+        replace(finding, severity=Severity.WARNING) if finding.slug == "regressed" else finding
+        for finding in check.findings
+    ]
+    rate = told.flip_rate
+    if rate is not None:
+        words = f"judge {told.judge} preferred {base} {told.old} times and {head} {told.new} times, {told.ties} ties"
+        words += f"; it changed its mind with the order in {told.flipped} of {told.asked} pairs ({_share(rate)})"
+        hint = (
+            "a judge that goes by the order says little: name a larger one with --judge-model" if rate > _MANY else None
+        )
+        rule, slug, severity = _PREFERRED
+        findings.append(Finding(rule, slug, severity, words, compared.path, hint=hint))
+    rows = report.data["prompts"]
+    assert isinstance(rows, list)
+    numbers = {name: getattr(told, name) for name in ("judge", "asked", "flipped", "flip_rate", "new", "old", "ties")}
+    status = check.status if check.status is Status.UNCHECKED else Status.PASSED
+    checks = (Check(check.id, status, check.prompt, tuple(findings)),)
+    return replace(report, checks=checks, data={"prompts": [{**rows[0], "preference": numbers}]})
+
+
+_PREFERRED = ("OT405", "preferred", Severity.INFO)
+
+# One pair in five: as many as that and the order says as much as the answers do.
+_MANY = 0.2
 
 
 def with_verdicts(report: Report, compared: Iterable[Compared], *, base: str | None) -> Report:
@@ -77,7 +111,7 @@ def sentence(compared: Compared) -> str:
         Verdict.NOT_WORSE: f"not worse {where}",
         Verdict.INCONCLUSIVE: f"whether it is worse {where} cannot be told from {_cases(found.cases)}",
     }[found.verdict]
-    measure = "passed" if compared.measure == ACCURACY else "score"
+    measure = _MEASURES.get(compared.measure, compared.measure)
     numbers = (
         f"{measure} {_share(found.old)} before and {_share(found.new)} now, "
         f"{_points(found.difference)} points [{_points(found.interval.low)}, {_points(found.interval.high)}]"

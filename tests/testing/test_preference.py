@@ -1,0 +1,123 @@
+"""Pairwise judging: both orders are asked, only what they agree on counts, and how often they differ is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from onbook.testing.baseline import Compared, Side, lay_out
+from onbook.testing.models import Response
+from onbook.testing.planning import plan, read_recordings, unit_of
+from onbook.testing.preference import Preferences, pairs, prefer
+from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.selection import Selection
+from onbook.testing.statistics import Verdict
+from onbook.testing.verdicts import preference_report
+from support.console import ONBOOK
+from support.openai_server import OpenAIServer
+from support.running import MODEL, RECORDINGS, desk
+from support.sources import PROMPT, source
+
+Judge = Callable[[str, str], str]
+
+
+def side(answers: list[str], wording: str = "this") -> Side:
+    rows = "".join(json.dumps({"id": f"c{n}", "inputs": {"ticket": f"t{n}"}}) + "\n" for n in range(len(answers)))
+    prompt = PROMPT.replace("this", wording)
+    files: dict[str, str | bytes] = {"prompts/a.prompt.yml": prompt, "prompts/a.cases.jsonl": rows}
+    here = source(files)
+    assert here.prompt
+    unit = unit_of(here, here.prompt, MODEL, Recordings())
+    kept = b""
+    for planned, said in zip(plan(unit, Selection()), answers, strict=True):
+        answer = Response(said, (), "stop", MODEL, {}, 1, None, "test")
+        kept += Recording.of(planned.case.id, planned.attempts[0].request, answer).line() + b"\n"
+    here = source({**files, "prompts/a.recordings.jsonl": kept})
+    return Side(here, MODEL, read_recordings(here))
+
+
+def judged(old: list[str], new: list[str], by: Judge) -> tuple[Compared, Preferences]:
+    match = lay_out(side(old), side(new, "that"), "1.0.0")
+    verdicts = Recordings()
+    for two in pairs(match, None):
+        for request, shown in zip(two.requests, ((two.old, two.new), (two.new, two.old)), strict=False):
+            said = json.dumps({"reason": "because", "better": by(*shown)})
+            verdicts.add(Recording.of(two.case, request, Response(said, (), "stop", "m", {}, 1, None, "t"), "pairwise"))
+    return prefer(match, verdicts)
+
+
+def longer(first: str, second: str) -> str:
+    return "tie" if len(first) == len(second) else "first" if len(first) > len(second) else "second"
+
+
+def first(*_: str) -> str:
+    return "first"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "by", "verdict", "counts"),
+    [
+        (["a"] * 12, ["aa"] * 12, longer, Verdict.NOT_WORSE, (12, 0, 12, 0, 0)),
+        (["aa"] * 12, ["a"] * 12, longer, Verdict.REGRESSED, (12, 0, 0, 12, 0)),
+        # Whoever prefers what is shown first prefers nothing.
+        (["a"] * 12, ["aa"] * 12, first, Verdict.INCONCLUSIVE, (12, 12, 0, 0, 12)),
+        (["a", "b"], ["a", "bb"], longer, Verdict.INCONCLUSIVE, (1, 0, 1, 0, 1)),  # equal answers are not asked about
+        (["a", "b"], ["a", "b"], longer, Verdict.NOT_WORSE, (0, 0, 0, 0, 2)),
+    ],
+)
+def test_preferences(old: list[str], new: list[str], by: Judge, verdict: Verdict, counts: tuple[int, ...]) -> None:
+    compared, told = judged(old, new, by)
+    assert compared.verdict is verdict
+    assert (told.asked, told.flipped, told.new, told.old, told.ties) == counts
+
+
+def test_what_the_report_says() -> None:
+    report = preference_report(*judged(["aa"] * 12, ["a"] * 12, longer), base="1.0.0", head="worktree")
+    worse, preferred = report.findings
+    assert (worse.slug, str(worse.severity), report.exit_code()) == ("regressed", "warning", 0)
+    assert "preferred 100.0 % before and 0.0 % now" in worse.message
+    assert "preferred 1.0.0 12 times and worktree 0 times, 0 ties" in preferred.message
+    assert "changed its mind with the order in 0 of 12 pairs" in preferred.message
+    report = preference_report(*judged(["aa"] * 4, ["a"] * 4, first), base="a", head="b")
+    assert report.findings[-1].hint is not None
+
+
+def test_a_verdict_that_is_not_recorded_leaves_its_case_out() -> None:
+    match = lay_out(side(["a"]), side(["b"], "that"), "1.0.0")
+    compared, told = prefer(match, Recordings())
+    assert (compared.left_out, told.flip_rate) == ({"c0": "the judge's verdict is not recorded"}, None)
+
+
+def test_the_judge_is_asked_in_both_orders_and_recorded_once(tmp_path: Path) -> None:
+    with OpenAIServer(echo=True) as server:
+        here = desk(tmp_path, 2, server.url)
+        here.test("--record")
+        here.commit()
+        text = (here.root / "prompts/a.prompt.yml").read_text("utf-8")
+        here.write("prompts/a.prompt.yml", text.replace("Sort this", "Sort that"))
+        here.test("--record", exits=1)  # the old answers are in history
+        asked = len(server.received)
+        environment = {**os.environ, "OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-of-nobody-at-all"}
+
+        def compare(*args: str) -> str:
+            command = [ONBOOK, "compare", "a", "HEAD", "worktree", "--judge", "pairwise", *args]
+            done = subprocess.run(command, cwd=here.root, capture_output=True, text=True, check=False, env=environment)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout + done.stderr
+
+        compare("--record")
+        sent = [str(received.body["messages"]) for received in server.received[asked:]]
+        assert len(sent) == 4
+        old_first = [text.index("Sort this: ticket") < text.index("Sort that: ticket") for text in sent]
+        assert sorted(old_first) == [False, False, True, True]
+        rows = [json.loads(line) for line in (here.root / RECORDINGS).read_text("utf-8").splitlines()]
+        assert [row.get("assertion") for row in rows].count("pairwise") == 4
+        compare("--record")
+        assert len(server.received) == asked + 4
+        # What echoes is no judge: that is said, and is no tie.
+        assert "2 (the judge gave no verdict)" in compare()
