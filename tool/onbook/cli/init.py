@@ -31,7 +31,8 @@ _ATTRIBUTES = (
 
 @click.command()
 @click.option("--hooks", is_flag=True, help="Install git hooks as well: pre-commit, commit-msg, pre-push.")
-def command(hooks: bool) -> int:
+@click.option("--github", is_flag=True, help="Write workflows for GitHub Actions as well; see docs/ci.md.")
+def command(hooks: bool, github: bool) -> int:
     """Set up this repository for prompts. What exists is left as it is, but for the schema that editors read.
 
     --hooks keeps a hook that exists: it runs before onbook's.
@@ -46,6 +47,7 @@ def command(hooks: bool) -> int:
         _schema(folder, repo.root),
         _attributes(repo.root / ".gitattributes"),
         *(_hooks(repo) if hooks else ()),
+        *(_workflows(repo) if github else ()),
     ]
     for message in filter(None, done):
         note(message)
@@ -59,6 +61,12 @@ def _hooks(repo: Repository) -> list[str]:
     from onbook.cli.hooks import install_hooks
 
     return install_hooks(repo)
+
+
+def _workflows(repo: Repository) -> list[str]:
+    from onbook.cli.github import write_workflows
+
+    return write_workflows(repo)
 
 
 def _configured(root: Path) -> bool:

@@ -22,6 +22,7 @@ COMMANDS = {
     "test": "Run the cases of prompts, by replay or recording.",
     "label": "Say which recorded answers are good, to measure judges.",
     "check": "Lint, diff and test a change: the gate.",
+    "comment": "Write a check's result on the pull request.",
     "merge": "Put the reports of shards together.",
     "compare": "Compare two versions, models or parameter sets.",
     "release": "Tag what changed since its last release.",

@@ -55,7 +55,7 @@ def read_event(environ: Mapping[str, str], *, named: bool = False) -> Event | No
         )
     if name not in ("pull_request", *(() if named else ("merge_group", "push"))):
         return Event(name)
-    data = _load(environ.get("GITHUB_EVENT_PATH", ""))
+    data = load_event(environ.get("GITHUB_EVENT_PATH", ""))
     try:
         if name == "pull_request":
             pull = data["pull_request"]
@@ -84,7 +84,12 @@ def _commit(value: object) -> str:
     return value
 
 
-def _load(path: str) -> Any:
+def load_event(path: str) -> Any:
+    """What an event file says.
+
+    Raises:
+        OnbookError: it cannot be read.
+    """
     try:
         with Path(path).open("rb") as file:
             raw = file.read(MAX_EVENT + 1)
