@@ -154,7 +154,8 @@ def test_what_is_not_run_is_little_and_has_a_reason() -> None:
     skipped = [(page.name, block.said) for page in PAGES for block in blocks(page) if block.mark == "not run"]
     ran = [block for page in PAGES for block in blocks(page) if block.mark != "not run"]
     assert all(len(said.split()) > 3 for _, said in skipped)
-    assert len(skipped) <= 8 < len(ran) + len(skipped), skipped
+    # No more than there are: who adds one finds another that can be run by now.
+    assert len(skipped) <= 11 < len(ran), skipped
 
 
 def anchors(page: Path) -> set[str]:
