@@ -15,6 +15,7 @@ from onbook.project import Source
 from onbook.report import Report, Status
 from onbook.reporters.json import write_json
 from onbook.testing.assertions import judges
+from onbook.testing.assertions.judges import judge as judge_prompt
 from onbook.testing.baseline import Side, judge, lay_out, settle
 from onbook.testing.measuring import agreements, labelled_requests
 from onbook.testing.models import Request, Response
@@ -22,6 +23,7 @@ from onbook.testing.planning import read_recordings
 from onbook.testing.recordings import Recording
 from onbook.testing.results import from_json, to_json
 from onbook.testing.runner import replay, report_of, request_for, run, summary
+from onbook.testing.statistics import Verdict
 from support.sources import MODEL, PROMPT, source
 
 LABELS, RECORDINGS = "prompts/a.labels.jsonl", "prompts/a.recordings.jsonl"
@@ -199,8 +201,8 @@ def test_results_with_judges_survive_a_shard() -> None:
     assert report_of(again) == report_of(results)
 
 
-@pytest.mark.parametrize(("labels", "verdict"), [({}, "not-worse"), (PEOPLE, "regressed")])
-def test_a_verdict_rests_on_judges_that_may_gate(labels: dict[str, str], verdict: str) -> None:
+@pytest.mark.parametrize(("labels", "verdict"), [({}, Verdict.NOT_WORSE), (PEOPLE, Verdict.REGRESSED)])
+def test_a_verdict_rests_on_judges_that_may_gate(labels: dict[str, str], verdict: Verdict) -> None:
     """Twelve answers of which the judge liked all before, and likes half of now."""
     ids = [f"{id}{number}" for number in range(3) for id in IDS]
     cases, people = [{"id": id} for id in ids], {id: labels[id[0]] for id in ids if labels}
@@ -208,7 +210,7 @@ def test_a_verdict_rests_on_judges_that_may_gate(labels: dict[str, str], verdict
     now = answered(files(*cases, suite=SUITE), {id: RIGHT[id[0]] for id in ids}, people)
     match = lay_out(Side(before, MODEL, read_recordings(before)), Side(now, MODEL, read_recordings(now)), "1.0.0")
     (found,) = settle([judge(match)])
-    assert found.verdict == verdict
+    assert found.verdict is verdict
 
 
 def test_wrong_labels_are_findings_with_a_line() -> None:
@@ -226,12 +228,12 @@ def test_wrong_labels_are_findings_with_a_line() -> None:
     ("assertion", "names"),
     [
         ({"contains": "a"}, set()),
-        ({"judge": "Is kind."}, {"rubric on local/smollm2-135m"}),
+        ({"judge": "Is kind."}, {f"rubric on {judge_prompt('rubric').prompt.model}"}),
         ({"judge": {"rubric": "r", "model": "m", "choices": {"a": 1, "b": 0}, "min": 1}}, {"choices on m"}),
         ({"not": {"faithfulness": {"context": "c", "min": 1, "model": "m"}}}, {"faithfulness on m"}),
         ({"any": [{"contains": "a"}, {"judge": {"rubric": "r", "model": "m"}}, EVALUATOR]},
          {"rubric on m", "kind on openai/judge"}),
-        ({"evaluator": {"name": "x", "uses": "github/fluency"}}, {"github/fluency on openai/gpt-4o-2024-11-20"}),
+        ({"evaluator": {"name": "x", "uses": "github/fluency"}}, {f"github/fluency on {judge_prompt('fluency').prompt.model}"}),
         ({"evaluator": {"name": "x", "string": {"equals": "a"}}}, set()),
     ],
 )  # fmt: skip

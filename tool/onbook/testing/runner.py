@@ -25,7 +25,7 @@ from onbook.testing.misses import how_changed
 from onbook.testing.models import ModelError, NotAskedError, Request
 from onbook.testing.planning import Planned, plan, read_recordings, template_problems, unit_of
 from onbook.testing.recordings import Recording, Recordings, Slot
-from onbook.testing.results import CaseResult, RepeatResult, UnitResult
+from onbook.testing.results import NOTHING, CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
 from onbook.testing.unit import Attempt, Unit, grade, request_for
 
@@ -250,13 +250,13 @@ def _graded(unit: Unit, planned: Planned) -> CaseResult:
         bare=not unit.assertions(case),
         repeats=repeats,
         faults=planned.faults,
-        expected=expected_labels(unit.source.suite.metrics, case) if repeats else {},
+        expected=(expected_labels(unit.source.suite.metrics, case) or NOTHING) if repeats else NOTHING,
     )
 
 
 def _repeat(unit: Unit, attempt: Attempt) -> RepeatResult:
     grade(unit, attempt)
-    repeat, key, labels = attempt.request.repeat, attempt.key, attempt.labels
+    repeat, key, labels = attempt.request.repeat, attempt.key, attempt.labels or NOTHING
     if attempt.state == "passed":
         return RepeatResult(repeat, key, "passed", attempt.score, doubts=attempt.doubts, labels=labels)
     reasons, missed = tuple(attempt.reasons), None
@@ -306,12 +306,12 @@ def _compared(
                 grade(before, then)
                 moved = "missing" not in (then.state, repeat.state) and then.state != repeat.state
                 drift = "verdict" if moved else _text_drift(old, new)
-            steps = {}
+            steps: dict[str, str] = {}
             for step, request in attempt.earlier:
                 then_said, said = _recorded(recorded, attempt, request, step), unit.recordings.get(request.key())
                 if said is not None:
                     steps[step] = "new" if then_said is None else _text_drift(then_said, said)
-            repeats.append(replace(repeat, drift=drift, steps=steps))
+            repeats.append(replace(repeat, drift=drift, steps=steps or NOTHING))
         yield replace(result, repeats=tuple(repeats))
 
 

@@ -75,7 +75,8 @@ class Similarity(_Overlap):
     """The answer is spelt much like a reference.
 
     Capitals, and the kind and amount of white space, do not count. It compares spelling and knows nothing of meaning:
-    "not refunded" is very similar to "refunded".
+    "not refunded" is very similar to "refunded". There is no similarity by embeddings yet: where meaning counts, ask
+    `judge`.
 
     **Argument**
 
