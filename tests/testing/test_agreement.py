@@ -233,7 +233,8 @@ def test_wrong_labels_are_findings_with_a_line() -> None:
         ({"not": {"faithfulness": {"context": "c", "min": 1, "model": "m"}}}, {"faithfulness on m"}),
         ({"any": [{"contains": "a"}, {"judge": {"rubric": "r", "model": "m"}}, EVALUATOR]},
          {"rubric on m", "kind on openai/judge"}),
-        ({"evaluator": {"name": "x", "uses": "github/fluency"}}, {f"github/fluency on {judge_prompt('fluency').prompt.model}"}),
+        ({"evaluator": {"name": "x", "uses": "github/fluency"}},
+         {f"github/fluency on {judge_prompt('fluency').prompt.model}"}),
         ({"evaluator": {"name": "x", "string": {"equals": "a"}}}, set()),
     ],
 )  # fmt: skip
