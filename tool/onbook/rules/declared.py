@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+
+from onbook.errors import InputError
+from onbook.project import Source
+from onbook.render.types import Use
+from onbook.rules.texts import Text, memo, reached
 
 Json = Mapping[str, object]
 
@@ -27,6 +32,48 @@ KEYWORDS = frozenset(
 def misplaced(inputs: Json) -> list[str]:
     """The keys of a contract that are no keywords: variables outside of ``properties``, or misspelt keywords."""
     return [key for key in inputs if key not in KEYWORDS and not key.startswith(("x-", "$"))]
+
+
+def undeclared(source: Source) -> list[tuple[Text, Use, str]]:
+    """Every use of a variable that the contract does not declare, with what to do about it; none without a contract."""
+    return memo(source, "undeclared", _undeclared)
+
+
+def _undeclared(source: Source) -> Iterator[tuple[Text, Use, str]]:
+    if source.prompt is None or source.prompt.inputs is None:
+        return
+    declared = Declared.of(source.prompt.inputs)
+    if declared.open:
+        return
+    # What stands beside ``properties`` was meant as declared, and another rule tells.
+    meant = misplaced(source.prompt.inputs)
+    told: set[tuple[str, int, int]] = set()
+    for text, scope in reached(source):
+        for use in text.template.variables:
+            place = (text.path if text.role is None else str(text.pointer), use.line, use.column)
+            if use.name in declared.names or use.name in scope or use.name in meant or place in told:
+                continue
+            told.add(place)
+            yield text, use, declared.hint(use.name)
+
+
+class Consequences:
+    """What fails for no other reason than a variable that is not declared: another rule tells where it stands, so that
+    it is told here once for a name, however many rows there are.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._names = {use.name for _, use, _ in undeclared(source)}
+        self._told: set[str] = set()
+
+    def advice(self, error: InputError) -> tuple[bool, str | None]:
+        """Whether this error is to be told, and with which hint."""
+        for name in self._names:
+            if error.message.endswith(f"variable {name!r} has no value"):
+                new = name not in self._told
+                self._told.add(name)
+                return new, f"declare {name}, or correct the name in the text (ON203)"
+        return True, error.hint
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from onbook.project import Source
 from onbook.prompt import Message, Prompt
 from onbook.render import Renderer
 from onbook.rules.base import Hit, Rule, hit_at
-from onbook.rules.declared import Declared
+from onbook.rules.declared import Consequences, Declared
 from onbook.rules.texts import broken
 
 
@@ -57,6 +57,8 @@ class CaseInputs(Rule):
     - {id: refund, inputs: {ticket: Where is my money?}}
     ```
 
+    A variable that is not declared (ON203) lets every case fail: that is told of the first of them alone.
+
     **When to waive**
 
     Never: correct the case or the contract.
@@ -72,13 +74,16 @@ class CaseInputs(Rule):
         # Examples have a rule of their own, and would be told here once for every case.
         caller = Caller(replace(source.prompt, examples=()))
         attempt: Callable[[Mapping[str, object]], object] = caller.bind if broken(source) else caller.check
+        consequences = Consequences(source)
         for case in source.cases:
             if case.chain or source.suite.chain:
                 continue  # its inputs are the chain's: running it holds them against each step
             try:
                 attempt(case.inputs)
             except InputError as error:
-                yield Hit(f"case {case.id!r}: {error.message}", case.path, case.line, hint=error.hint)
+                told, hint = consequences.advice(error)
+                if told:
+                    yield Hit(f"case {case.id!r}: {error.message}", case.path, case.line, hint=hint)
 
 
 class DefaultRejected(Rule):
@@ -177,6 +182,8 @@ class ExampleInputs(Rule):
         output: billing
     ```
 
+    A variable that is not declared (ON203) lets every example fail: that is told of the first of them alone.
+
     **When to waive**
 
     Never: correct the example or the contract.
@@ -198,6 +205,7 @@ class ExampleInputs(Rule):
         contract = Contract(closed(prompt.inputs)) if prompt.inputs is not None else None
         declared = Declared.of(prompt.inputs or {})
         sound = not broken(source)
+        consequences = Consequences(source)
         for number, example in enumerate(prompt.examples):
             told = False
             for violation in contract.violations(example.inputs) if contract else ():
@@ -212,8 +220,11 @@ class ExampleInputs(Rule):
                 if sound and not told:
                     shown.check(example.inputs)
             except InputError as error:
+                new, hint = consequences.advice(error)
+                if not new:
+                    continue
                 message = f"example {number + 1} cannot be rendered: {error.message}"
-                yield in_example(source, number, ("inputs",), message, hint=error.hint)
+                yield in_example(source, number, ("inputs",), message, hint=hint)
 
 
 def in_example(source: Source, number: int, pointer: Pointer, message: str, *, hint: str | None = None) -> Hit:

@@ -8,7 +8,7 @@ from onbook.project import Source
 from onbook.project.shapes import only_near
 from onbook.report import Severity
 from onbook.rules.base import Edit, Hit, Rule, hit_at
-from onbook.rules.declared import Declared, misplaced
+from onbook.rules.declared import Declared, undeclared
 from onbook.rules.texts import broken, reached
 
 
@@ -54,22 +54,9 @@ class UndeclaredVariable(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Every use, where it stands; a partial is seen from each prompt that includes it."""
-        if source.prompt is None or source.prompt.inputs is None:
-            return
-        declared = Declared.of(source.prompt.inputs)
-        if declared.open:
-            return
-        # What stands beside ``properties`` was meant as declared, and another rule tells.
-        meant = misplaced(source.prompt.inputs)
-        told: set[tuple[str, int, int]] = set()
-        for text, scope in reached(source):
-            for use in text.template.variables:
-                place = (text.path if text.role is None else str(text.pointer), use.line, use.column)
-                if use.name in declared.names or use.name in scope or use.name in meant or place in told:
-                    continue
-                told.add(place)
-                message = f"variable {use.name!r} is not declared in the inputs of {source.id}"
-                yield text.hit(use.line, use.column, message, hint=declared.hint(use.name))
+        for text, use, hint in undeclared(source):
+            message = f"variable {use.name!r} is not declared in the inputs of {source.id}"
+            yield text.hit(use.line, use.column, message, hint=hint)
 
     def fixes(self, source: Source) -> Iterator[Edit]:
         """A name that is nearly that of one input alone, which nothing else uses. Only in the prompt's own messages."""
