@@ -7,7 +7,7 @@ Nothing here asks for more than the next event, and reading stops at MAX_DEPTH.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import yaml
@@ -124,10 +124,10 @@ def events(text: str) -> Iterator[Any]:
     return found
 
 
-def places(composed: Composed) -> dict[Pointer, Place]:
-    """The place of every value of the data, by its pointer."""
+def places(data: object, starting: Iterable[int]) -> dict[Pointer, Place]:
+    """The place of every value of the data, by its pointer, from where each starts."""
     found: dict[Pointer, Place] = {}
-    starts = iter(composed.starts)
+    starts = iter(starting)
 
     def walk(pointer: Pointer, key_start: int | None, value: object) -> None:
         start = next(starts)
@@ -139,8 +139,7 @@ def places(composed: Composed) -> dict[Pointer, Place]:
             for number, item in enumerate(value):
                 walk((*pointer, number), None, item)
 
-    if composed.sound:
-        walk((), None, composed.data)
+    walk((), None, data)
     return found
 
 

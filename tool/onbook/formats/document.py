@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import marshal
 import re
+from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onbook.formats.compose import Place, Pointer, compose, places
 from onbook.formats.spans import Spans, spans
@@ -46,6 +48,8 @@ class _Index:
     """What a document works out when it is first asked for a place: most files never are."""
 
     lines: Lines
+    starts: array[int]
+    data: bytes  # as it was read: whoever has a document may change its data
     places: dict[Pointer, Place] | None = None
     spans: dict[Pointer, Spans] = field(default_factory=dict)
 
@@ -84,8 +88,7 @@ class Document:
 
     def _place(self, pointer: Pointer) -> tuple[Pointer, Place]:
         if self._index.places is None:
-            # Reading again costs less than keeping every place of every file, and nobody can have changed the text.
-            self._index.places = places(compose(self.text))
+            self._index.places = places(marshal.loads(self._index.data), self._index.starts)  # noqa: S302 our own
         while pointer not in self._index.places:
             pointer = pointer[:-1]
         return pointer, self._index.places[pointer]
@@ -115,7 +118,9 @@ def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
         problems.append(Problem(flaw.code, message, path, line, column, flaw.hint))
     if not composed.sound:
         return None, problems
-    return Document(path, composed.data, text, _Index(lines)), problems
+    data: Any = composed.data
+    index = _Index(lines, array("L", composed.starts), marshal.dumps(data))
+    return Document(path, composed.data, text, index), problems
 
 
 def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> tuple[str | None, list[Problem]]:

@@ -62,7 +62,10 @@ def _of_hit(hit: Hit) -> list[Any]:
 
 
 def _to_hit(severity: str | None, given: list[Any]) -> Hit:
-    return Hit(**dict(zip(_HIT, given, strict=True)), severity=None if severity is None else Severity(severity))
+    if len(given) != len(_HIT):
+        raise ValueError("this is no hit")
+    message, path, line, column, hint = given
+    return Hit(message, path, line, column, hint, None if severity is None else Severity(severity))
 
 
 def _to_waiver(until: str, lines: list[int] | None, given: list[Any]) -> Waiver:

@@ -154,7 +154,16 @@ def edit_at(source: Source, rule: str, pointer: Pointer, old: str, new: str) -> 
     return Edit(source.path, mark.line, mark.column, old, new, rule)
 
 
-def hit_in(source: Source, pointer: Pointer, line: int, column: int, message: str, *, hint: str | None = None) -> Hit:
+def hit_in(
+    source: Source,
+    pointer: Pointer,
+    line: int,
+    column: int,
+    message: str,
+    *,
+    hint: str | None = None,
+    severity: Severity | None = None,
+) -> Hit:
     """A place inside a text of the prompt's own file; ``line`` and ``column`` count from 1 within the text."""
     assert source.document
     text = source.document.data
@@ -163,7 +172,7 @@ def hit_in(source: Source, pointer: Pointer, line: int, column: int, message: st
     lines = str(text).split("\n")
     offset = sum(len(part) + 1 for part in lines[: line - 1]) + column - 1
     mark = source.document.locate(pointer, offset)
-    return Hit(message, source.path, mark.line, mark.column, hint)
+    return Hit(message, source.path, mark.line, mark.column, hint, severity)
 
 
 def builtin_rules() -> list[Rule]:

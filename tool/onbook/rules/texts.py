@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
@@ -52,7 +52,7 @@ class Text:
         """A place of this text; ``line`` and ``column`` count from 1 within the text."""
         if self.pointer is None:
             return Hit(message, self.path, line, column, hint, severity)
-        return replace(hit_in(self.source, self.pointer, line, column, message, hint=hint), severity=severity)
+        return hit_in(self.source, self.pointer, line, column, message, hint=hint, severity=severity)
 
     def edit(self, rule: str, offset: int, old: str, new: str) -> Edit:
         """A fix of the word at ``offset``."""
