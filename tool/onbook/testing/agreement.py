@@ -50,7 +50,7 @@ class Agreement:
         answers = "1 labelled answer" if self.labelled == 1 else f"{self.labelled} labelled answers"
         who = f"judge {self.judge}"
         if not self.labelled:
-            told = f"{who} is not measured, so its verdicts fail no check: no answer is labelled"
+            told = f"{who} is not measured, so its verdicts fail no check: no answer that it judges is labelled"
         elif self.kappa is None:
             what = "good" if self.good else "bad"
             told = f"{who} is not measured, so its verdicts fail no check: with people it calls all of {answers} {what}"
