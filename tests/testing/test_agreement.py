@@ -93,7 +93,8 @@ def test_a_judge_that_nobody_measured_fails_no_check() -> None:
     assert first.message == f"case 'c' on {MODEL}: kind: the judge chose 'no' (score 0)"
     (measured,) = told(report, "judge-unmeasured")
     assert measured == (
-        "judge kind on openai/judge is not measured, so its verdicts fail no check: no answer that it judges is labelled"
+        "judge kind on openai/judge is not measured, so its verdicts fail no check: "
+        "no answer that it judges is labelled"
     )
 
 
