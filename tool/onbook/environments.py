@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from onbook.errors import OnbookError, UsageError
@@ -85,11 +86,20 @@ def bucket(salt: str, id: str, value: str) -> int:
 
     A length is eight bytes, big end first, and counts bytes of UTF-8: no two different triples are the same bytes.
     """
-    hashed = hashlib.sha256()
-    for part in (salt, id, value):
-        data = part.encode("utf-8", "surrogatepass")
-        hashed.update(len(data).to_bytes(8, "big") + data)
+    hashed = _begun(salt, id).copy()
+    hashed.update(_part(value))
     return int.from_bytes(hashed.digest(), "big") % BUCKETS
+
+
+@lru_cache(maxsize=4096)
+def _begun(salt: str, id: str) -> hashlib._Hash:
+    """The hash of what all callers of one canary have in common: it is routed for each call of an application."""
+    return hashlib.sha256(_part(salt) + _part(id))
+
+
+def _part(text: str) -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data).to_bytes(8, "big") + data
 
 
 def path_of(prompts: str, name: str) -> str:
