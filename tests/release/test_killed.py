@@ -24,10 +24,9 @@ from support.git import PROMPT, Repo, bare_remote, daemon, new_repo
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 SEED = 20261121
-slow = pytest.mark.skipif("RUN_SLOW" not in os.environ, reason="minutes: set RUN_SLOW=1")
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=[pytest.mark.slow, slow])])
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("way", ["local", "path", "daemon"])
 def test_killed_at_random_moments(tmp_path: Path, way: str, kills: int) -> None:
     """``path``: the second run begins at once, while what the killed one started at the remote may still be at work.

@@ -275,7 +275,6 @@ class TestEndings:
         kill_and_resume(tmp_path, kills=4, cases=120)
 
     @pytest.mark.slow
-    @pytest.mark.skipif("RUN_SLOW" not in os.environ, reason="a minute and more: set RUN_SLOW=1")
     def test_killed_at_twenty_random_moments(self, tmp_path: Path) -> None:
         ask.need_local_model()
         kill_and_resume(tmp_path, kills=20, cases=1_000)
