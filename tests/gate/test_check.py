@@ -14,7 +14,7 @@ import pytest
 from onbook import resources
 from onbook.contract import Contract
 from onbook.gate.outputs import MARKER, output_lines
-from support.console import ONBOOK, Person
+from support.console import ONBOOK, Person, person
 from support.git import Repo, clone
 from support.pulls import ROUTE, TRIAGE, actions, breaking, edit, failing, good, published, pull_request, recorded
 
@@ -250,3 +250,17 @@ def test_no_value_becomes_another_output(tmp_path: Path, value: str) -> None:
 @pytest.mark.parametrize("word", ["json", "=x", "json=", "html=x", "nothing=x"])
 def test_files_that_mean_nothing(repo: Repo, word: str) -> None:
     assert "--write takes FORMAT=FILE" in Person(repo.path).onbook("check", "--write", word, exits=2)
+
+
+def test_before_the_first_commit_everything_is_new(tmp_path: Path) -> None:
+    """The hook of a first commit judges what is staged, as that of any other."""
+    author = person(tmp_path / "new")
+    author.write("prompts/a.prompt.yml", "messages: [{role: user, content: Hello}]\n")
+    author.git("add", "--all")
+    found = check(Repo(author.cwd), "--staged")
+    assert [row["base_version"] for row in found["data"]["diff"]["prompts"]] == [None]
+    author.write("prompts/a.prompt.yml", "messages: [{role: user, content: Hello}]\nmodle: x\n")
+    check(Repo(author.cwd), "--staged")
+    author.git("add", "--all")
+    assert status(check(Repo(author.cwd), "--staged", exits=1))["lint"] == {"failed"}
+    assert "no commits yet" in author.onbook("check", "--base", "main", exits=2)

@@ -40,6 +40,9 @@ def find_base(repo: Repository, *, named: str | None = None, event: Event | None
         raise OnbookError("the history of this clone is cut off, so that the base cannot be told", hint=_DEEPEN)
     head = repo.head
     if head is None:
+        if named is None and (event is None or event.base is None):
+            # What is staged for the first commit is judged as well: all of it is new.
+            return Base(None, "nothing: this repository has no commits yet")
         raise UsageError("this repository has no commits yet", hint="commit first, then try again")
     if named is not None:
         return Base(_parted(repo, repo.resolve(named), head, named), f"the merge base with {named}")
