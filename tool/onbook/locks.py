@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PAUSE = 0.02  # seconds between two tries: a lock that can time out cannot be waited for
+_MOST = 1_000  # paths of which it is known when they were let go of
+
+_let_go: dict[Path, float] = {}
 
 
 @contextlib.contextmanager
@@ -25,9 +28,14 @@ def locked(path: Path, timeout: float) -> Iterator[bool]:
     except OSError:
         yield True
         return
+    # Who lets go and takes again at once would never let another process in, which looks only now and then.
+    time.sleep(max(0.0, _let_go.get(path, 0.0) + 2 * _PAUSE - time.monotonic()))
     try:
         yield _wait(handle, time.monotonic() + timeout)
     finally:
+        if len(_let_go) > _MOST:
+            _let_go.clear()
+        _let_go[path] = time.monotonic()
         # Closing is not enough: a process that was forked meanwhile holds the same open file.
         with contextlib.suppress(OSError):
             _release(handle)
