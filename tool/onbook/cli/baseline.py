@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from onbook.bases import Bases
 from onbook.cli.common import note
 from onbook.project import Catalog, Source
-from onbook.release import Bases
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
 from onbook.testing.asking import Progress

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from onbook.bases import Bases
 from onbook.diff import PromptDiff, diff_sources, next_version, waive, waivers_of
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.manifest import Manifest, one_line
 from onbook.project import Catalog, Source
-from onbook.release.bases import Bases
 from onbook.release.gates import force, gates, incomparable, require_branch
 from onbook.release.notes import Commits, notes
 from onbook.repo import Repository
