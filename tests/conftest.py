@@ -15,7 +15,7 @@ _HOME = Path(tempfile.mkdtemp(prefix="onbook-tests-"))
 
 # Before anything is collected, because some modules start processes while they are imported.
 for _name in list(os.environ):
-    if _name.startswith(("GIT_", "ONBOOK_")) and _name != "ONBOOK_REQUIRE_LOCAL_MODEL":
+    if _name.startswith(("GIT_", "ONBOOK_")) and _name not in ("ONBOOK_REQUIRE_LOCAL_MODEL", "ONBOOK_REQUIRE_BROWSER"):
         del os.environ[_name]
 os.environ.update(
     HOME=str(_HOME),
