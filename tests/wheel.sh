@@ -22,7 +22,7 @@ run git config user.email wheel@example.com
 
 run onbook --version
 run onbook init --hooks
-run onbook new support/triage --model openai/gpt-4.1-2025-04-14
+run onbook new support/triage --model openai/gpt-5.4-mini-2026-03-17
 run onbook lint
 run onbook explain ON203 >/dev/null
 rm prompts/support/triage.cases.jsonl # no answers are recorded here

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from support.console import Person
+from onbook import tokens
+from support.console import Person, person
 from support.git import daemon
 from support.hooked import DECLARED, ROOT, TRIAGE, released
 from support.openai_server import OpenAIServer
@@ -188,6 +189,25 @@ def test_each_command_is_in_the_readme() -> None:
     names = re.findall(r"^  (\w+)  ", listed, re.MULTILINE)
     assert len(names) > 15
     assert [name for name in names if not re.search(rf"^\| .*`onbook {name}\b", text, re.MULTILINE)] == []
+
+
+def test_the_models_that_a_newcomer_meets_last(tmp_path: Path) -> None:
+    """The first lint of somebody who types what stands here finds nothing: no name that moves, none that retires."""
+    texts = [(ROOT / "README.md").read_text("utf-8"), Person(ROOT).onbook("new", "--help")]
+    found = {name for text in texts for name in re.findall(r"\b(?:openai|anthropic|mistral|gemini)/[\w.-]*\w", text)}
+    assert found
+    for name in found:
+        model, (_, day) = tokens.model(name), tokens.source()
+        assert model, name
+        assert not model.floating, name
+        assert model.retires is None or (model.retires - day).days > 730, f"{name} retires on {model.retires}"
+    author = person(tmp_path / "r")
+    author.onbook("init")
+    author.onbook("new", "support/triage", "--model", *found)
+    assert author.report("lint")["checks"] == [
+        {"id": "lint/support/triage", "prompt": "support/triage", "status": "passed", "findings": []}
+    ]
+    assert author.onbook("lint", "--strict") == "1 prompt: nothing found\n"
 
 
 def test_each_room_is_in_the_plan() -> None:

@@ -42,7 +42,7 @@ def test_from_the_first_commit_on(tmp_path: Path) -> None:
     assert "everything is set up already" in author.onbook("init", "--hooks")
     assert before == {name: (tmp_path / ".git/hooks" / name).read_bytes() for name in NAMES}
 
-    author.onbook("new", "support/triage", "--model", "openai/gpt-4.1-2025-04-14")
+    author.onbook("new", "support/triage", "--model", "openai/gpt-5.4-mini-2026-03-17")
     author.git("add", "--all")
     assert "no recording" in author.git("commit", "--message", "A first prompt", exits=1)
     author.git("rm", "--quiet", "--force", "prompts/support/triage.cases.jsonl")

@@ -36,7 +36,7 @@ def test_the_version_needs_no_library_at_all(tmp_path: Path) -> None:
 def test_no_command_loads_what_only_models_or_remotes_need(tmp_path: Path, command: str) -> None:
     author = person(tmp_path / "p")
     author.onbook("init")
-    author.onbook("new", "support/triage", "--model", "openai/gpt-4.1-2025-04-14")
+    author.onbook("new", "support/triage", "--model", "openai/gpt-5.4-mini-2026-03-17")
     (author.cwd / "prompts/support/triage.cases.jsonl").unlink()
     author.commit("A prompt")
     words = ["onbook", *command.split()]

@@ -54,8 +54,8 @@ def command(
 ) -> int:
     """Compare two versions, two models or two parameter sets of a prompt, on the cases of the work tree.
 
-    A and B are each a version or revision (1.4.0, main, worktree), a setting of the prompt (model=openai/gpt-4.1,
-    temperature=0.7), or several of these with commas: 1.4.0,model=openai/gpt-4.1. B is measured against A.
+    A and B are each a version or revision (1.4.0, main, worktree), a setting of the prompt (model=openai/gpt-5.4-mini,
+    temperature=0.7), or several of these with commas: 1.4.0,model=openai/gpt-5.4-mini. B is measured against A.
     """
     repo = repository()
     if judge is None and (record or judge_model):
@@ -105,7 +105,7 @@ class Spec:
 
     @staticmethod
     def parse(text: str) -> Spec:
-        """Read ``1.4.0,model=openai/gpt-4.1,temperature=0.7``.
+        """Read ``1.4.0,model=openai/gpt-5.4-mini,temperature=0.7``.
 
         Raises:
             UsageError: two places, or nothing at all.

@@ -56,7 +56,7 @@ _CASE = {
 
 @click.command()
 @click.argument("id")
-@click.option("--model", help="The model, as litellm names it: openai/gpt-4.1-2025-04-14, local/smollm2-135m.")
+@click.option("--model", help="The model, as litellm names it: openai/gpt-5.4-mini-2026-03-17, local/smollm2-135m.")
 def command(id: str, model: str | None) -> int:
     """Write a new prompt, with a first case beside it."""
     if not is_id(id):
@@ -89,10 +89,12 @@ def _model() -> str:
     if local.available():
         return f"{local.PREFIX}{local.NAME}"
     if sys.stdin.isatty():
-        asked: str = click.prompt("Which model (as litellm names it, for example openai/gpt-4.1-2025-04-14)", err=True)
+        asked: str = click.prompt(
+            "Which model (as litellm names it, for example openai/gpt-5.4-mini-2026-03-17)", err=True
+        )
         return asked
     raise UsageError(
         "which model should answer?",
-        hint="pass --model openai/gpt-4.1-2025-04-14 (or any that litellm knows); "
+        hint="pass --model openai/gpt-5.4-mini-2026-03-17 (or any that litellm knows); "
         "`onbook new ID --model local/smollm2-135m` runs without a key once it is installed",
     )

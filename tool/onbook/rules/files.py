@@ -64,7 +64,7 @@ class DuplicateKey(Rule):
     **Bad**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     messages:
       - role: user
         content: Say hello.
@@ -74,7 +74,7 @@ class DuplicateKey(Rule):
     **Good**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     messages:
       - role: user
         content: Say hello.

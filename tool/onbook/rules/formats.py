@@ -94,7 +94,7 @@ class StrictSchema(Rule):
     **Bad**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     responseFormat: json_schema
     jsonSchema:
       name: colour
@@ -114,7 +114,7 @@ class StrictSchema(Rule):
     **Good**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     responseFormat: json_schema
     jsonSchema:
       name: colour

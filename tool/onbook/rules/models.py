@@ -31,7 +31,7 @@ class FloatingModel(Rule):
     **Bad**
 
     ```yaml
-    model: openai/gpt-4.1
+    model: openai/gpt-5.4-mini
     messages:
       - role: user
         content: Tell me a story.
@@ -40,7 +40,7 @@ class FloatingModel(Rule):
     **Good**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     messages:
       - role: user
         content: Tell me a story.

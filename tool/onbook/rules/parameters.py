@@ -88,7 +88,7 @@ class TooManyStops(Rule):
     **Bad**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     modelParameters:
       stop: [a, b, c, d, e]
     messages:
@@ -99,7 +99,7 @@ class TooManyStops(Rule):
     **Good**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     modelParameters:
       stop: [a, b, c, d]
     messages:
@@ -139,7 +139,7 @@ class JsonWord(Rule):
     **Bad**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     responseFormat: json_object
     messages:
       - role: user
@@ -149,7 +149,7 @@ class JsonWord(Rule):
     **Good**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     responseFormat: json_object
     messages:
       - role: user
@@ -188,7 +188,7 @@ class NoMaxTokens(Rule):
     **Bad**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     messages:
       - role: user
         content: "Answer in one word: {{question}}"
@@ -197,7 +197,7 @@ class NoMaxTokens(Rule):
     **Good**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     modelParameters:
       maxCompletionTokens: 20
     messages:
@@ -235,7 +235,7 @@ class HotExactMatch(Rule):
 
     ```yaml
     # file: prompts/a.prompt.yml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     modelParameters:
       temperature: 0.7
     messages:
@@ -249,7 +249,7 @@ class HotExactMatch(Rule):
 
     ```yaml
     # file: prompts/a.prompt.yml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     modelParameters:
       temperature: 0
     messages:

@@ -36,7 +36,7 @@ class TokenBudget(Rule):
     **Bad**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     metadata: {tokenBudget: 10}
     messages:
       - role: user
@@ -46,7 +46,7 @@ class TokenBudget(Rule):
     **Good**
 
     ```yaml
-    model: openai/gpt-4.1-2025-04-14
+    model: openai/gpt-5.4-mini-2026-03-17
     metadata: {tokenBudget: 50}
     messages:
       - role: user

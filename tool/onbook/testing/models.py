@@ -45,7 +45,7 @@ class Request:
     """What a model is asked, before any translation. Its key is a recording's.
 
     Attributes:
-        model: as litellm names it (``openai/gpt-4.1-2025-04-14``), or ``local/smollm2-135m``.
+        model: as litellm names it (``openai/gpt-5.4-mini-2026-03-17``), or ``local/smollm2-135m``.
         messages: ``{"role", "content"}`` each.
         parameters: under OpenAI's names (``max_completion_tokens``); see ``PARAMETERS``.
         response_format, tools: in OpenAI's shape.

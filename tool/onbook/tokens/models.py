@@ -60,7 +60,7 @@ class Model:
 
 @cache
 def model(name: str | None) -> Model | None:
-    """A model by its name as litellm writes it (``openai/gpt-4.1-2025-04-14``, ``gpt-4o``); None if it is not known."""
+    """A model by its name as litellm writes it (``openai/gpt-5.4-2026-03-05``, ``gpt-4o``); None if it is not known."""
     if not name:
         return None
     provider, slash, rest = name.partition("/")
