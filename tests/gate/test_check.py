@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,49 @@ def test_a_breaking_change_under_a_version_that_promises_otherwise(repo: Repo) -
     edit(repo, ROUTE, "version: 1.1.0", "version: 2.0.0")
     assert status(check(repo, "--base", "main"))["diff"] == {"passed"}
     assert status(check(repo, "--base", "main", "--fail-on", "major", exits=1))["diff"] == {"failed"}
+
+
+def test_a_major_change_is_told_first_and_with_a_gate_of_its_own_must_be_declared(repo: Repo) -> None:
+    repo.git("checkout", "--quiet", "main")
+    repo.write_tag("support/route/v1.0.0", _release(repo))
+    repo.git("checkout", "--quiet", "-B", "change")
+    edit(repo, ROUTE, "required: [ticket]", "required: [ticket, tone]")
+    author = Person(repo.path)
+    assert (
+        author.onbook("check", "--base", "main")
+        .splitlines()[-1]
+        .startswith("check passed; major: callers break (compared with")
+    )
+    body = author.onbook("check", "--base", "main", "--format", "markdown").splitlines()
+    assert body[0] == "### onbook check: ✅ passed; 🔴 major: callers break"
+    headline = (
+        "🔴 **Major: callers break** where they are not changed as well: <code>support/route</code> (1.0.0 → 2.0.0)."
+    )
+    assert body.index(headline) < body.index("#### What it means: 1 major")
+    config = '[lint]\nignore = ["retired-model"]\n[gates]\nmajor = true\n'
+    repo.commit({"onbook.toml": config})
+    data = check(repo, "--base", "main", exits=1)
+    (told,) = rules(data, "OD003")
+    assert told.startswith("callers of support/route 1.0.0 break (OD102 a call that omits `tone` is now rejected), and")
+    assert "OD003" in author.onbook("release", "--dry-run", exits=1)
+    edit(repo, ROUTE, "required: [ticket, tone]", "required: [ticket, tone]\nversion: 1.1.0")
+    assert not rules(check(repo, "--base", "main", exits=1), "OD003")  # OD002 says it already
+    edit(repo, ROUTE, "version: 1.1.0", "version: 2.0.0")
+    assert status(check(repo, "--base", "main"))["diff"] == {"passed"}
+    assert "support/route/v2.0.0" in author.onbook("release", "--dry-run")
+    # What is gone declares nothing: a waiver says that it is meant, and counts where the base has it.
+    (repo.path / ROUTE).unlink()
+    repo.commit({}, "gone")
+    (found,) = [
+        each
+        for one in check(repo, "--base", "main", exits=1)["checks"]
+        for each in one["findings"]
+        if each["rule"] == "OD003"
+    ]
+    name, print_ = re.findall(r"(?:rule|fingerprint) = '([^']+)'", found["hint"])
+    waiver = f'[[waivers]]\nrule = "{name}"\nfingerprint = "{print_}"\nuntil = 2999-01-01\nreason = "nobody calls it"\n'
+    repo.commit({"onbook.toml": f"{config}{waiver}"})
+    assert not rules(check(repo, "--base", "main", "--own-config"), "OD003")
 
 
 def _release(repo: Repo) -> str:

@@ -25,6 +25,7 @@ def diff_report(
     base: str | None,
     head: str,
     fail_on: Iterable[str] = (),
+    declare: bool = False,
     broken: Mapping[str, OnbookError] | None = None,
     more: Mapping[str, Json] | None = None,
 ) -> Report:
@@ -32,6 +33,7 @@ def diff_report(
 
     Args:
         fail_on: what makes a change an error instead of a piece of information; see FAIL_ON.
+        declare: whether a major change must be declared by the file's own ``version``: the gate ``major``.
         broken: prompts that could not be compared, with the reason.
         more: what else is known of a prompt's change, by its id: ``tokens`` and ``behaviour``.
     """
@@ -45,6 +47,8 @@ def diff_report(
         except UsageError as error:
             following = found.required
             findings.append(_undeclared(found, error, failing))
+        else:
+            findings += undeclared_major(found) if declare else []
         checks.append(Check.of(f"diff/{found.id}", findings, prompt=found.id))
         rows.append(
             {
@@ -127,6 +131,29 @@ def _place(found: PromptDiff, change: Change) -> tuple[str | None, int | None, i
     if change.offset is not None:
         return (source.path, *source.document.locate(change.pointer, change.offset))
     return (source.path, *source.document.place(change.pointer))
+
+
+def undeclared_major(found: PromptDiff) -> list[Finding]:
+    """A finding where a change breaks callers of the release before, and the file declares no version for it.
+
+    A waiver says as well that the change is meant; it is the only way to say so of a prompt that is gone. What nobody
+    has proved is not told here, and what was never released has no callers.
+    """
+    prompt = found.new.prompt if found.new else None
+    breaking = [
+        each for each in found.changes if each.bump is Bump.MAJOR and not each.rule.unproven and each.waived is None
+    ]
+    if found.base is None or not breaking or (prompt and prompt.version is not None):
+        return []
+    first = breaking[0]
+    path, line, column = _place(found, first)
+    meant = f"if it is meant, declare it in the file: `version: {found.required}`"
+    if prompt is None:
+        meant = "if it is meant, waive it: " + ", ".join(
+            f"rule = {each.rule.id!r}, fingerprint = {_fingerprint(found, each)!r}" for each in breaking
+        )
+    told = f"callers of {found.id} {found.base} break ({first.rule.id} {first.consequence}), and no version declares it"
+    return [Finding("OD003", "major-undeclared", Severity.ERROR, told, path, line, column, meant)]
 
 
 def _undeclared(found: PromptDiff, error: UsageError, failing: frozenset[str]) -> Finding:

@@ -232,8 +232,8 @@ def _diff(work: _Work, fail_on: frozenset[str]) -> Report:
         fail_on |= {"undeclared", "unproven"}
     found = compare(work.repo, work.catalog, base=work.base.commit, commit=work.commit, waivers=work.waivers)
     return diff_report(
-        found.diffs, base=work.base.commit, head=work.snapshot.name, fail_on=fail_on, broken=found.broken,
-        more=found.more,
+        found.diffs, base=work.base.commit, head=work.snapshot.name, fail_on=fail_on,
+        declare=work.catalog.config.gate("major"), broken=found.broken, more=found.more,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from onbook.rules import all_rules
 from onbook.rules.waivers import waivers_of
 from onbook.waivers import Waiver
 
-GATES = ("lint", "diff", "tests", "verdict", "unchecked", "inconclusive")
+GATES = ("lint", "diff", "major", "tests", "verdict", "unchecked", "inconclusive")
 _WEIGHT: dict[Severity | None, int] = {None: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.ERROR: 3}
 _HINT = "it does not count here: a reviewer may merge it by itself first, or judge with --own-config"
 

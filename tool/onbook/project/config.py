@@ -68,8 +68,11 @@ class Config:
         return _config(shared, PYPROJECT, snapshot)
 
     def gate(self, name: str) -> bool:
-        """Whether a kind of trouble blocks a release. Only what cannot be decided does not, unless asked to."""
-        return self.gates.get(name, name != "inconclusive")
+        """Whether a kind of trouble blocks a release.
+
+        Unless asked to, what cannot be decided does not, nor a major change: its version keeps callers from it.
+        """
+        return self.gates.get(name, name not in {"inconclusive", "major"})
 
 
 def _toml(snapshot: Snapshot, path: str) -> Mapping[str, object] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from onbook.diff import PromptDiff
-from onbook.diff.report import finding_of
+from onbook.diff.report import finding_of, undeclared_major
 from onbook.errors import OnbookError, UsageError
 from onbook.lint import lint
 from onbook.project import Catalog, Source
@@ -61,6 +61,8 @@ def gates(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dict[st
         checks = [*faults.get(source.id, ()), *_tests(catalog, source, own)]
         if config.gate("diff") and changed.open:
             checks.append(_unproven(source, changed))
+        if config.gate("major") and (undeclared := undeclared_major(changed)):
+            checks.append(Check.of(f"release/{source.id}", undeclared, prompt=source.id))
         checks += verdicts.get(source.id, ())
         found[source.id] = Judged(tuple(checks), runner.summary(_part(tested, source, own)))
     return found

@@ -59,10 +59,22 @@ def summary(name: str, part: Report) -> str:
     return f"{told}; {', '.join(dict.fromkeys(verdicts))}" if verdicts else told
 
 
+def breaks(part: Report) -> tuple[list[Row], str]:
+    """The prompts whose callers a change breaks, or may break, and that in words; ``major: callers break``."""
+    rows = [row for row in _rows(part) if row["bump"] == "major"]
+    majors = [change for row in rows for change in row["changes"] if change["bump"] == "major"]
+    proved = any(not change.get("waivable") for change in majors)
+    return rows, f"major: callers {'break' if proved else 'may break'}" if rows else ""
+
+
 def gate_parts(report: Report) -> tuple[list[str], list[str]]:
     """The comment: what is always shown, and the folded rest."""
     own, parts = split(report)
-    head = [f"### onbook check: {_STATUS[report.status]} {_WORDS[report.status]}", ""]
+    breaking, told = breaks(parts["diff"])
+    head = [
+        f"### onbook check: {_STATUS[report.status]} {_WORDS[report.status]}" + (f"; 🔴 {told}" if told else ""),
+        "",
+    ]
     if report.data.get("base"):
         at = f" ({code(report.base[:12])})" if report.base else ""
         head += [f"Compared with {plain(str(report.data['base']))}{at}.", ""]
@@ -73,6 +85,7 @@ def gate_parts(report: Report) -> tuple[list[str], list[str]]:
     for name, part in parts.items():
         head.append(f"| {name} | {_STATUS[part.status]} {part.status} | {plain(summary(name, part))} |")
     head += [""]
+    head += _broken(breaking, told)
     loosened = [finding for check in own for finding in check.findings]
     head += _listed("What this change would have let pass by itself", loosened)
     stopping = [finding for part in parts.values() for finding in _errors(part)]
@@ -85,6 +98,18 @@ def gate_parts(report: Report) -> tuple[list[str], list[str]]:
     folded += list(_folded("lint", parts["lint"], shown))
     folded += list(_folded("test", parts["test"], shown, _table(_rows(parts["test"]))))
     return head, folded
+
+
+def _broken(rows: Sequence[Row], told: str) -> list[str]:
+    """Whom a major change concerns, before everything else."""
+    if not rows:
+        return []
+    names = [
+        f"{code(row['id'])} ({plain(row['base_version'] or 'unreleased')} → {plain(row['next_version'] or 'gone')})"
+        for row in rows[:_MOST]
+    ]
+    more = [f"and {len(rows) - _MOST} more"] if len(rows) > _MOST else []
+    return [f"🔴 **{told[0].upper()}{told[1:]}** where they are not changed as well: {', '.join([*names, *more])}.", ""]
 
 
 def _errors(part: Report) -> Iterator[Finding]:

@@ -109,7 +109,7 @@ def diff_parts(report: Report) -> tuple[list[str], list[str]]:
 
 def _is_ours(finding: Finding) -> bool:
     """Whether a finding is about the comparison itself, and no change."""
-    return finding.rule in ("OD001", "OD002")
+    return finding.rule in ("OD001", "OD002", "OD003")
 
 
 def _line(row: Row) -> str:

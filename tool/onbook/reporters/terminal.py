@@ -154,7 +154,7 @@ def _compare(report: Report, style: _Style) -> Iterator[str]:
 
 
 def _check(report: Report, style: _Style) -> Iterator[str]:
-    from onbook.reporters.gate import begins, split, summary
+    from onbook.reporters.gate import begins, breaks, split, summary
 
     own, parts = split(report)
     for check in own:
@@ -169,7 +169,9 @@ def _check(report: Report, style: _Style) -> Iterator[str]:
     for name, part in parts.items() if begins(own) else ():
         yield f"{name:<5} {style(f'{part.status:<9}', _STATUS[part.status])}  {style(summary(name, part))}"
     base = f" (compared with {report.data['base']})" if report.data.get("base") else ""
-    yield style(f"check {report.status}{base}", _STATUS[report.status])
+    _, broken = breaks(parts["diff"])
+    told = f"; {broken}" if broken and begins(own) else ""
+    yield style(f"check {report.status}{told}{base}", _STATUS[report.status])
 
 
 def _release(report: Report, style: _Style) -> Iterator[str]:
