@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ import pytest
 from onbook.repo.journal import JOURNAL
 from support.console import ONBOOK, Person
 from support.git import PROMPT, Repo, bare_remote, daemon, new_repo
+from support.processes import descendants, start_release, until_writing
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -49,8 +49,8 @@ def test_killed_at_random_moments(tmp_path: Path, way: str, kills: int) -> None:
         for _ in range(2):  # the first also warms what later ones find warm
             place = _fresh(base, tmp_path, url)
             began = time.monotonic()
-            process = _start(place, way)
-            _until_writing(process, place)
+            process = start_release(place, *_options(way))
+            until_writing(process, place)
             writing = time.monotonic()
             assert process.wait() == 0
             whole, writing = time.monotonic() - began, time.monotonic() - writing
@@ -63,9 +63,9 @@ def test_killed_at_random_moments(tmp_path: Path, way: str, kills: int) -> None:
             moment = (writing if late else whole) * (number % kills + chance.random()) / kills
             place = _fresh(base, tmp_path, url)
             remote = Repo(place.parent / "remote.git")
-            process = _start(place, way)
+            process = start_release(place, *_options(way))
             if late:
-                _until_writing(process, place)
+                until_writing(process, place)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(moment)
             _kill(process, all_of_it=way == "daemon")
@@ -103,40 +103,15 @@ def _fresh(base: Path, tmp_path: Path, url: str) -> Path:
     return now / "repo"
 
 
-def _start(place: Path, way: str) -> subprocess.Popen[bytes]:
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(
-        [ONBOOK, "release", *_options(way)], cwd=place, stdout=quiet, stderr=quiet, start_new_session=True
-    )
-
-
-def _until_writing(process: subprocess.Popen[bytes], place: Path) -> None:
-    journal = place / ".git/onbook" / JOURNAL
-    while process.poll() is None and not journal.exists():
-        time.sleep(0.001)
-
-
 def _kill(process: subprocess.Popen[bytes], *, all_of_it: bool) -> None:
     """End a process and its group; with ``all_of_it`` whatever it started in sessions of its own as well."""
-    others = list(_descendants(process.pid)) if all_of_it else []
+    others = [pid for pid, _ in descendants(process.pid)] if all_of_it else []
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     for pid in others:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            children.setdefault(int(entry.read_text().rpartition(")")[2].split()[1]), []).append(int(entry.parent.name))
-    todo = [pid]
-    while todo:
-        found = children.get(todo.pop(), [])
-        yield from found
-        todo += found
 
 
 def _settled(remote: Repo, prompts: int) -> str:

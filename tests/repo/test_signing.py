@@ -16,6 +16,7 @@ from onbook.errors import OnbookError
 from onbook.manifest import TagObject
 from onbook.repo import Repository
 from support.git import PROMPT, Repo, new_repo
+from support.gnupg import Keyring, keyring
 
 
 @pytest.fixture
@@ -98,29 +99,39 @@ def test_ssh_without_a_key(repo: Repo, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def gnupg(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if not shutil.which("gpg"):
-        pytest.skip("no gpg")
-    with tempfile.TemporaryDirectory() as folder:
-        monkeypatch.setenv("GNUPGHOME", folder)
-        made = ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key"]
-        done = subprocess.run(
-            [*made, "Onbook Tests <tests@example.com>", "ed25519", "sign"], capture_output=True, check=False
-        )
-        if done.returncode:
-            pytest.skip(f"gpg makes no key here: {done.stderr.decode()}")
-        yield
-        subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
+def gnupg(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyring]:
+    with keyring() as found:
+        monkeypatch.setenv("GNUPGHOME", str(found.home))
+        yield found
 
 
-@pytest.mark.usefixtures("gnupg")
-def test_gpg(repo: Repo) -> None:
+def test_gpg(repo: Repo, gnupg: Keyring) -> None:
+    gnupg.make("Onbook Tests <tests@example.com>")
     verify(repo, make(repo))
 
 
-@pytest.mark.usefixtures("gnupg")
-def test_gpg_without_the_key(repo: Repo) -> None:
+def test_gpg_signs_many_with_the_key_that_is_named(repo: Repo, gnupg: Keyring) -> None:
+    gnupg.make("Onbook Tests <tests@example.com>")
+    other = gnupg.make("Release <release@example.com>")
+    repo.git("config", "user.signingKey", other)
+    repo.commit({f"prompts/team/p{number}.prompt.yml": PROMPT for number in range(20)})
+    names = make(repo)
+    assert len(names) == 22
+    done = subprocess.run(["git", "verify-tag", "--raw", *names], cwd=repo.path, capture_output=True, check=True)
+    assert done.stderr.decode().count(f"VALIDSIG {other}") == len(names)
+
+
+def test_gpg_without_a_key_that_can_sign(repo: Repo, gnupg: Keyring) -> None:
     repo.git("config", "user.signingKey", "nobody@example.com")
     with pytest.raises(OnbookError, match="could not be signed"):
         make(repo)
+    repo.git("config", "user.signingKey", gnupg.make("Late <late@example.com>", expired=True))
+    with pytest.raises(OnbookError, match="could not be signed"):
+        make(repo)
+    repo.git("config", "gpg.program", "no-such-program")
+    with pytest.raises(OnbookError, match="'no-such-program' is not installed"):
+        make(repo)
     assert repo.tags() == {}
+    # Nothing of it stands in the way of a run without signatures.
+    repo.git("config", "tag.gpgSign", "false")
+    assert len(make(repo)) == 2

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
-from onbook.errors import IntegrityError, UsageError
+from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.manifest import ClosureFile, TagObject, digest, sha256
 from onbook.prompt import SUFFIXES
 from onbook.repo import GitError, Repository
@@ -144,11 +144,13 @@ def verify_signature(raw: bytes, tag: str, allowed_signers: Path | None, object_
 
     Args:
         allowed_signers: the file that names who may sign, as ssh-keygen(1) has it: only ssh signatures count then.
-            None leaves it to git's configuration: its own such file, or fully trusted keys of gpg.
+            None leaves it to git's configuration: its own such file, or keys that the caller's keyring of gpg
+            (GNUPGHOME) trusts fully. One that has expired or was revoked counts no more, whatever it signed before.
 
     Raises:
         IntegrityError: it is not signed, or not by somebody who may.
         UsageError: the file cannot be read.
+        OnbookError: it could not be checked: the program that does is not installed, or did not end in time.
     """
     if b"\n-----BEGIN " not in raw:
         raise IntegrityError("this release is not signed", place=tag, hint=_SIGN)
@@ -170,10 +172,19 @@ def verify_signature(raw: bytes, tag: str, allowed_signers: Path | None, object_
             raise
         except GitError as error:
             told = error.message.partition(": ")[2]
+            if "cannot run" in told:
+                # What is not installed has said nothing of the signature.
+                hint = "install it, or say where it is: gpg.program, gpg.ssh.program"
+                raise OnbookError(f"the signature could not be checked: {told}", place=tag, hint=hint) from None
+            hint = _SIGN if b"\n-----BEGIN SSH SIGNATURE-----" in raw else _TRUST
             raise IntegrityError(
-                f"this release is not signed by somebody who may: {told}", place=tag, hint=_SIGN
+                f"this release is not signed by somebody who may: {told}", place=tag, hint=hint
             ) from None
 
 
+_TRUST = (
+    "expected a signature by a key that gpg trusts fully here: once you know whose key it is, `gpg --import` it,"
+    ' then `echo "FINGERPRINT:6:" | gpg --import-ownertrust`'
+)
 _SIGN = 'expected a signature by an allowed signer; ask who made this release, or choose verify="tag"'
 _CHECK = 30.0  # seconds

@@ -51,6 +51,10 @@ class GitTimeoutError(GitError):
     """A git command that did not end in time, and was ended with all that it had started."""
 
 
+class GitKilledError(GitError):
+    """A git command that a signal ended: it had no time to take back what it had begun."""
+
+
 def environment(*layers: Environment) -> dict[str, str]:
     """This process's environment with what git must know; later layers win."""
     merged: dict[str, str | None] = dict(os.environ)
@@ -77,6 +81,7 @@ def run(
     Raises:
         GitError: an exit code that is not accepted; the message is git's own.
         GitTimeoutError: it did not end in time.
+        GitKilledError: a signal ended it.
         OnbookError: git is not installed.
     """
     command = ["git", *args]
@@ -107,6 +112,8 @@ def run(
             raise GitTimeoutError(f"git {_verb(command)} did not end within {timeout:g} seconds") from None
         finally:
             _TALKING.discard(process)
+    if process.returncode < 0:
+        raise GitKilledError(f"git {_verb(command)} was ended by {_signal(-process.returncode)}")
     if process.returncode not in accept:
         said = errors.decode("utf-8", "replace").strip() or f"exit code {process.returncode}"
         raise GitError(f"git {_verb(command)} failed: {said}")
@@ -139,6 +146,13 @@ def _end(process: subprocess.Popen[bytes], *, whole_session: bool) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"{signal.Signals(number).name} (signal {number})"
+    except ValueError:
+        return f"signal {number}"
 
 
 def _verb(command: list[str]) -> str:

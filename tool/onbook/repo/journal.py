@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from onbook.errors import IntegrityError, OnbookError
-from onbook.repo.git import GitError, Repository
+from onbook.repo.git import GitError, GitKilledError, GitTimeoutError, Repository
 from onbook.repo.remote import push, remote_tags
 from onbook.repo.tags import create_refs
 
@@ -25,6 +25,9 @@ VERSION = 1
 TRIES = 5
 PAUSE = 0.5
 """Seconds, once more with each try: five of them wait five seconds in all."""
+
+KILLED = 3
+"""How often a transaction is begun that a signal ends."""
 
 
 def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earlier: Mapping[str, str]) -> None:
@@ -42,7 +45,9 @@ def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earl
     if remote:
         _publish(repo, remote, {**earlier, **refs}, journal)
     try:
-        create_refs(repo, refs)
+        _create(repo, refs, remote)
+    except GitKilledError:
+        raise
     except GitError as error:
         journal.unlink()
         if remote:
@@ -90,17 +95,57 @@ def recover(repo: Repository) -> dict[str, str]:
         if any(repo.read_object(oid) is None for oid in refs.values()):
             # git has cleaned up what nothing referred to: it is too late to complete this one.
             refs = {}
-        for ref in refs:
-            # Only the journal's own locks: nobody else writes these names, and the run that did is dead.
-            (repo.git_dir / f"{ref}.lock").unlink(missing_ok=True)
+        # Only the journal's own locks: nobody else writes these names, and the run that did is dead.
+        _unlock(repo, refs)
         if remote and refs:
             _publish(repo, remote, refs, journal, tries=TRIES)
-        present = set(repo.text("for-each-ref", "--format=%(refname)", *refs).split("\n")) if refs else ()
-        missing = {ref: oid for ref, oid in refs.items() if ref not in present}
+        missing = _missing(repo, refs)
         if missing:
-            create_refs(repo, missing)
+            _create(repo, missing, remote)
         journal.unlink(missing_ok=True)
         return refs
+
+
+def _create(repo: Repository, refs: Mapping[str, str], remote: str | None) -> None:
+    """Create refs in one transaction; where a signal ends git within it, take its locks away and do what is left.
+
+    Raises:
+        GitError: a ref exists already, or is locked by somebody else.
+        OnbookError: git was ended again and again; its locks are gone, the journal stays.
+    """
+    # What stands before anything is begun is somebody else's, and stays.
+    foreign = [ref for ref in refs if _lock(repo, ref).exists()]
+    missing, told = dict(refs), ""
+    for _ in range(KILLED):
+        try:
+            create_refs(repo, missing)
+            return
+        except GitKilledError as error:
+            told = error.message
+        _unlock(repo, (ref for ref in missing if ref not in foreign))
+        missing = _missing(repo, refs)
+        if not missing:
+            return
+    there = f" All of them are on {remote}." if remote else ""
+    raise OnbookError(
+        f"{told}, {KILLED} times, while the tags were written: {len(missing)} of {len(refs)} are not here.{there}",
+        place=str(_folder(repo) / JOURNAL),
+        hint="see what ends it (memory that runs out?), then run `onbook release` again: it first completes this one",
+    )
+
+
+def _missing(repo: Repository, refs: Mapping[str, str]) -> dict[str, str]:
+    present = set(repo.text("for-each-ref", "--format=%(refname)", *refs).split("\n")) if refs else ()
+    return {ref: oid for ref, oid in refs.items() if ref not in present}
+
+
+def _unlock(repo: Repository, refs: Iterable[str]) -> None:
+    for ref in refs:
+        _lock(repo, ref).unlink(missing_ok=True)
+
+
+def _lock(repo: Repository, ref: str) -> Path:
+    return repo.git_dir / f"{ref}.lock"
 
 
 def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Path, *, tries: int = 1) -> None:
@@ -111,32 +156,47 @@ def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Pa
 
     Raises:
         IntegrityError: the remote refused; the journal is gone, for nothing of it is left to do.
-        OnbookError: the remote cannot be asked; the journal stays.
+        OnbookError: the remote cannot be asked, or what it was sent may still arrive; the journal stays.
     """
-    for number in range(tries):
+    number = 0
+    while number < tries:
         if number:
             time.sleep(PAUSE * number)
+        number += 1
+        arriving = False
         try:
             push(repo, remote, refs)
             return
+        except GitKilledError as error:
+            # What it had started at the remote is still at work: as after a killed run.
+            failed, arriving, tries = error.message, True, TRIES
+        except GitTimeoutError as error:
+            failed, arriving = error.message, True
         except GitError as error:
             failed = error.message
         try:
             there = remote_tags(repo, remote)
         except GitError:
-            raise OnbookError(
-                f"whether the tags reached {remote} is not known: {failed}",
-                place=str(journal),
-                hint=f"run `onbook release` again when {remote} answers: it first completes this release",
-            ) from None
+            raise _unknown(remote, failed, journal) from None
         if all(there.get(ref) == oid for ref, oid in refs.items()):
             return
         if any(there.get(ref, oid) != oid for ref, oid in refs.items()):
             break  # somebody else's: waiting does not change that
+    else:
+        if arriving:
+            raise _unknown(remote, failed, journal)
     journal.unlink()
     raise IntegrityError(
         f"no tag was written: {failed}",
         hint=f"if somebody released meanwhile: `git fetch {remote} --tags`, then release again",
+    )
+
+
+def _unknown(remote: str, failed: str, journal: Path) -> OnbookError:
+    return OnbookError(
+        f"whether the tags reached {remote} is not known: {failed}",
+        place=str(journal),
+        hint=f"run `onbook release` again when {remote} answers: it first completes this release",
     )
 
 
