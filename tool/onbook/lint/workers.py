@@ -113,8 +113,9 @@ def _serve(
     """A child: works on the chunks that it is sent the numbers of, until nobody is left to send any."""
     for other in inherited:
         other.close()
-    # Ctrl-C reaches all processes of a terminal at once. The parent says so; a child just ends.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Ctrl-C reaches all processes of a terminal at once. The parent says so and ends us: a child that ended by itself
+    # could be seen first, as one that was killed.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         while True:
             index = pipe.recv()
