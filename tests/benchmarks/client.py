@@ -7,9 +7,7 @@ Bytes are those that go through a loopback proxy, both ways, everything counted.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,15 +15,15 @@ import tempfile
 import threading
 import time
 import timeit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import onbook
 from support.big_remote import big_remote, prompt_id
-from support.git import daemon
-from support.http_git import git_server
+from support.git import Repo
+from support.wire import Fetch, Wire, bare_fetch, one_environment, one_release, served
 
 ID = prompt_id(0)
 
@@ -36,82 +34,47 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-class Wire:
-    """A proxy that counts what goes through it."""
-
-    def __init__(self, port: int) -> None:
-        self.bytes = 0
-        self.connections = 0
-        self._to = port
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            near, _ = self._socket.accept()
-            self.connections += 1
-            far = socket.create_connection(("127.0.0.1", self._to))
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
-
-    def _pump(self, one: socket.socket, other: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(1 << 16):
-                self.bytes += len(data)
-                other.sendall(data)
-        with contextlib.suppress(OSError):
-            other.shutdown(socket.SHUT_WR)
-
-
 def measured(wire: Wire, work: Callable[[], object]) -> tuple[float, int]:
     """Milliseconds and bytes of one piece of work."""
-    wire.bytes, began = 0, time.perf_counter()
+    wire.settled()
+    began = time.perf_counter()
     work()
     took = time.perf_counter() - began
-    time.sleep(0.05)
-    return took * 1000, wire.bytes
+    return took * 1000, wire.settled()
 
 
 def git(*args: str) -> None:
     subprocess.run(["git", *args], check=True, capture_output=True)
 
 
-def bare_fetch(url: str, folder: Path, tag: str, blob: str) -> None:
-    """The same objects by git alone: the tag and its commit, then the file."""
-    for number, (options, spec) in enumerate(((("--filter=tree:0",), f"refs/tags/{tag}:refs/tags/{tag}"), ((), blob))):
-        repo = folder / str(number)
-        git("init", "--quiet", "--bare", str(repo))
-        git("-C", str(repo), "fetch", "--quiet", "--no-tags", "--depth=1", *options, url, spec)
-
-
-@contextlib.contextmanager
-def served(base: Path, way: str) -> Iterator[tuple[str, Wire]]:
-    """A URL that leads through a counting proxy."""
-    with git_server(base) if way == "http" else daemon(base) as server:
-        url = server if isinstance(server, str) else server.url
-        wire = Wire(int(url.rpartition(":")[2]))
-        yield f"{url.rpartition(':')[0]}:{wire.port}/big.git", wire
-
-
-def on_the_wire(base: Path, blob: str, version: str) -> None:
+def on_the_wire(base: Path, repo: Repo, version: str) -> None:
+    tag = f"{ID}/v{version}"
+    blob = repo.git("rev-parse", f"refs/tags/{tag}^{{commit}}:prompts/{ID}.prompt.yml")
+    asked = one_release(tag, blob), one_environment(repo, "prompts/_environments/production.yml", tag, blob)
     for way in ("git", "http"):
         with served(base, way) as (url, wire), tempfile.TemporaryDirectory() as name:
-            rows = _one_way(url, wire, Path(name), blob, version)
+            rows = _one_way(url, wire, Path(name), asked, version)
         for what, (took, size) in rows.items():
             say(f"{way:5} {what:32} {took:9.0f} ms {size:12,} bytes")
-        ratio = rows["cold get, exact"][1] / rows["git fetch of the same objects"][1]
-        say(f"{way:5} cold get / bare fetch: {ratio:.2f} times the bytes (at most 1.5, and 8,000 bytes)")
+        for what, bare, bound in (
+            ("exact", "git fetch of the same objects", "at most 1.5, and 8,000 bytes"),
+            ("environment", "git fetch of what it runs", "at most 1.5"),
+        ):
+            ratio = rows[f"cold get, {what}"][1] / rows[bare][1]
+            say(f"{way:5} cold get, {what} / {bare}: {ratio:.2f} times the bytes ({bound})")
 
 
-def _one_way(url: str, wire: Wire, folder: Path, blob: str, version: str) -> dict[str, tuple[float, int]]:
+def _one_way(
+    url: str, wire: Wire, folder: Path, asked: tuple[list[Fetch], list[Fetch]], version: str
+) -> dict[str, tuple[float, int]]:
     def several(work: Callable[[Path], object], name: str) -> tuple[float, int]:
         return _median([measured(wire, lambda number=n: work(folder / f"{name}{number}")) for n in range(5)])
 
     return {
-        "git fetch of the same objects": several(lambda at: bare_fetch(url, at, f"{ID}/v{version}", blob), "bare"),
+        "git fetch of the same objects": several(lambda at: bare_fetch(url, at, asked[0]), "bare"),
         "cold get, exact": several(lambda at: _get(url, at, version), "exact"),
         "cold get, ^1": several(lambda at: _get(url, at, "^1"), "range"),
+        "git fetch of what it runs": several(lambda at: bare_fetch(url, at, asked[1]), "runs"),
         "cold get, environment": several(lambda at: _get(url, at, None), "environment"),
         "clone --depth 1": measured(
             wire, lambda: git("clone", "--quiet", "--bare", "--depth=1", url, str(folder / "shallow"))
@@ -193,12 +156,11 @@ def main() -> None:
         repo = big_remote(base / "served" / "big.git", prompts, tags)
         say(f"{prompts:,} prompts and {tags:,} tags, made in {time.perf_counter() - began:.0f} s")
         version = f"1.{-(-tags // prompts) - 1}.0"
-        blob = repo.git("rev-parse", f"refs/tags/{ID}/v{version}^{{commit}}:prompts/{ID}.prompt.yml")
         imports()
         with served(base / "served", "http") as (url, wire):
             warm(url, base / "warm", version)
             many(url, base, version, wire)
-        on_the_wire(base / "served", blob, version)
+        on_the_wire(base / "served", repo, version)
 
 
 if __name__ == "__main__":

@@ -214,11 +214,15 @@ class RemoteTip(Objects):
             IntegrityError: something other than a regular file or a folder stands at a path.
         """
         at = dict.fromkeys(paths, self._root)
+        blobs: dict[str, str] = {}
         depth, found = 0, {}
-        while at:
+        while at or blobs:
             size = 20 if self.access.object_format == "sha1" else 32
-            trees = {oid: _entries(raw, size) for oid, raw in self._get(at.values(), "tree").items()}
-            blobs: dict[str, str] = {}
+            # The files of one folder come with the folders below it.
+            got = self._get(at.values(), [oid for oid in blobs.values() if oid not in known])
+            found.update({path: (oid, known[oid] if oid in known else got[oid]) for path, oid in blobs.items()})
+            trees = {oid: _entries(got[oid], size) for oid in at.values()}
+            blobs = {}
             deeper: dict[str, str] = {}
             for path, tree in at.items():
                 parts = path.split("/")
@@ -233,8 +237,6 @@ class RemoteTip(Objects):
                     place = "/".join(parts[: depth + 1])
                     raise IntegrityError(f"{place} is {kind}, and is not followed", place=self.access.shown)
                 (blobs if last else deeper)[path] = oid
-            data = {**known, **self._get([oid for oid in blobs.values() if oid not in known], "blob")}
-            found.update({path: (oid, data[oid]) for path, oid in blobs.items()})
             at, depth = deeper, depth + 1
         return found
 
@@ -252,9 +254,9 @@ class RemoteTip(Objects):
                 return False
         return None
 
-    def _get(self, ids: Iterable[str], kind: str) -> dict[str, bytes]:
-        wanted = list(dict.fromkeys(ids))
-        found = self.read(wanted, kind) if wanted else {}
+    def _get(self, trees: Iterable[str], blobs: Iterable[str]) -> dict[str, bytes]:
+        wanted = {**dict.fromkeys(trees, "tree"), **dict.fromkeys(blobs, "blob")}
+        found = self._read_kinds(wanted)
         if missing := [oid for oid in wanted if oid not in found]:
             try:
                 # With this filter only what is asked for by its id comes.
@@ -264,12 +266,19 @@ class RemoteTip(Objects):
             except GitError:
                 self.fetch(["--depth=1"], [self._spec])
                 self.note("this server gives no single files, so the whole commit was fetched (depth 1)")
-            found = self.read(wanted, kind)
-        for oid in wanted:
+            found = self._read_kinds(wanted)
+        for oid, kind in wanted.items():
             if oid not in found:
                 raise OnbookError(
                     f"the remote does not have {kind} {oid}, which its tip names", place=self.access.shown
                 )
+        return found
+
+    def _read_kinds(self, wanted: Mapping[str, str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for kind in ("tree", "blob"):
+            if ids := [oid for oid, is_kind in wanted.items() if is_kind == kind]:
+                found |= self.read(ids, kind)
         return found
 
 

@@ -19,11 +19,12 @@ from onbook.errors import OnbookError, UsageError
 Environment = Mapping[str, str | None]
 """Variables to set; None takes one away."""
 
-# Messages in English because they are quoted; no optional locks because reading must not disturb a person's own git;
-# no replace refs because a digest speaks of the object that has that id; a path is never taken for a pattern.
+# Messages in English because they are quoted (a LANGUAGE would only be told to servers); no optional locks because
+# reading must not disturb a person's own git; no replace refs because a digest speaks of the object that has that id;
+# a path is never taken for a pattern.
 _ENVIRONMENT: Environment = {
     "LC_ALL": "C",
-    "LANGUAGE": "C",
+    "LANGUAGE": None,
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_TERMINAL_PROMPT": "0",
