@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from onbook.call import Caller
 from onbook.client.loaded import Confirmation, LoadedPrompt
+from onbook.client.releases import Fetched
 from onbook.errors import OnbookError
 from onbook.lockfile import LockedRelease
 from onbook.project.load import load_prompt
@@ -46,6 +47,11 @@ def load(
         (*notes, *_deprecated(loaded.prompt)),
         confirmed or Confirmation(),
     )
+
+
+def loaded(fetched: Fetched, confirmed: Confirmation) -> LoadedPrompt:
+    """The prompt of a release that was fetched; see :func:`load`."""
+    return load(fetched.release, fetched.tag, fetched.prompt_file, fetched.data, fetched.notes, confirmed)
 
 
 def _deprecated(prompt: Prompt) -> tuple[str, ...]:

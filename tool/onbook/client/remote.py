@@ -10,81 +10,43 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeVar
 
+from onbook.client.asking import Asking
 from onbook.client.book import Book, require_one
 from onbook.client.bundle import Bundle, deployed, require_digest
-from onbook.client.environments import Environments
 from onbook.client.failures import Failure, Failures
+from onbook.client.fetcher import Fetcher
 from onbook.client.flights import Flights
 from onbook.client.loaded import Confirmation, LoadedPrompt
-from onbook.client.loading import load
+from onbook.client.loading import loaded
+from onbook.client.memory import Held, Routes
 from onbook.client.refresher import Job, Refresher, told
 from onbook.client.releases import Fetched, Releases
-from onbook.environments import Deployment
-from onbook.errors import IntegrityError, OnbookError, StaleError, UsageError
-from onbook.files import write_atomic
+from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.prompt import require_id
-from onbook.repo.git import GitError, GitTimeoutError
 from onbook.versions import Range
 
-# A remote that has just let somebody wait in vain is not waited for again at once.
-_RECOVERY = 5.0  # seconds
 # What could not be refreshed is tried again after so long, or after ttl where that is shorter.
 _RETRY = 30.0
 
-Result = TypeVar("Result")
 
-
-class _Held:
-    """What a range is, in memory. ``shipped``: from the bundle, which is as old as it is."""
-
-    __slots__ = ("confirmed", "prompt", "shipped")
-
-    def __init__(self, prompt: LoadedPrompt, shipped: bool = False) -> None:
-        self.prompt, self.confirmed, self.shipped = prompt, prompt._confirmed, shipped
-
-
-class _Routes:
-    """What an environment runs, in memory; ``loaded`` by id and whether it is the canary."""
-
-    __slots__ = ("confirmed", "deployments", "loaded", "name", "notes", "place", "prefix", "shipped")
-
-    def __init__(
-        self,
-        name: str,
-        deployments: Mapping[str, Deployment],
-        prefix: str,
-        place: str,
-        confirmed: Confirmation,
-        notes: tuple[str, ...] = (),
-        shipped: bool = False,
-    ) -> None:
-        self.name, self.deployments, self.prefix, self.place = name, deployments, prefix, place
-        self.confirmed, self.notes, self.shipped = confirmed, notes, shipped
-        self.loaded: dict[tuple[str, bool], LoadedPrompt] = {}
-
-
-class RemoteBook(Book):
+class RemoteBook(Fetcher, Book):
     """Released prompts of a remote; see :func:`onbook.open`."""
 
     def __init__(self, releases: Releases, *, ttl: float, max_stale: float, bundle: Bundle | None) -> None:
-        self._releases = releases
-        self._environments = Environments(releases)
+        super().__init__(releases)
         self._ttl = ttl
         self._max_stale = max_stale
-        self._bundle = bundle
         self._pinned: dict[tuple[str, str], LoadedPrompt] = {}
         self._prefixes: dict[tuple[str, str], str | None] = {}
-        self._held: dict[tuple[str, str], _Held] = {}
-        self._routes: dict[str, _Routes] = {}
+        self._held: dict[tuple[str, str], Held] = {}
+        self._routes: dict[str, Routes] = {}
         self._failures = Failures()
         self._flights = Flights()
         self._refresher = Refresher(self._refresh, self._failures, min(ttl, _RETRY))
-        self._hung: tuple[float, GitTimeoutError] | None = None
+        self._remote = Asking(releases.access.timeout, max_stale, bundle)
         _BOOKS.add(self)
 
     def get(self, id: str, request: str = "*", *, env: str | None = None, key: str | int | None = None) -> LoadedPrompt:
@@ -136,7 +98,7 @@ class RemoteBook(Book):
 
         Exact versions are asked for as well: whether they were withdrawn, and whether their tags moved, is found out.
         """
-        self._hung = None
+        self._remote.forget()
         jobs: list[Job] = [("environment", name) for name in list(self._routes)]
         jobs += [("range", *key) for key in list(self._held)]
         jobs += [("exact", *key) for key in list(self._pinned)]
@@ -180,24 +142,25 @@ class RemoteBook(Book):
         if known is not None and self._usable(known.age, False, job):
             return self._hold(id, request, known.fetched, known.age)
         try:
-            resolved = self._asking(lambda: self._releases.resolve(id, request, time.time() - self._ttl))
+            resolved = self._remote.ask(lambda: self._releases.resolve(id, request, time.time() - self._ttl))
         except OnbookError as error:
             age = known.age if known is not None else None
             held = self._held.get((id, request))
             age = held.confirmed.age if held is not None and not held.shipped else age
-            packed = self._bundle.find(id, request) if self._ships(error, age) and self._bundle else None
-            if packed is not None and self._bundle:
-                prompt = self._bundle.load(packed, self._releases.policy, self._releases.signers)
-                self._held[id, request] = _Held(prompt, shipped=True)
+            bundle = self._remote.instead(error, age)
+            packed = bundle.find(id, request) if bundle else None
+            if packed is not None and bundle:
+                prompt = bundle.load(packed, self._releases.policy, self._releases.signers)
+                self._held[id, request] = Held(prompt, shipped=True)
                 self._failures.add(told(job), error)
                 return prompt
-            raise self._too_old(error, age, told(job)) from error
+            raise self._remote.too_old(error, age, told(job)) from error
         self._failures.clear(told(job))
         return self._hold(id, request, resolved.fetched, resolved.age)
 
     def _hold(self, id: str, request: str, fetched: Fetched, age: float) -> LoadedPrompt:
-        prompt = _loaded(fetched, Confirmation(age))
-        self._held[id, request] = _Held(prompt)
+        prompt = loaded(fetched, Confirmation(age))
+        self._held[id, request] = Held(prompt)
         return prompt
 
     def _pin(self, id: str, version: str, prefix: str | None = None) -> LoadedPrompt:
@@ -208,44 +171,20 @@ class RemoteBook(Book):
         try:
             found = self._releases.cached(id, version)
             if found is None:
-                found = self._asking(lambda: self._releases.exact(id, version, prefix))
-            prompt = _loaded(found, Confirmation())
+                found = self._remote.ask(lambda: self._releases.exact(id, version, prefix))
+            prompt = loaded(found, Confirmation())
         except OnbookError as error:
-            packed = self._bundle.find(id, version) if self._ships(error, None) and self._bundle else None
-            if packed is None or not self._bundle:
+            bundle = self._remote.instead(error, None)
+            packed = bundle.find(id, version) if bundle else None
+            if packed is None or not bundle:
                 raise
             release = replace(packed.release, url=self._releases.url)
             if release.tag_object:
                 self._releases.lock.check(release, packed.tag)
-            prompt = self._bundle.load(packed, self._releases.policy, self._releases.signers)
+            prompt = bundle.load(packed, self._releases.policy, self._releases.signers)
         self._prefixes[id, version] = prefix
         self._pinned[id, version] = prompt
         return prompt
-
-    def _asking(self, ask: Callable[[], Result]) -> Result:
-        """Ask the remote, unless it has just let somebody wait in vain."""
-        if self._hung is not None and time.monotonic() < self._hung[0]:
-            error = self._hung[1]
-            raise GitTimeoutError(error.message, place=error.place, hint=error.hint)
-        try:
-            return ask()
-        except GitTimeoutError as error:
-            self._hung = time.monotonic() + min(_RECOVERY, self._releases.access.timeout), error
-            raise
-
-    def _ships(self, error: OnbookError, age: float | None) -> bool:
-        """Whether the bundle may answer: the remote could not be asked, and nothing newer is known."""
-        return isinstance(error, GitError) and self._bundle is not None and (age is None or self._bundle.age < age)
-
-    def _too_old(self, error: OnbookError, age: float | None, what: str) -> OnbookError:
-        if age is None or not isinstance(error, GitError):
-            return error
-        return StaleError(
-            f"{what}: what the remote said last is {age:,.0f} seconds old,"
-            f" more than max_stale ({self._max_stale:,.0f}), and it cannot be asked again: {error.message}",
-            place=error.place,
-            hint=error.hint,
-        )
 
     # Environments.
 
@@ -255,33 +194,33 @@ class RemoteBook(Book):
             routes = self._flights.share(("environment", env), lambda: self._first_routes(env))
         return self._target(routes, id, None if key is None else str(key))
 
-    def _first_routes(self, env: str) -> _Routes:
+    def _first_routes(self, env: str) -> Routes:
         job = ("environment", env)
         known = self._environments.known(env)
         if known is not None and self._usable(known.age, False, job):
             found = known
         else:
             try:
-                found = self._asking(lambda: self._environments.read(env, time.time() - self._ttl))
+                found = self._remote.ask(lambda: self._environments.read(env, time.time() - self._ttl))
             except OnbookError as error:
                 age = known.age if known is not None else None
-                if self._ships(error, age) and self._bundle and env in self._bundle.environments:
-                    bundle = self._bundle
-                    shipped = _Routes(
+                bundle = self._remote.instead(error, age)
+                if bundle and env in bundle.environments:
+                    shipped = Routes(
                         env, bundle.environments[env], "", bundle.place, Confirmation(bundle.age), shipped=True
                     )
                     self._routes[env] = shipped
                     self._failures.add(told(job), error)
                     return shipped
-                raise self._too_old(error, age, f"environment {env}") from error
+                raise self._remote.too_old(error, age, f"environment {env}") from error
             self._failures.clear(told(job))
         place = f"{self._releases.url} {found.commit[:12]}"
         confirmed = Confirmation(found.age)
-        routes = _Routes(env, found.deployments, found.prefix, place, confirmed, found.notes)
+        routes = Routes(env, found.deployments, found.prefix, place, confirmed, found.notes)
         self._routes[env] = routes
         return routes
 
-    def _target(self, routes: _Routes, id: str, key: str | None) -> LoadedPrompt:
+    def _target(self, routes: Routes, id: str, key: str | None) -> LoadedPrompt:
         row = deployed(routes.deployments, id, routes.name, routes.place)
         target = row.choose(id, key)
         canary = target is not row.stable
@@ -324,7 +263,7 @@ class RemoteBook(Book):
             old.confirmed.at = time.monotonic() - found.age
             return
         place = f"{self._releases.url} {found.commit[:12]}"
-        new = _Routes(env, found.deployments, found.prefix, place, Confirmation(found.age), found.notes)
+        new = Routes(env, found.deployments, found.prefix, place, Confirmation(found.age), found.notes)
         for id, canary in list(old.loaded) if old is not None else ():
             # Before anybody is sent there: what is in use is fetched here, where nobody waits for it.
             row = new.deployments.get(id)
@@ -350,95 +289,12 @@ class RemoteBook(Book):
                 f"{id} {version} is not what it was: expected {known.digest}, found {fetched.release.digest}",
                 place=fetched.tag,
             )
-        self._pinned[id, version] = _loaded(fetched, Confirmation())
-
-    # For `onbook fetch` and `onbook bundle`.
-
-    @property
-    def url(self) -> str:
-        """The remote's URL without secrets."""
-        return self._releases.url
-
-    def fetch(self, id: str, request: str = "*", prefix: str | None = None) -> Fetched:
-        """Ask the remote for a release, verify it, and keep it in the cache.
-
-        Raises:
-            UsageError, IntegrityError, OnbookError: as :meth:`get`.
-        """
-        return self._releases.fetch(id, request, prefix)
-
-    def fetch_deployed(self, id: str, env: str) -> Fetched:
-        """The stable release of an environment, asked of the remote.
-
-        Raises:
-            UsageError, IntegrityError, OnbookError: as :meth:`get`.
-        """
-        found = self._environments.read(env, time.time())
-        row = deployed(found.deployments, id, env, f"{self._releases.url} {found.commit[:12]}")
-        fetched = self._releases.fetch(id, str(row.stable.version), found.prefix)
-        require_digest(_loaded(fetched, Confirmation()), row.stable.digest, env)
-        return replace(fetched, notes=(*found.notes, *fetched.notes))
-
-    def deployments(self, env: str) -> tuple[str, Mapping[str, Deployment]]:
-        """The prefix of tags, and what an environment runs, asked of the remote."""
-        found = self._environments.read(env, time.time())
-        return found.prefix, found.deployments
-
-    def fetch_locked(self, id: str, request: str) -> Fetched:
-        """The version that the lock chose for a request, and no other.
-
-        Raises:
-            UsageError: the lock has no such request.
-        """
-        lock, url = self._releases.lock, self._releases.url
-        locked = lock.requests.get((url, id, request))
-        if locked is None:
-            raise UsageError(
-                f"the lock holds no choice for {id}@{request} from {url}",
-                hint="fetch once without --frozen and commit the lock",
-            )
-        if (url, id, locked.version) not in lock.releases:
-            raise UsageError(f"the lock chose {id} {locked.version} and does not say what that is")
-        return self.fetch(id, locked.version)
-
-    def kept(self, fetched: Fetched) -> Path:
-        """The folder of the cache that has a release's files.
-
-        Raises:
-            OnbookError: they could not be kept.
-        """
-        self._releases.cache.store(fetched.release.digest, fetched.data)
-        return fetched.folder
-
-    def export(self, fetched: Fetched, out: Path) -> Path:
-        """Write a release's files below a folder, each in one step, and return the folder.
-
-        Raises:
-            UsageError: a symbolic link stands where a folder or file would be written.
-            OnbookError: a file cannot be written.
-        """
-        for path, data in fetched.data.items():
-            target = out / path
-            for part in (target, *target.parents):
-                if part == out:
-                    break
-                if part.is_symlink():
-                    raise UsageError("files are not written through a symbolic link", place=str(part))
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                write_atomic(target, data)
-            except OSError as error:
-                raise OnbookError(f"cannot be written: {error.strerror}", place=str(target)) from None
-        return out
+        self._pinned[id, version] = loaded(fetched, Confirmation())
 
     def _forked(self) -> None:
         """In a child: nobody here does what other threads of the parent were doing."""
         self._flights.reset()
         self._refresher.reset()
-
-
-def _loaded(fetched: Fetched, confirmed: Confirmation) -> LoadedPrompt:
-    return load(fetched.release, fetched.tag, fetched.prompt_file, fetched.data, fetched.notes, confirmed)
 
 
 _BOOKS: weakref.WeakSet[RemoteBook] = weakref.WeakSet()
