@@ -7,7 +7,8 @@ import random
 import jsonschema_rs
 import pytest
 
-from onbook.contract import Contract, ContractError, is_plain
+from onbook.contract import MAX_LOOKED_AT, Contract, ContractError, _effort
+from onbook.plain_schemas import fulfils, is_plain
 
 NAMES = ["a", "b", "type", "$ref", "é", "x-a"]
 VALUES: list[object] = [None, True, 0, -1, 1.5, "", "text", "\ud800", 2**70, [], ["a", "a"], {}, {"a": 1}, float("inf")]
@@ -65,6 +66,58 @@ def test_what_is_plain_is_valid(seed: int) -> None:
             plain += 1
             jsonschema_rs.validator_for(found, validate_formats=True, offline=True)
     assert plain > 1000
+
+
+def instance(dice: random.Random, depth: int = 0) -> object:
+    """A value that a plain schema may be asked about."""
+    if dice.random() < 0.5 or depth > 2:
+        return dice.choice([None, True, 0, -1, 1, 1.0, 2.5, "", "a", "text", "é", [], {}])
+    if dice.random() < 0.4:
+        return [instance(dice, depth + 1) for _ in range(dice.randint(0, 3))]
+    return {dice.choice(NAMES): instance(dice, depth + 1) for _ in range(3)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_plainly_fulfils_a_schema_does(seed: int) -> None:
+    dice = random.Random(seed)
+    accepted = refused = 0
+    while accepted < 400:
+        found = schema(dice)
+        if isinstance(found, dict) and dice.random() < 0.3:
+            inner = found.setdefault("properties", {})
+            found["$defs"] = {"one": schema(dice, 2), "two-3": {"type": "string", "maxLength": 3}}
+            if isinstance(inner, dict):
+                inner[dice.choice(NAMES)] = {"$ref": f"#/$defs/{dice.choice(['one', 'two-3', 'three'])}"}
+        if not is_plain(found):
+            continue
+        library = jsonschema_rs.validator_for(found, validate_formats=True, offline=True)
+        for _ in range(4):
+            value = instance(dice)
+            if fulfils(value, found):
+                accepted += 1
+                assert library.is_valid(value), (found, value)
+            else:
+                refused += not library.is_valid(value)
+    assert refused > 100
+
+
+def test_references_to_definitions_are_plain_and_those_of_definitions_are_not() -> None:
+    referring = {"properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {"type": "integer"}}}
+    assert is_plain(referring)
+    assert Contract(referring).effort == _effort(referring) == 2
+    assert fulfils({"a": 1}, referring)
+    assert not fulfils({"a": "1"}, referring)
+    assert not is_plain({**referring, "$defs": {"b": {"$ref": "#/$defs/b"}}})
+    assert not is_plain({"properties": {"a": {"$ref": "#/$defs/c"}}, "$defs": {}})
+    assert not is_plain({"properties": {"a": {**referring}}})
+
+
+def test_whoever_asks_often_gets_a_validator() -> None:
+    contract = Contract({"type": "string"})
+    assert all(contract.accepts("a") for _ in range(MAX_LOOKED_AT))
+    assert contract._validator is None
+    assert contract.accepts("a")
+    assert contract._validator is not None
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from math import isfinite
 from typing import Any
 from urllib.parse import unquote
 
 from onbook.drafts import draft_of, modern, tells_integers_apart
 from onbook.errors import OnbookError
+from onbook.plain_schemas import fulfils, is_plain
 
 Json = Mapping[str, object]
 Pointer = tuple[str | int, ...]
@@ -33,6 +33,9 @@ BACKTRACK_LIMIT = 1_000_000
 # Schemas that may be asked about one place of a value. Definitions that each refer twice to the next double it
 # every time, and validating holds the interpreter's lock as well.
 MAX_EFFORT = 10_000
+
+# Values that are held against a plain schema before its validator is compiled.
+MAX_LOOKED_AT = 16
 
 # Under these keywords stand names with a schema each; under those, data in which nothing is a keyword.
 _NAMED = (
@@ -86,13 +89,15 @@ class Contract:
     """
 
     _validator: Any = None
+    _asked = 0
 
     def __init__(self, schema: Json | bool, *, backtrack_limit: int = BACKTRACK_LIMIT) -> None:
         self.schema = schema
         self._backtrack_limit = backtrack_limit
         # Compiling costs more than looking, and most schemas are never asked about a value.
-        if is_plain(schema):
-            self.effort = 1
+        self._plain = is_plain(schema)
+        if self._plain:
+            self.effort = 2 if isinstance(schema, Mapping) and "$defs" in schema else 1
             return
         self._compiled()
         self.effort = _effort(schema)
@@ -118,88 +123,22 @@ class Contract:
             raise ContractError(_first_line(str(error))) from None
         return self._validator
 
+    def _plainly_accepts(self, value: object) -> bool:
+        # Compiling pays for whoever asks often.
+        self._asked += 1
+        return self._plain and self._validator is None and self._asked <= MAX_LOOKED_AT and fulfils(value, self.schema)
+
     def accepts(self, value: object) -> bool:
         """Whether a value fulfils the schema."""
+        if self._plainly_accepts(value):
+            return True
         return bool(self._compiled().is_valid(value))
 
     def violations(self, value: object) -> list[Violation]:
         """Every way in which a value breaks the schema, in the value's order."""
+        if self._plainly_accepts(value):
+            return []
         return [_violation(error) for error in self._compiled().iter_errors(value)]
-
-
-_TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
-_TEXTS = frozenset({"title", "description", "$comment"})
-_FLAGS = frozenset({"deprecated", "uniqueItems", "readOnly", "writeOnly"})
-_SIZES = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"})
-_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-_PLAIN_DEPTH = 32
-
-
-def is_plain(schema: object, depth: int = _PLAIN_DEPTH) -> bool:  # noqa: PLR0912 a flat table of keywords
-    """Whether a schema is plainly valid and asks one schema about each place of a value.
-
-    False proves nothing: what is not plain is for the library to judge. Patterns, formats, references and everything
-    that combines schemas are never plain.
-    """
-    if schema is True or schema is False:
-        return True
-    if type(schema) is not dict or not depth:
-        return False
-    for key, part in schema.items():
-        if key == "type":
-            kinds = part if type(part) is list else [part]
-            plain = all(type(kind) is str and kind in _TYPES for kind in kinds) and 0 < len(kinds) == len(set(kinds))
-        elif key in _TEXTS:
-            plain = type(part) is str and _is_sound(part, depth)
-        elif key == "properties":
-            plain = type(part) is dict and all(
-                _is_sound(name, 1) and is_plain(inner, depth - 1) for name, inner in part.items()
-            )
-        elif key in ("items", "additionalProperties"):
-            plain = is_plain(part, depth - 1)
-        elif key == "required":
-            plain = (
-                type(part) is list
-                and all(type(name) is str and _is_sound(name, 1) for name in part)
-                and len(part) == len(set(part))
-            )
-        elif key in ("enum", "examples"):
-            plain = type(part) is list and _is_sound(part, depth)
-        elif key in _FLAGS:
-            plain = type(part) is bool
-        elif key in _SIZES:
-            plain = type(part) is int and 0 <= part < 2**31
-        elif key in _BOUNDS:
-            plain = type(part) in (int, float) and _is_sound(part, depth)
-        else:
-            plain = (
-                (key in ("const", "default") or str(key).startswith("x-"))
-                and _is_sound(key, 1)
-                and _is_sound(part, depth)
-            )
-        if not plain:
-            return False
-    return True
-
-
-def _is_sound(value: object, depth: int) -> bool:  # noqa: PLR0911 a flat table of types
-    """Whether JSON has a value without any doubt: no halves of characters, no numbers that readers disagree on."""
-    match value:
-        case str():
-            return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
-        case bool() | None:
-            return True
-        case int():
-            return abs(value) < 2**53
-        case float():
-            return isfinite(value)
-        case dict():
-            return depth > 0 and all(
-                type(key) is str and _is_sound(key, 1) and _is_sound(part, depth - 1) for key, part in value.items()
-            )
-        case list():
-            return depth > 0 and all(_is_sound(part, depth - 1) for part in value)
-    return False
 
 
 def _violation(error: Any) -> Violation:

@@ -81,7 +81,8 @@ class Prompt:
         declared = (self.inputs or {}).get("properties")
         if not isinstance(declared, Mapping):
             return {}
-        return {name: schema if isinstance(schema, Mapping) else {} for name, schema in declared.items()}
+        # A mapping is nearly always a dict, which is told much sooner.
+        return {name: schema if isinstance(schema, dict | Mapping) else {} for name, schema in declared.items()}
 
     @property
     def is_draft(self) -> bool:

@@ -20,6 +20,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from onbook.formats import blocks
 from onbook.formats.explain import QUOTE_TEMPLATE, explain
 from onbook.formats.scalars import NUMBER_STARTS, WORDS, plain, short, tagged
 
@@ -97,6 +98,13 @@ class _StopError(Exception):
 
 def compose(text: str) -> Composed:
     """Reads one YAML document. Never raises."""
+    if (plainly := blocks.read(text)) is not None:
+        return Composed(*plainly, [], True)
+    return parse(text)
+
+
+def parse(text: str) -> Composed:
+    """The same by libyaml alone, whatever the form."""
     composer = _Composer(text)
     data: object = None
     sound = False

@@ -43,6 +43,7 @@ class Looked:
     unread: list[Hit] = field(default_factory=list)
 
 
+_NOTE = json.JSONEncoder(separators=(",", ":"))
 # Problems of readers that leave nothing unread.
 _READ = frozenset({"unknown-key", "duplicate-key", "duplicate-case", "bad-id", "invalid-schema"})
 
@@ -64,7 +65,7 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
                 looked.hits.append((rule.id, hit))
             if isinstance(rule, AcrossRule) and (note := rule.note(source)) is not None:
                 # As text it is the same whether it was kept in between or not, and quick to hand on.
-                looked.notes[rule.id] = json.dumps(note, separators=(",", ":"))
+                looked.notes[rule.id] = _NOTE.encode(note)
         except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
             looked.unchecked.append(_crashed(rule, source.path, error))
     if problems:

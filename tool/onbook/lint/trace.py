@@ -26,6 +26,7 @@ class Traced(Snapshot):
         self._inner = inner
         self._seen: dict[str, str | None] = {}
         self._raw: dict[str, bytes] = {}
+        self._entries: dict[str, Entry | None] = {}
 
     def asked(self) -> Identities:
         """Every path that was asked for, with its identity: of the bytes that were read, where they were.
@@ -50,7 +51,9 @@ class Traced(Snapshot):
         return self._inner.entries(folder)
 
     def entry(self, path: str) -> Entry | None:
-        found = self._inner.entry(path)
+        if path in self._entries:
+            return self._entries[path]
+        found = self._entries[path] = self._inner.entry(path)
         if path not in self._seen:
             self._seen[path] = "" if found is None else None
         return found

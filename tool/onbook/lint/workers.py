@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -113,6 +114,8 @@ def _serve(
     """A child: works on the chunks that it is sent the numbers of, until nobody is left to send any."""
     for other in inherited:
         other.close()
+    # What was imported stays as long as the process does: it need not be looked through for garbage again and again.
+    gc.freeze()
     # Ctrl-C reaches all processes of a terminal at once. The parent says so and ends us: a child that ended by itself
     # could be seen first, as one that was killed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,7 +7,7 @@ import json
 import posixpath
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -46,6 +46,10 @@ class _Where(NamedTuple):
     def told(self) -> str:
         return f" in {self.path}" if self.base else ""
 
+    def within(self, key: str | int) -> _Where:
+        """The place of a part. Within the prompt's own file it is known to the key, elsewhere as the reference's."""
+        return self if self.base else _Where(self.path, self.base, (*self.at, key))
+
 
 class Bundler:
     """Inlines references to other files under ``$defs`` of the schema that makes them.
@@ -81,14 +85,16 @@ class Bundler:
         if depth > MAX_DEPTH:
             self.complain("ref-syntax", f"the schema{where.told} is nested deeper than {MAX_DEPTH} levels", where.at)
             return True
-        # Within the prompt's own file the place is known to the key; elsewhere it is that of the reference.
-        inner = [where if where.base else where._replace(at=(*where.at, key)) for key in _keys(node)]
         if isinstance(node, list):
-            return [self._rewrite(part, at, depth + 1) for part, at in zip(node, inner, strict=True)]
-        if not isinstance(node, Mapping):
+            return [self._rewrite(part, where.within(key), depth + 1) for key, part in enumerate(node)]
+        if not isinstance(node, dict | Mapping):
             return node
         copied: dict[str, object] = {}
-        for (key, part), at in zip(node.items(), inner, strict=True):
+        for key, part in node.items():
+            if not isinstance(part, dict | list) and key != "$ref" and key not in _IDENTITY and depth < MAX_DEPTH:
+                copied[key] = part
+                continue
+            at = where.within(key)
             if names:
                 copied[key] = self._rewrite(part, at, depth + 1)
             elif key == "$ref" and isinstance(part, str):
@@ -201,9 +207,3 @@ def near_file(snapshot: Snapshot, path: str) -> str:
     near = difflib.get_close_matches(name, beside, n=1)
     found = posixpath.join(folder, near[0]) if near else None
     return f"did you mean {found}?" if found else "paths begin at the folder of the file that holds them"
-
-
-def _keys(node: object) -> Iterable[str | int]:
-    if isinstance(node, Mapping):
-        return list(node)
-    return range(len(node)) if isinstance(node, list) else ()

@@ -110,7 +110,8 @@ class Snapshot(ABC):
 
 def blob_id(raw: bytes, algorithm: str = "sha1") -> str:
     """The id that git gives to a blob with these bytes, in a repository of this object format."""
-    return hashlib.new(algorithm, b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
+    made = hashlib.sha256 if algorithm == "sha256" else hashlib.sha1
+    return made(b"blob %d\0%b" % (len(raw), raw), usedforsecurity=False).hexdigest()
 
 
 class Files(Snapshot):
@@ -136,6 +137,7 @@ class _Listed(Snapshot):
     def __init__(self, repo: Repository) -> None:
         self.repo = repo
         self._trees: dict[str, dict[str, Entry]] = {}
+        self._beginnings: list[tuple[str, dict[str, Entry]]] = []  # the same, by what the paths within begin with
         self._single: dict[str, Entry | None] = {}
         self._algorithm = "sha1"
 
@@ -158,11 +160,12 @@ class _Listed(Snapshot):
         if folder not in self._trees:
             found = (entry for entry in self._list(folder) if _below(entry.path, folder))
             self._trees[folder] = {entry.path: entry for entry in found}
+            self._beginnings.append((f"{folder}/" if folder else "", self._trees[folder]))
         return self._trees[folder]
 
     def entry(self, path: str) -> Entry | None:
-        for folder, tree in self._trees.items():
-            if path.startswith(f"{folder}/") or not folder:
+        for beginning, tree in self._beginnings:
+            if path.startswith(beginning):
                 return tree.get(path)
         if path not in self._single:
             self._single[path] = self._find(path)
@@ -406,13 +409,22 @@ class WorkTree(_Listed):
 def _bytes_of(path: str) -> bytes:
     """The bytes of a file that was a regular one when it was listed; what took its place since is not waited for."""
     descriptor = os.open(path, _READING)
-    with open(descriptor, "rb", buffering=0) as file:
+    try:
         found = os.fstat(descriptor)
         if found.st_size > MAX_BYTES:
             raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes")
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file any more")
-        return file.read()
+        # Python's own file objects ask the system several times more, which is felt over ten thousand files.
+        raw = os.read(descriptor, found.st_size + 1)
+        while len(raw) != found.st_size:  # it is being written
+            more = os.read(descriptor, MAX_BYTES + 1 - len(raw))
+            if not more:
+                break
+            raw += more
+        return raw
+    finally:
+        os.close(descriptor)
 
 
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import accumulate
 from typing import Any, cast
 from zlib import crc32
 
@@ -202,17 +203,18 @@ def _sentences(text: str) -> Iterator[bytes]:
 def _blocks(text: str, lines: Mapping[bytes, int]) -> Iterator[int]:
     """Checksum and line of each block: from the beginning of a line on, until it is long enough."""
     parts = [part for line in text.encode("utf-8", "replace").split(b"\n") if (part := line.strip())]
-    end, length = 0, 0
-    for start, part in enumerate(parts):
-        while length < BLOCK_CHARACTERS:
-            if end == len(parts):
+    joined = b"".join(parts)
+    start = end = 0
+    ends = accumulate(map(len, parts))
+    for part in parts:
+        while end - start < BLOCK_CHARACTERS:
+            if end == len(joined):
                 return
-            length += len(parts[end])
-            end += 1
+            end = next(ends)
         # The length beside the checksum: two texts in millions that share one would be told as copies.
-        yield crc32(b"".join(parts[start:end])) << 16 | min(length, 0xFFFF)
+        yield crc32(joined[start:end]) << 16 | min(end - start, 0xFFFF)
         yield lines.get(part, 0)
-        length -= len(part)
+        start += len(part)
 
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> float:

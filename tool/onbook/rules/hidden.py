@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from onbook.project import Source
 from onbook.rules.base import Hit, Rule
-from onbook.rules.sent import everything
+from onbook.rules.sent import everything, unescaped
 
 
 class HiddenText(Rule):
@@ -51,7 +51,8 @@ class HiddenText(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Every run of such characters, in messages, partials, examples, defaults, tools and the answer's schema."""
-        for text in everything(source):
+        raw = unescaped(source)
+        for text in everything(source) if raw is None or not raw.isascii() else ():
             if text.text.isascii():
                 continue
             rtl = any(unicodedata.bidirectional(c) in ("R", "AL") for c in set(text.text) - set(_MARKS))
@@ -105,6 +106,9 @@ class LeakedSpecialToken(Rule):
 
         So are Mistral's own words for tools, unless the prompt is for one of its models.
         """
+        raw = unescaped(source)
+        if raw is not None and not any(part in raw for part in _TOKEN_PARTS):
+            return
         model = (source.prompt.model or "").casefold() if source.prompt else ""
         for text in everything(source):
             sent = _without_comments(text.text) if text.template_format == "jinja2" else text.text
@@ -175,6 +179,8 @@ _TOKEN = re.compile(
     r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
     r"|\[/?(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]"
 )
+# One of them is part of each.
+_TOKEN_PARTS = ("<|", "<\uff5c", "INST]", "SYS>>", "_of_turn>", "[TOOL_", "[/TOOL_", "_TOOLS]", "SYSTEM_PROMPT]")
 # People head the parts of a text with them.
 _WORDS = re.compile(r"\[/?[A-Z]+_[A-Z]+\]")
 

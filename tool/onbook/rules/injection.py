@@ -176,6 +176,7 @@ _SECRET = re.compile(
     rf"(?:{_NOUN})\b(?:{_S}(?:for|to|of){_S}[\w ,'-]{{1,60}}?)?(?:{_S}(?:is|are|equals)|{_S}?[:=]){_S}?"
     rf"(?:now{_S}|always{_S})?{_VALUE}"
 )
+_NOUNS = ("pass", "code", "key", "pin", "token", "word", "secret")
 _OPENS = re.compile(
     r"(?:secret|access|admin|master|security|unlock|override|discount|promo|door|gate|api|magic)[\s_-]\Z"
 )
@@ -201,6 +202,8 @@ _FAR = 300
 def _held(text: str) -> Iterator[tuple[int, str]]:
     """Secrets with a value, near an order to keep them or a right that they give: where, and what they are called."""
     lowered = _lowered(text)
+    if not any(noun in lowered for noun in _NOUNS):
+        return
     for match in _SECRET.finditer(lowered):
         noun = re.split(r"[^a-z]", match[0], maxsplit=1)[0]
         opens = _OPENS.search(lowered, max(match.start() - 12, 0), match.start())

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
-from onbook.rules.kept import PLACEHOLDER, SHARED, at_word
+from onbook.rules.kept import PLACEHOLDER, SHARED, at_word, long_words
 
 _END = r"(?![A-Za-z0-9_])"
 
@@ -150,14 +150,18 @@ SHORTEST = 20
 """Characters of a secret with its literal, where both stand in one word; most texts have few words as long."""
 
 _ANYWHERE = tuple(dict.fromkeys(literal for issuer in ISSUERS if issuer.anywhere for literal in issuer.literals))
+# One of them is part of each, in lower case: few to look for.
+_ANYWHERE_PARTS = ("secret", "key", "_token", "_password", "://", ":\\/\\/")
 _IN_WORDS = tuple(dict.fromkeys(literal for issuer in ISSUERS if not issuer.anywhere for literal in issuer.literals))
 
 
 def _present(text: str) -> set[str]:
     """The literals of which one stands near every secret."""
-    words = "\n".join([word for word in text.split() if len(word) >= SHORTEST])
-    present = {literal for literal in _IN_WORDS if literal in words}
-    present.update(literal for literal in _ANYWHERE if literal in text)
+    words = long_words(text, SHORTEST)
+    present = {literal for literal in _IN_WORDS if literal in words} if words else set[str]()
+    lowered = text.lower()
+    if any(part in lowered for part in _ANYWHERE_PARTS):
+        present.update(literal for literal in _ANYWHERE if literal in text)
     return present
 
 

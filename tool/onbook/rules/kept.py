@@ -81,6 +81,24 @@ def _kept(path: str, text: str, recorded: bool = False) -> Kept:
     return Kept(path, text, Lines(text), recorded)
 
 
+def long_words(text: str, shortest: int) -> str:
+    """The words of a text that have so many bytes or more, a line each: few texts have many, and secrets are long.
+
+    A word ends at a blank of ASCII, so it may be more than what people call one, and never less.
+    """
+    raw = text.encode("utf-8", "surrogatepass")
+    shape, run = raw.translate(_SHAPE), b"w" * shortest
+    found, end = [], 0
+    while (start := shape.find(run, end)) >= 0:
+        end = shape.find(b" ", start)
+        end = len(shape) if end < 0 else end
+        found.append(raw[start:end])
+    return b"\n".join(found).decode("utf-8", "surrogatepass")
+
+
+_BLANKS = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"
+_SHAPE = bytes(ord(" ") if byte in _BLANKS else ord("w") for byte in range(256))
+
 SHARED = 32_768
 """Characters of a text for which what was found in it is remembered: others may belong to many prompts too."""
 

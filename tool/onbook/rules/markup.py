@@ -60,13 +60,16 @@ class UnclosedMarkup(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """Fences of one message that includes nothing; tags right before a value, or with a misspelt end."""
         found = list(messages(source))
-        tags = _Tags.of("\n".join(text.text for text in texts(source)))
         for number, text in enumerate(found):
             if number == len(found) - 1 and text.role == "assistant":
                 continue
-            if not text.template.includes and (place := _open_fence(text.text)) is not None:
+            fenced = "```" in text.text or "~~~" in text.text
+            if fenced and not text.template.includes and (place := _open_fence(text.text)) is not None:
                 yield text.hit_at(place, "this code fence is never closed", hint="close it with a line of its own: ```")
-            yield from tags.open_in(text)
+            # Of a tag that ends in its own message nothing else needs to be known.
+            if any(f"</{opening['name']}>" not in text.text for opening in _OPENING.finditer(text.text)):
+                tags = _Tags.of("\n".join(text.text for text in texts(source)))
+                yield from tags.open_in(text)
 
 
 class LeftOver(Rule):
@@ -115,7 +118,7 @@ class LeftOver(Rule):
                     message = f"a note to yourself is left in the text: {word}"
                     place = next(match.start("word") for match in notes if match["word"] == word)
                     yield text.hit_at(place, message, hint="do it, or make the note a comment of the file")
-            for match in _BLANK.finditer(sent) if _MAYBE_BLANK.search(sent) and not _outlines(sent) else ():
+            for match in _BLANK.finditer(sent) if _may_have_blank(sent) and not _outlines(sent) else ():
                 start = max(sent.rfind("\n", 0, match.start()) + 1, match.start() - 200)
                 if not _ABOUT.search(sent, start, min(_line_end(sent, match.end()), match.end() + 200)):
                     message = f"a blank is left in the text: {match[0]}"
@@ -199,6 +202,8 @@ _NOTE = re.compile(
 )
 # Without the look behind, which would be asked of every character.
 _MAYBE_BLANK = re.compile(r"[\[<](?:insert|paste|add|enter|put|type)", re.IGNORECASE)
+# One of them, in lower case, is part of each.
+_BLANK_PARTS = ("here]", "here>", "[insert", "<insert", "[paste", "<paste")
 _BLANK = re.compile(
     r"(?<![\w`\"'])[\[<](?:insert|paste|add|enter|put|type)\s[^\[\]<>{}\n]{1,60}\shere[\]>](?![\w`\"'(])"
     r"|(?<![\w`\"'])[\[<](?:insert|paste)\s(?:your\s)?[^\[\]<>{}\n]{1,30}[\]>](?![\w`\"'(])",
@@ -211,6 +216,14 @@ _ABOUT = re.compile(
 
 
 _SLOT = re.compile(r"\[([A-Z][^\[\]\n]{12,300})\](?!\()")
+
+
+def _may_have_blank(text: str) -> bool:
+    if text.isascii():  # other letters may be alike without being equal in lower case
+        lowered = text.lower()
+        if not any(part in lowered for part in _BLANK_PARTS):
+            return False
+    return _MAYBE_BLANK.search(text) is not None
 
 
 def _outlines(text: str) -> bool:

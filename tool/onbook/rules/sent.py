@@ -32,6 +32,25 @@ def everything(source: Source) -> list[Text | RowText]:
     return memo(source, "everything", _everything)
 
 
+def unescaped(source: Source) -> str | None:
+    """All files that what is sent is read from, as one text in which it stands as it is; None where it may not.
+
+    Escapes need a backslash, and examples in a file of their own are JSON. Whatever has no blanks in it and does not
+    stand in this text stands in nothing that is sent.
+    """
+    if "unescaped" not in source.memo:
+        document, prompt = source.document, source.prompt
+        known = document is not None and prompt is not None and "\\" not in document.text
+        if known and not isinstance(written(source, "examples"), str):
+            assert document
+            assert prompt
+            source.memo["unescaped"] = "\n".join((document.text, *prompt.partials.values()))
+        else:
+            source.memo["unescaped"] = None
+    found: str | None = source.memo["unescaped"]
+    return found
+
+
 def _everything(source: Source) -> Iterator[Text | RowText]:
     yield from texts(source)
     for key in ("examples", "tools", "jsonSchema"):
@@ -49,10 +68,10 @@ def strings(value: object, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str
     """Every string of a value with its pointer, in order. Files are nested at most 64 deep."""
     if isinstance(value, str):
         yield pointer, value
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict | Mapping):
         for key, item in value.items():
             yield from strings(item, (*pointer, key))
-    elif isinstance(value, Sequence):
+    elif isinstance(value, list | Sequence):
         for number, item in enumerate(value):
             yield from strings(item, (*pointer, number))
 

@@ -193,7 +193,7 @@ def _writes(source: Source) -> Iterator[_Write]:
 
 def _all_writes(source: Source) -> Iterator[_Write]:
     prompt = source.prompt
-    tainted = dict(_untrusted(prompt)) if prompt else {}
+    tainted = dict(_untrusted(prompt)) if prompt and _may_be_marked(source) else {}
     for text in messages(source) if tainted else ():
         alone = re.fullmatch(r"\s*\{\{[^{}]*\}\}\s*", text.text) is not None
         yield from _written(text, text.role or "", tainted, alone, set())
@@ -206,6 +206,12 @@ def _once(hits: Iterator[Hit]) -> Iterator[Hit]:
         if hit not in told:
             told.add(hit)
             yield hit
+
+
+def _may_be_marked(source: Source) -> bool:
+    """Whether the mark stands in the prompt's file, or may stand in a schema that it refers to."""
+    text = source.document.text if source.document else ""
+    return "x-untrusted" in text or "$ref" in text or "\\" in text
 
 
 MAX_MARKS = 1_000  # places of one input's schema that are looked at: a schema may refer to itself
@@ -240,8 +246,10 @@ def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
 
 def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[object]) -> Iterator[_Write]:
     content = normal_newlines(text.text) if text.template_format == "jinja2" else text.text
-    enclosed = _enclosed(content)
+    enclosed: list[tuple[int, int]] | None = None
     for offset, name, inner in _found(content, text.template_format, tainted):
+        if enclosed is None:
+            enclosed = _enclosed(content)
         place = bisect_right(enclosed, (offset,)) - 1
         inside = apart or (place >= 0 and offset < enclosed[place][1])
         if inner is None:

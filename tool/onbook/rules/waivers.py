@@ -18,6 +18,13 @@ _MARK = b"onbook"
 
 def waivers_of(source: Source) -> tuple[list[Waiver], list[Problem]]:
     """The waivers that stand as comments in a prompt's file, its YAML cases and its suite, and what is wrong there."""
+    if "waivers" not in source.memo:
+        source.memo["waivers"] = _waivers_of(source)
+    waivers, problems = source.memo["waivers"]
+    return list(waivers), list(problems)
+
+
+def _waivers_of(source: Source) -> tuple[list[Waiver], list[Problem]]:
     documents = [source.document] if source.document else []
     for suffix in (".cases.yml", SUITE_SUFFIX):
         path = stem(source.path) + suffix

@@ -1,0 +1,79 @@
+"""The reader of plain block style against libyaml: on what it takes it says the same, places included."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from benchmarks import corpus
+from onbook.formats import blocks
+from onbook.formats.compose import parse
+
+OWN = sorted((Path(__file__).parents[2] / "prompts").rglob("*.yml"))
+CORPUS = [text for path, text in corpus.files(60, defects=True) if path.endswith(".prompt.yml")]
+PIECES = (
+    *("\n", " ", "  ", "\n\n", "- ", ": ", ":", "#", " # why", "|", "|-", "|+", ">", "'", '"', "''", "[", "]", "{"),
+    *("}", ", ", "~", "null", "true", "1e5", "0x1F", ".5", "-", "&a ", "*a", "!!str ", "? ", "---\n", "...\n", "%"),
+    *(
+        "@",
+        "`",
+        "é",
+        "\u2028",
+        "\x85",
+        "\t",
+        "\r\n",
+        "\\n",
+        "a: b\n",
+        "- c\n",
+        "  d: |\n    e\n\n",
+        "[f, g]\n",
+        "{h: i, j: 2}\n",
+    ),
+    *("\nname:", "<<: x\n", "k:\n  - l\n", "k:\n- l\n", "=\n", "0\n", "  # alone\n", "\ufeff"),
+)
+
+
+def same(text: str) -> bool:
+    """Whether the reader takes the text; that it then reads it as libyaml does."""
+    found = blocks.read(text)
+    if found is None:
+        return False
+    told = parse(text)
+    assert told.sound, text
+    assert not told.flaws, text
+    # As it is written, for 1 equals true and 1.0.
+    assert (repr(found[0]), found[1]) == (repr(told.data), told.starts), text
+    return True
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
+def test_own_prompts(path: Path) -> None:
+    same(path.read_text("utf-8"))
+
+
+def test_nearly_every_file_is_taken() -> None:
+    assert sum(map(same, CORPUS)) > 0.9 * len(CORPUS)
+
+
+def test_broken_files() -> None:
+    dice = random.Random(20261121)
+    texts = [*(path.read_text("utf-8") for path in OWN), *CORPUS[:20]]
+    taken = 0
+    for _ in range(3_000):
+        text = dice.choice(texts)
+        begin = dice.randrange(len(text))
+        text = text[begin if dice.random() < 0.2 else 0 : begin + dice.randrange(400)]
+        for _ in range(dice.randint(1, 4)):
+            at = dice.randrange(len(text) + 1)
+            text = text[:at] + dice.choice(PIECES) + text[at + dice.choice((0, 0, 1, 5)) :]
+        taken += same(text if dice.random() < 0.2 else f"{text.rstrip()}\n")
+    assert taken > 200
+
+
+def test_made_of_pieces() -> None:
+    dice = random.Random(2)
+    pieces = (*PIECES, "a", "b: ", "c:\n", "\n  ", "\n    ")
+    taken = sum(same("".join(dice.choices(pieces, k=dice.randint(1, 9))) + "\n") for _ in range(10_000))
+    assert taken > 50
