@@ -15,8 +15,15 @@ import pytest
 from onbook import resources
 from onbook.contract import Contract
 from onbook.gate.outputs import MARKER, output_lines
+from onbook.project import Catalog
+from onbook.repo import Repository
+from onbook.repo.snapshot import WorkTree
+from onbook.testing.models import Response
+from onbook.testing.planning import plan, unit_of
+from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.selection import Selection
 from support.console import ONBOOK, Person, person
-from support.git import Repo, clone
+from support.git import Repo, clone, new_repo, release_by_hand
 from support.pulls import ROUTE, TRIAGE, actions, breaking, edit, failing, good, published, pull_request, recorded
 
 PROMPTS = "prompts/support/triage.prompt.yml"
@@ -308,3 +315,55 @@ def test_before_the_first_commit_everything_is_new(tmp_path: Path) -> None:
     author.git("add", "--all")
     assert status(check(Repo(author.cwd), "--staged", exits=1))["lint"] == {"failed"}
     assert "no commits yet" in author.onbook("check", "--base", "main", exits=2)
+
+
+# --- chains
+
+
+def chained(path: Path) -> Repo:
+    """A prompt that is asked about another's answer, both recorded, and one that nobody asks."""
+    model = "openai/gpt-4.1-2025-04-14"
+    prompt = f"model: {model}\nmessages: [{{role: user, content: 'Intent? {{{{ticket}}}}'}}]\n"
+    tests = {
+        "prompts/answer.suite.yml": 'chain: [intent, {prompt: answer, inputs: {ticket: "{{intent}}"}}]\n',
+        "prompts/answer.cases.jsonl": '{"id": "one", "inputs": {"ticket": "x"}, "assert": [{"contains": "so"}]}\n',
+    }
+    repo = new_repo(path, "--initial-branch=main")
+    repo.commit({f"prompts/{name}.prompt.yml": prompt for name in ("answer", "intent", "other")} | tests)
+    recordings = Recordings()
+    source = Catalog(WorkTree(Repository.discover(path))).find("answer")
+    for said in ("billing", "so"):
+        (planned,) = plan(unit_of(source, source.usable(), model, recordings), Selection())
+        (attempt,) = planned.attempts
+        answer = Response(said, (), "stop", model, {}, 7, None, "test")
+        recordings.add(Recording.of("one", attempt.request, answer, step=attempt.step))
+    recordings.write(path / "prompts/answer.recordings.jsonl")
+    repo.commit(message="recorded")
+    repo.git("checkout", "--quiet", "-b", "change")
+    return repo
+
+
+def tested(data: dict[str, Any]) -> dict[str, str]:
+    return {row["id"]: row["status"] for row in data["data"]["test"]["prompts"]}
+
+
+@pytest.mark.parametrize("base", [("--base", "main"), ()])
+def test_prompts_whose_chains_ask_what_changed_are_tested(tmp_path: Path, base: tuple[str, ...]) -> None:
+    repo = chained(tmp_path / "r")
+    for id in ("answer", "intent", "other") if not base else ():
+        release_by_hand(
+            repo, id, "1.0.0", {f"prompts/{id}.prompt.yml": (repo.path / f"prompts/{id}.prompt.yml").read_bytes()}
+        )
+    edit(repo, "prompts/other.prompt.yml", "Intent?", "Other?")
+    data = check(repo, *base)
+    assert "answer" not in tested(data)
+    edit(repo, "prompts/intent.prompt.yml", "Intent?", "Aim?")
+    data = check(repo, *base, exits=3)
+    assert tested(data) == {"answer": "unchecked", "intent": "skipped", "other": "skipped"}
+    assert data["data"]["changed"] == ["intent", "other"]
+    (missing,) = rules(data, "OT201")
+    assert "the answer of step 'intent' is not recorded" in missing
+    # One that is gone, too.
+    repo.git("rm", "--quiet", "prompts/intent.prompt.yml")
+    repo.commit(message="gone")
+    assert tested(check(repo, *base, exits=3))["answer"] == "unchecked"

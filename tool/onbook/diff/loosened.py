@@ -6,7 +6,7 @@ under another name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from onbook.contract import dump
 from onbook.diff.changes import Change, change
@@ -40,7 +40,7 @@ def _identity(source: Source, suffix: str) -> str | None:
     return source.snapshot.identity(stem(source.path) + suffix)
 
 
-def _cases(before: tuple[Case, ...], after: tuple[Case, ...]) -> Iterator[Change]:
+def _cases(before: Sequence[Case], after: Sequence[Case]) -> Iterator[Change]:
     kept = {case.id: case for case in after}
     asked = {dump([case.inputs, case.expected]) for case in after}
     for case in before:

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,6 +17,7 @@ from onbook.formats.scalars import integer, real, short
 from onbook.report import Problem
 
 MAX_LINE_BYTES = 1024 * 1024
+BOM = b"\xef\xbb\xbf"
 
 _OWN_COLUMNS = ("id", "expected", "tags", "cluster", "xfail")
 
@@ -95,23 +96,34 @@ _JSON_HINTS = {
 
 
 def _read_jsonl(raw: bytes, path: str) -> tuple[list[Row], list[Problem]]:
-    rows: list[Row] = []
     problems: list[Problem] = []
+    lines = ((0, line) for line in raw.split(b"\n"))
+    return [row for _, row in rows_of(lines, path, problems)], problems
+
+
+def rows_of(lines: Iterable[tuple[int, bytes]], path: str, problems: list[Problem]) -> Iterator[tuple[int, Row]]:
+    """The sound rows of JSON lines as they come, one at a time, each with the place where its line begins.
+
+    Args:
+        lines: from the file's beginning on, each with its place.
+        problems: what is wrong is added here; after too much of it no more is read.
+    """
     duplicates: list[str] = []
     decode = _decoder(duplicates)
-    for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+    for number, (start, line) in enumerate(lines, 1):
+        if number == 1:
+            line = line.removeprefix(BOM)  # noqa: PLW2901
         if not line or line.isspace():
             continue
         duplicates.clear()
         try:
-            rows.append(Row(number, _read_object(line, decode, duplicates)))
+            yield start, Row(number, _read_object(line, decode, duplicates))
         except UnicodeDecodeError as error:
             problems.append(replace(not_utf8(line, path, error.start), line=number))
         except _RowError as error:
             problems.append(Problem(error.code, str(error), path, number, error.column, error.hint))
         if len(problems) >= MAX_FLAWS:
             break
-    return rows, problems
 
 
 def _read_object(line: bytes, decode: Callable[[str], object], duplicates: list[str]) -> dict[str, object]:

@@ -22,7 +22,7 @@ from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
 from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.testing.selection import changed
+from onbook.testing.selection import changed, may_chain, steps
 from onbook.versions import Bump
 from onbook.waivers import Waiver, apply
 
@@ -58,7 +58,7 @@ def check(
     parts = {
         "lint": _part("lint", lambda: _lint(work, jobs, day)),
         "diff": _part("diff", lambda: _diff(work, frozenset(fail_on))),
-        "test": _part("test", lambda: run_affected(work.affected, work.old, work.catalog, fork=fork)),
+        "test": _part("test", lambda: run_affected(work.tested, work.old, work.catalog, fork=fork)),
     }
     checks = [Check.of(CONFIGURATION, work.loosened)] if work.loosened else []
     for name, part in parts.items():
@@ -168,16 +168,43 @@ class _Work:
         Raises:
             OnbookError: the base of one cannot be told.
         """
-        catalog = self.catalog
-        if self.before is not None:
-            closures = Closures(self.repo)
-            ids = closures.touched(self.before, catalog)
-            closures.save()
-            ids |= {id for id, path in catalog.paths.items() if self._recorded(path, self.before.snapshot)}
-        else:
-            ids = {id for id in catalog.ids if self._moved(id)}
-        found = (catalog.get(id) for id in sorted(ids))
+        found = (self.catalog.get(id) for id in sorted(self._touched))
         return [source for source in found if source is not None and changed(source, self.old(source)[0])]
+
+    @cached_property
+    def tested(self) -> list[Source]:
+        """Those, and the prompts whose chains ask one that reads otherwise now, or is gone.
+
+        Raises:
+            OnbookError: the base of one cannot be told.
+        """
+        found = {source.id: source for source in self.affected}
+        moved = {id for id in self._touched if self._reads_otherwise(id)}
+        for id, path in self.catalog.paths.items() if moved else ():
+            if id not in found and may_chain(self.snapshot, path):
+                source = self.catalog.get(id)
+                if source is not None and steps(source) & moved:
+                    found[id] = source
+        return [found[id] for id in sorted(found)]
+
+    @cached_property
+    def _touched(self) -> set[str]:
+        """The prompts that may have changed, those that are gone among them."""
+        if self.before is None:
+            ids = {id for id in self.catalog.ids if self._moved(id)}
+            return ids | (self.bases.refs.keys() - self.catalog.paths.keys())
+        closures = Closures(self.repo)
+        ids = closures.touched(self.before, self.catalog)
+        closures.save()
+        return ids | {id for id, path in self.catalog.paths.items() if self._recorded(path, self.before.snapshot)}
+
+    def _reads_otherwise(self, id: str) -> bool:
+        """Whether a prompt's closure is not what it was; its tests do not matter to those who ask it."""
+        here = self.catalog.get(id)
+        if here is None:
+            return True
+        before = self.old(here)[0]
+        return before is None or here.digest != before.digest or here.path != before.path
 
     def old(self, source: Source) -> tuple[Source | None, str]:
         """A prompt as it was at its base, and what that is called."""

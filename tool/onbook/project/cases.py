@@ -5,14 +5,18 @@ GitHub's ``testData`` and ``evaluators`` are cases too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from onbook.formats import Document, Row, read_rows, read_yaml
+from onbook.formats import Document, Row, read_rows, read_yaml, write_json_line
+from onbook.formats.rows import rows_of
+from onbook.project.gold import Gold, Lines, repeated
 from onbook.project.load import Loaded
 from onbook.project.shapes import contract, row_problems, shape_problems
 from onbook.prompt import Case, JudgeGate, Label, Suite, id_of
 from onbook.repo import Snapshot, SnapshotError
+from onbook.repo.stored import IN_MEMORY, Stored
 from onbook.report import Problem
 
 CASE_SUFFIXES = (".cases.jsonl", ".cases.csv", ".cases.yml")
@@ -38,7 +42,7 @@ Json = Mapping[str, object]
 class Tests:
     """The cases, the suite and the labels of one prompt, and what is wrong with their files."""
 
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     suite: Suite
     problems: tuple[Problem, ...]
     labels: tuple[Label, ...] = ()
@@ -53,33 +57,26 @@ def stem(path: str) -> str:
 def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
     """Read what stands beside a prompt. A row that is wrong is a problem with its line, and is left out."""
     problems: list[Problem] = []
-    cases: list[Case] = []
+    parts: list[list[Case] | Lines] = []
     for suffix in CASE_SUFFIXES:
         path = stem(loaded.path) + suffix
-        if snapshot.entry(path) is None:
-            continue
-        rows, found = _rows(snapshot, path)
-        problems += found
-        cases += _cases(rows, path, problems)
+        if snapshot.entry(path) is not None:
+            parts.append(_cases(snapshot, path, problems))
     for suffix, meant in _MISNAMED.items():
         path = stem(loaded.path) + suffix
         if snapshot.entry(path) is not None:
             message = f"a file of this name is not read: it must end in {meant}"
             problems.append(Problem("wrong-shape", message, path, hint=f"rename it to {stem(loaded.path) + meant}"))
-    cases += _test_data(loaded)
-    seen: dict[str, Case] = {}
-    for case in cases:
-        if first := seen.get(case.id):
-            where = f"{first.path}:{first.line}" if first.line else first.path
-            message = f"case id {case.id!r} is taken already, at {where}"
-            problems.append(Problem("duplicate-case", message, case.path, case.line, hint="give each case its own id"))
-        seen.setdefault(case.id, case)
+    parts.append(_test_data(loaded))
+    _drop_repeated(parts, problems)
+    many = any(isinstance(part, Lines) for part in parts)
+    cases = Gold(parts) if many else tuple(case for part in parts for case in part)
     suite = _suite(snapshot, stem(loaded.path) + SUITE_SUFFIX, problems)
     if loaded.prompt and loaded.prompt.evaluators:
         evaluators = tuple({EVALUATOR: evaluator} for evaluator in loaded.prompt.evaluators)
         suite = replace(suite, assertions=(*suite.assertions, *evaluators))
     labels = _labels(snapshot, stem(loaded.path) + LABELS_SUFFIX, problems)
-    return Tests(tuple(seen.values()), suite, tuple(problems), labels)
+    return Tests(cases, suite, tuple(problems), labels)
 
 
 def _rows(snapshot: Snapshot, path: str) -> tuple[list[Row], list[Problem]]:
@@ -89,17 +86,65 @@ def _rows(snapshot: Snapshot, path: str) -> tuple[list[Row], list[Problem]]:
         return [], [Problem("not-a-file", error.message, path)]
 
 
-def _cases(rows: list[Row], path: str, problems: list[Problem]) -> list[Case]:
-    cases = []
-    for row in rows:
-        wrong = row_problems(contract("case"), row.data, "this case is wrong", path, row.line)
-        problems += wrong
-        if not wrong:
-            cases.append(_case(row.data, path, row.line))
-    return cases
+def _cases(snapshot: Snapshot, path: str, problems: list[Problem]) -> list[Case] | Lines:
+    """The sound cases of one file: in a list, or where there are many, only where they stand."""
+    try:
+        stored = snapshot.stored(path)
+    except SnapshotError as error:
+        problems.append(Problem("not-a-file", error.message, path))
+        return []
+    unsound: list[Problem] = []
+    many = stored.size > IN_MEMORY and not path.endswith(".yml")
+    if many and path.endswith(".jsonl"):
+        rows = rows_of(stored.lines(), path, unsound)
+    else:
+        read, unsound = read_rows(stored.whole(), path)
+        rows = ((0, row) for row in read)
+        if many:
+            stored, rows = _as_lines(read)
+    found: list[Case] = []
+    lines = Lines(path, stored, partial(_case, path=path))
+    wrong: list[Problem] = []
+    for start, row in rows:
+        amiss = row_problems(contract("case"), row.data, "this case is wrong", path, row.line)
+        wrong += amiss
+        if not amiss and many:
+            lines.note(start, row.line)
+        elif not amiss:
+            found.append(_case(row.data, row.line, path))
+    problems += (*unsound, *wrong)
+    return lines if many else found
 
 
-def _case(data: Json, path: str, line: int | None) -> Case:
+def _as_lines(rows: list[Row]) -> tuple[Stored, Iterator[tuple[int, Row]]]:
+    """The rows of another format as JSON lines, each with the place where it begins."""
+    stored = Stored.of_chunks((write_json_line(row.data) + "\n").encode() for row in rows)
+    return stored, ((start, row) for (start, _), row in zip(stored.lines(), rows, strict=False))
+
+
+def _drop_repeated(parts: Sequence[list[Case] | Lines], problems: list[Problem]) -> None:
+    """Of two cases with one id the first counts."""
+    twice = repeated(parts)
+    if not twice:
+        return
+    seen: dict[str, Case] = {}
+    for part in parts:
+        again = []
+        for index, case in enumerate(part):
+            if hash(case.id) not in twice:
+                continue
+            first = seen.setdefault(case.id, case)
+            if first is not case:
+                where = f"{first.path}:{first.line}" if first.line else first.path
+                message = f"case id {case.id!r} is taken already, at {where}"
+                hint = "give each case its own id"
+                problems.append(Problem("duplicate-case", message, case.path, case.line, hint=hint))
+                again.append(index)
+        for index in reversed(again):
+            part.drop(index) if isinstance(part, Lines) else part.pop(index)
+
+
+def _case(data: Json, line: int | None, path: str) -> Case:
     inputs, asserted, tags = data.get("inputs"), data.get("assert"), data.get("tags")
     history, chain = data.get("history"), data.get("chain")
     return Case(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -72,7 +72,7 @@ class Source:
         return {}
 
     @property
-    def cases(self) -> tuple[Case, ...]:
+    def cases(self) -> Sequence[Case]:
         """The cases that could be read."""
         return self.tests.cases
 

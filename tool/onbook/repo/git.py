@@ -9,12 +9,13 @@ import signal
 import subprocess
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from onbook.errors import OnbookError, UsageError
+from onbook.repo.stored import Stored
 
 Environment = Mapping[str, str | None]
 """Variables to set; None takes one away."""
@@ -273,6 +274,10 @@ class Repository:
         """An object's type and bytes by id (or ``<commit>:<path>``), or None if it is not here."""
         return self._objects.read(name)
 
+    def stored(self, name: str) -> tuple[str, Stored] | None:
+        """As :meth:`read_object`, without holding what is large."""
+        return self._objects.stored(name)
+
     def close(self) -> None:
         """End the process that reads objects; it starts again when needed."""
         self._objects.close()
@@ -297,6 +302,38 @@ class Objects:
 
     def read(self, name: str) -> tuple[str, bytes] | None:
         """An object's type and bytes, or None if it is not here."""
+        head = self._ask(name)
+        if head is None:
+            return None
+        kind, size, answers = head
+        data = answers.read(size)
+        answers.read(1)
+        return kind, data
+
+    def stored(self, name: str) -> tuple[str, Stored] | None:
+        """An object's type and bytes, which lie on disk if they are many, or None if it is not here."""
+        head = self._ask(name)
+        if head is None:
+            return None
+        kind, size, answers = head
+        left = size
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal left
+            while left and (chunk := answers.read(min(left, 256 * 1024))):
+                left -= len(chunk)
+                yield chunk
+
+        try:
+            found = Stored.of_chunks(chunks())
+        except OnbookError:
+            self.close()  # the rest of the answer still stands in its pipe
+            raise
+        answers.read(1)
+        return kind, found
+
+    def _ask(self, name: str) -> tuple[str, int, IO[bytes]] | None:
+        """An object's type and size, and where its bytes and a line feed are to be read, or None if it is not here."""
         if "\n" in name:
             return None
         requests, answers = self._pipes()
@@ -309,9 +346,7 @@ class Objects:
         head = answers.readline().split(b" ")
         if len(head) != 3 or not head[2].strip().isdigit():
             return None
-        data = answers.read(int(head[2]))
-        answers.read(1)
-        return head[1].decode(), data
+        return head[1].decode(), int(head[2]), answers
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._owner != os.getpid():

@@ -14,6 +14,7 @@ from onbook.errors import OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
 from onbook.repo.conversion import Conversion, records
 from onbook.repo.git import Repository
+from onbook.repo.stored import Stored, read_all
 
 SYMLINK = "120000"
 SUBMODULE = "160000"
@@ -61,6 +62,10 @@ class Snapshot(ABC):
     def _read(self, entry: Entry) -> bytes:
         """The bytes of a regular file, as git stores them."""
 
+    def _stored(self, entry: Entry) -> Stored:
+        """The bytes of a regular file, as git stores them, not held where they are many."""
+        return Stored(self._read(entry))
+
     def again(self) -> Snapshot:
         """The same place as it stands now; what cannot change is returned as it is."""
         return self
@@ -92,6 +97,18 @@ class Snapshot(ABC):
         Raises:
             SnapshotError: there is no such path, or it is no regular file, or it cannot be read.
         """
+        return self._read(self._regular(path))
+
+    def stored(self, path: str) -> Stored:
+        """The bytes of a file, as git stores them, for those who want a line at a time.
+
+        Raises:
+            SnapshotError: as :meth:`read`.
+        """
+        return self._stored(self._regular(path))
+
+    def _regular(self, path: str) -> Entry:
+        """Raises SnapshotError."""
         try:
             path.encode()
         except UnicodeEncodeError:
@@ -105,7 +122,7 @@ class Snapshot(ABC):
         if not entry.is_regular:
             kind = {SYMLINK: "a symbolic link", SUBMODULE: "a submodule"}.get(entry.mode, "no regular file")
             raise SnapshotError(f"this is {kind}, and only regular files are read", place=path)
-        return self._read(entry)
+        return entry
 
 
 def blob_id(raw: bytes, algorithm: str = "sha1") -> str:
@@ -173,6 +190,12 @@ class _Listed(Snapshot):
 
     def _read(self, entry: Entry) -> bytes:
         found = self.repo.read_object(entry.blob)
+        if found is None or found[0] != "blob":
+            raise SnapshotError(f"blob {entry.blob} is missing from the repository", place=entry.path)
+        return found[1]
+
+    def _stored(self, entry: Entry) -> Stored:
+        found = self.repo.stored(entry.blob)
         if found is None or found[0] != "blob":
             raise SnapshotError(f"blob {entry.blob} is missing from the repository", place=entry.path)
         return found[1]
@@ -388,6 +411,20 @@ class WorkTree(_Listed):
             raise SnapshotError(f"cannot be read: {error.strerror}", place=entry.path) from None
         if b"\r" not in raw and not self._conversion.concerns(entry.path, self._neighbours):
             return raw
+        return self._converted(entry)
+
+    def _stored(self, entry: Entry) -> Stored:
+        if entry.blob:
+            return super()._stored(entry)
+        try:
+            found = Stored.of_file(*_opened(self._top + entry.path))
+        except OSError as error:
+            raise SnapshotError(f"cannot be read: {error.strerror}", place=entry.path) from None
+        if not found.holds(b"\r") and not self._conversion.concerns(entry.path, self._neighbours):
+            return found
+        return Stored(self._converted(entry))
+
+    def _converted(self, entry: Entry) -> bytes:
         stored = self._conversion.stored(entry.path, self._neighbours)
         if stored is None:
             raise SnapshotError("git cannot convert it to what it would store", place=entry.path)
@@ -408,6 +445,15 @@ class WorkTree(_Listed):
 
 def _bytes_of(path: str) -> bytes:
     """The bytes of a file that was a regular one when it was listed; what took its place since is not waited for."""
+    descriptor, size = _opened(path)
+    try:
+        return read_all(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: str) -> tuple[int, int]:
+    """A descriptor of a regular file, and the file's size. Raises OSError."""
     descriptor = os.open(path, _READING)
     try:
         found = os.fstat(descriptor)
@@ -415,16 +461,10 @@ def _bytes_of(path: str) -> bytes:
             raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes")
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file any more")
-        # Python's own file objects ask the system several times more, which is felt over ten thousand files.
-        raw = os.read(descriptor, found.st_size + 1)
-        while len(raw) != found.st_size:  # it is being written
-            more = os.read(descriptor, MAX_BYTES + 1 - len(raw))
-            if not more:
-                break
-            raw += more
-        return raw
-    finally:
+    except OSError:
         os.close(descriptor)
+        raise
+    return descriptor, found.st_size
 
 
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -157,11 +157,11 @@ class BadRecording(Rule):
         from onbook.testing.recordings import Recordings
 
         try:
-            raw = source.snapshot.read(path)
+            stored = source.snapshot.stored(path)
         except SnapshotError as error:
             yield Hit(error.message, path)
             return
-        for problem in Recordings.read(raw, path).problems:
+        for problem in Recordings.read(stored, path).problems:
             yield self.of(problem)
 
 

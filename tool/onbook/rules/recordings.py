@@ -144,7 +144,7 @@ def _recordings(source: Source) -> Iterator[tuple[Recording, _At]]:
     if source.snapshot.entry(path) is None:
         return
     try:
-        found = Recordings.read(source.snapshot.read(path), path)
+        found = Recordings.read(source.snapshot.stored(path), path)
     except SnapshotError:
         return  # ON113 tells it
     for number, recording in found.numbered():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from onbook.project import Source
 from onbook.prompt import Case
@@ -56,38 +57,87 @@ def report_of(results: Iterable[UnitResult], *, head: str | None = None, detail:
 def judge(result: UnitResult, *, detail: bool = False) -> tuple[Check, dict[str, object]]:
     """One prompt's check on one model, and its row of numbers."""
     name = f"test/{result.prompt}@{result.model}" if result.named else f"test/{result.prompt}"
-    wrong = [*result.wrong, *(fault for case in result.cases for fault in case.faults)]
-    if wrong:
-        return _judged(name, result, Status.UNCHECKED, wrong, (), detail)
+    seen = _see(result)
+    if wrong := [*result.wrong, *seen.faults]:
+        return Check(name, Status.UNCHECKED, result.prompt, tuple(wrong)), _row(
+            result, None, Status.UNCHECKED, detail=detail
+        )
     if result.kind == "run" and not result.cases:
-        return _judged(name, result, Status.SKIPPED, [], (), detail)  # they are all in other shards
+        # They are all in other shards.
+        return Check(name, Status.SKIPPED, result.prompt), _row(result, seen, Status.SKIPPED, detail=detail)
     if result.kind == "skipped":
-        message = "this prompt has no cases, so nothing was tested"
-        return _judged(name, result, Status.SKIPPED, [at("no-cases", message, result.path)], (), detail)
-    expected = [case for case in result.cases if case.xfail is None]
-    bad = [case for case in expected if case.state in ("failed", "error") and not case.doubts]
-    passing = [case for case in result.cases if case.xfail is not None and case.state == "passed"]
-    surprising = [case for case in passing if not case.doubts]
-    enough = len(expected) - len(bad) >= result.threshold * len(expected) - _ROUNDING
-    findings = [*_proxy(result), *_nothing_asserted(result), *_not_run(result)]
-    findings += [_missed(result, case) for case in result.cases if case.state == "missing" and not _is_not_run(case)]
+        found = at("no-cases", "this prompt has no cases, so nothing was tested", result.path)
+        return Check(name, Status.SKIPPED, result.prompt, (found,)), _row(result, None, Status.SKIPPED, detail=detail)
+    bad = [case for case in seen.told if case.xfail is None and case.state in ("failed", "error") and not case.doubts]
+    surprising = [case for case in seen.told if case.xfail is not None and case.state == "passed" and not case.doubts]
+    enough = seen.expected - len(bad) >= result.threshold * seen.expected - _ROUNDING
+    missing = [case for case in seen.told if case.state == "missing"]
+    findings = [*_proxy(result), *_nothing_asserted(result, seen), *_not_run(result, missing)]
+    findings += [_missed(result, case) for case in missing if not _is_not_run(case)]
     findings += [_passed_unexpectedly(case) for case in surprising]
     findings += [_failed(result, case, forgiven=enough) for case in bad]
-    findings += [_doubted(result, case) for case in result.cases if _is_doubted(case)]
+    findings += [_doubted(result, case) for case in seen.told if _is_doubted(case)]
     findings += [
         at("judge-measured" if j.gates else "judge-unmeasured", j.sentence, result.path, hint=j.advice)
         for j in result.judges
     ]
-    findings += _drifted(result)
+    findings += _drifted(result, seen)
     measured = _measured(result)
-    below = list(_below(result, measured))
+    below = [] if missing or seen.count < result.total else list(_below(result, measured))
     findings += below
     status = Status.PASSED
     if surprising or not enough or below:
         status = Status.FAILED  # whatever those that are missing will say
-    elif any(case.state == "missing" for case in result.cases):
+    elif missing:
         status = Status.UNCHECKED
-    return _judged(name, result, status, findings, result.cases, detail)
+    row = _row(result, seen, status, measured, detail=detail)
+    return Check(name, status, result.prompt, tuple(findings)), row
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one look at all cases brings; the cases themselves are not held, but for those that are told of.
+
+    Attributes:
+        count: all; expected: those that are not marked as known to fail.
+        states: how many by state, and whether they are so marked, without those whose state a judge that may not gate
+            decides: those are ``doubted``.
+        told: the cases that a finding may speak of.
+        bare: the ids of those of whose answer nothing is asserted.
+        drifts: how many answers of a live run by how they compare.
+    """
+
+    count: int = 0
+    expected: int = 0
+    doubted: int = 0
+    states: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    told: list[CaseResult] = field(default_factory=list)
+    bare: list[str] = field(default_factory=list)
+    faults: list[Finding] = field(default_factory=list)
+    drifts: Counter[str] = field(default_factory=Counter)
+
+
+def _see(result: UnitResult) -> _Seen:
+    seen = _Seen()
+    for case in result.cases:
+        seen.count += 1
+        state, known = case.state, case.xfail is not None
+        seen.expected += not known
+        moved = False
+        for repeat in case.repeats:
+            if repeat.drift or repeat.steps:
+                moved = True
+                seen.drifts.update([repeat.drift] if repeat.drift else [])
+        if _is_doubted(case):
+            seen.doubted += 1
+        else:
+            seen.states[state, known] += 1
+        if case.bare:
+            seen.bare.append(case.id)
+        seen.faults += case.faults
+        if moved or state == "missing" or (state == "passed") == known:
+            seen.told.append(case)
+    return seen
 
 
 def at(
@@ -111,20 +161,18 @@ def of_source(slug: str, message: str, source: Source, *, hint: str | None = Non
 def _measured(result: UnitResult) -> dict[str, Measured]:
     found = {}
     for name in result.metrics:
-        pairs = [
+        pairs = (
             (case.expected[name], [repeat.labels.get(name) for repeat in case.repeats if repeat.state != "missing"])
             for case in result.cases
             if name in case.expected
-        ]
+        )
         if measured := measure(pairs):
             found[name] = measured
     return found
 
 
 def _below(result: UnitResult, measured: Mapping[str, Measured]) -> Iterator[Finding]:
-    """What a metric falls short of; nothing while answers are missing, and nothing of a part of the set."""
-    if any(case.state == "missing" for case in result.cases) or len(result.cases) < result.total:
-        return
+    """What a metric falls short of; it is not asked while answers are missing, nor of a part of the set."""
     for name, found in measured.items():
         for key, value in (("accuracy", found.accuracy), ("macro-f1", found.macro_f1)):
             least = result.metrics[name].get(key)
@@ -133,31 +181,21 @@ def _below(result: UnitResult, measured: Mapping[str, Measured]) -> Iterator[Fin
                 yield at("metric-below", f"{message}; at least {least:g} is wanted", result.path)
 
 
-def _judged(
-    name: str,
+def _row(
     result: UnitResult,
+    seen: _Seen | None,
     status: Status,
-    findings: Iterable[Finding],
-    cases: Sequence[CaseResult],
-    detail: bool,
-) -> tuple[Check, dict[str, object]]:
-    return Check(name, status, result.prompt, tuple(findings)), _row(result, cases, status, detail)
-
-
-def _row(result: UnitResult, cases: Sequence[CaseResult], status: Status, detail: bool) -> dict[str, object]:
-    """The numbers of cases; a case that is repeated is still one."""
-
-    measured = _measured(result) if cases else {}
-    counted = Counter((case.state, case.xfail is not None) for case in cases)
-
-    # A case whose state rests on a judge that may not gate counts neither as passed nor as failed.
-    doubted = [case for case in cases if _is_doubted(case)]
-    counted.subtract((case.state, case.xfail is not None) for case in doubted)
+    measured: Mapping[str, Measured] | None = None,
+    *,
+    detail: bool = False,
+) -> dict[str, object]:
+    """The numbers of cases; a case that is repeated is still one. None of what was not run."""
+    ran = seen is not None
+    seen = seen or _Seen()
 
     def count(*wanted: str, known: bool = False) -> int:
-        return sum(counted[state, known] for state in wanted)
+        return sum(seen.states[state, known] for state in wanted)
 
-    drifts = [repeat.drift for case in cases for repeat in case.repeats if repeat.drift]
     return {
         "id": result.prompt,
         "model": result.model,
@@ -166,18 +204,18 @@ def _row(result: UnitResult, cases: Sequence[CaseResult], status: Status, detail
         "passed": count("passed"),
         "failed": count("failed") + count("passed", known=True),
         "errors": count("error"),
-        "doubted": len(doubted),
+        "doubted": seen.doubted,
         "missing": count("missing") + count("missing", known=True),
         # Of those that are missing: the ones that the run ended before.
-        "not_run": sum(1 for case in cases if case.state == "missing" and _is_not_run(case)),
+        "not_run": sum(1 for case in seen.told if case.state == "missing" and _is_not_run(case)),
         "xfailed": count("failed", "error", known=True),
         "status": str(status),
         # Worse or only noise: what a comparison with the last release will say.
         "verdict": None,
-        **({"drift": {kind: drifts.count(kind) for kind in ("same", "text", "verdict", "new")}} if drifts else {}),
+        **({"drift": {kind: seen.drifts[kind] for kind in ("same", "text", "verdict", "new")}} if seen.drifts else {}),
         **({"judges": [judge.row() for judge in result.judges]} if result.judges else {}),
         **({"metrics": {name: found.row() for name, found in measured.items()}} if measured else {}),
-        **({"results": [_case_row(case) for case in cases]} if detail else {}),
+        **({"results": [_case_row(case) for case in result.cases] if ran else []} if detail else {}),
     }
 
 
@@ -192,15 +230,15 @@ def _proxy(result: UnitResult) -> Iterator[Finding]:
         yield at("proxy-model", message, result.path)
 
 
-def _nothing_asserted(result: UnitResult) -> Iterator[Finding]:
-    if bare := [case.id for case in result.cases if case.bare]:
-        message = f"nothing is asserted of the answers to {_listed(bare)}: they pass whatever the answer is"
+def _nothing_asserted(result: UnitResult, seen: _Seen) -> Iterator[Finding]:
+    if seen.bare:
+        message = f"nothing is asserted of the answers to {_listed(seen.bare)}: they pass whatever the answer is"
         hint = "add `assert` to the case, or to the suite for all cases"
         yield at("nothing-asserted", message, result.path, hint=hint)
 
 
-def _not_run(result: UnitResult) -> Iterator[Finding]:
-    if unfinished := [case for case in result.cases if case.state == "missing" and _is_not_run(case)]:
+def _not_run(result: UnitResult, missing: Iterable[CaseResult]) -> Iterator[Finding]:
+    if unfinished := [case for case in missing if _is_not_run(case)]:
         first = next(repeat for repeat in unfinished[0].repeats if repeat.missed == "not-run")
         names = _listed([case.id for case in unfinished])
         count = "1 case was" if len(unfinished) == 1 else f"{len(unfinished)} cases were"
@@ -251,19 +289,19 @@ def _doubted(result: UnitResult, case: CaseResult) -> Finding:
     return _told(result, case, "judge-doubted", worst, word, worst[0].reasons, hint=hint)
 
 
-def _drifted(result: UnitResult) -> Iterator[Finding]:
-    for case in result.cases:
+def _drifted(result: UnitResult, seen: _Seen) -> Iterator[Finding]:
+    for case in seen.told:
         moved = [repeat for repeat in case.repeats if repeat.drift == "verdict"]
         if moved:
             message = f"the verdict is not that of the recording: now {moved[0].state}"
             yield _told(result, case, "verdict-drifted", moved, "moved", (message,), hint=None)
-    other = [case.id for case in result.cases if any(repeat.drift == "text" for repeat in case.repeats)]
+    other = [case.id for case in seen.told if any(repeat.drift == "text" for repeat in case.repeats)]
     if other:
         count = "1 answer reads" if len(other) == 1 else f"{len(other)} answers read"
         message = f"{count} otherwise than recorded, with the same verdict: {_listed(other)}"
         yield at("answer-drifted", message, result.path)
     steps: dict[str, list[str]] = {}
-    for case in result.cases:
+    for case in seen.told:
         for step in {name for repeat in case.repeats for name, drift in repeat.steps.items() if drift == "text"}:
             steps.setdefault(step, []).append(case.id)
     for step, ids in sorted(steps.items()):

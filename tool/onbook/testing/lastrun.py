@@ -21,16 +21,19 @@ def remember(repo: Repository, results: Iterable[UnitResult]) -> None:
         OSError: the file cannot be written.
     """
     failed = {prompt: set(cases) for prompt, cases in (recall(repo) or {}).items()}
-    ran: dict[tuple[str, str], bool] = {}
+    # A case that several models run failed if one of them says so. Of what did not fail nothing is held.
+    now: dict[str, set[str]] = {}
     for result in results:
+        bad = now.setdefault(result.prompt, set())
+        before = failed.get(result.prompt, set())
         for case in result.cases:
             known = case.xfail is not None
-            bad = (case.state == "passed") if known else case.state in ("failed", "error")
-            if case.state != "missing" or bad:
-                ran[result.prompt, case.id] = ran.get((result.prompt, case.id), False) or bad
-    for (prompt, id), bad in ran.items():
-        cases = failed.setdefault(prompt, set())
-        (cases.add if bad else cases.discard)(id)
+            if (case.state == "passed") if known else case.state in ("failed", "error"):
+                bad.add(case.id)
+            elif case.state != "missing":
+                before.discard(case.id)
+    for prompt, cases in now.items():
+        failed.setdefault(prompt, set()).update(cases)
     kept = {prompt: sorted(cases) for prompt, cases in sorted(failed.items()) if cases}
     path = _path(repo)
     path.parent.mkdir(parents=True, exist_ok=True)

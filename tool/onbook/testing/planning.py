@@ -40,7 +40,7 @@ def read_recordings(source: Source) -> Recordings:
     if source.snapshot.entry(path) is None:
         return Recordings()
     try:
-        return Recordings.read(source.snapshot.read(path), path)
+        return Recordings.read(source.snapshot.stored(path), path)
     except SnapshotError as error:
         return Recordings([Problem("not-a-file", error.message, path)])
 

@@ -18,13 +18,13 @@ from onbook.errors import OnbookError
 from onbook.files import write_atomic
 from onbook.formats import read_rows, write_json_line
 from onbook.formats.compose import MAX_DEPTH, MAX_FLAWS
-from onbook.formats.rows import MAX_LINE_BYTES
+from onbook.formats.rows import BOM, MAX_LINE_BYTES
+from onbook.repo.stored import Stored
 from onbook.report import Problem
 from onbook.testing.models import Request, Response, key_of
+from onbook.testing.places import Places
 
 Slot = tuple[str, str, int, str | None]
-
-_BOM = b"\xef\xbb\xbf"
 
 
 class RecordingError(OnbookError):
@@ -124,8 +124,8 @@ class Recording:
 class Recordings:
     """The recordings of one prompt, by key. A line that was read is written back as it stood.
 
-    The file's bytes are kept as they are, with the place of each key's line; a line is parsed again when it is asked
-    for, so that memory grows with the file and not with what Python makes of it.
+    Of the file only the place of each key's line is kept; a line is read again when it is asked for, so that memory
+    does not grow with what the answers and requests say.
 
     Attributes:
         problems: what is wrong with the file.
@@ -133,72 +133,100 @@ class Recordings:
     """
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
-        self._raw = b""
-        self._lines: dict[str, int | bytes] = {}
+        self._stored = Stored()
+        self._read = Places()
+        self._added: dict[str, bytes] = {}
         self._last: Recording | None = None
         self._slots: dict[Slot, list[str]] | None = None
+        self._slot_places: Places | None = None
         self.problems = list(problems)
         self.torn: Problem | None = None
 
     @staticmethod
-    def read(raw: bytes, path: str) -> Recordings:
+    def read(raw: bytes | Stored, path: str) -> Recordings:
         """Read a recordings file. Wrong lines are problems; one key with two answers is one, and neither counts."""
         found = Recordings()
-        found._raw = raw
-        clashing: set[str] = set()
-        for start, number, line in _split(raw):
-            try:
-                recording = _read(line, path, number)
-            except _WrongLineError as wrong:
-                if start + len(line) == len(raw) and line.startswith(b"{") and wrong.problem.code == "row-syntax":
-                    found.torn = replace(wrong.problem, hint=_TORN)
-                else:
-                    found.problems.append(wrong.problem)
-                if len(found.problems) >= MAX_FLAWS:
-                    break
-                continue
-            first = found.get(recording.key)
-            if first is None:
-                found._lines[recording.key] = start
-            elif _said(first) != _said(recording):
-                clashing.add(recording.key)
-                message = f"case {recording.case!r} has two answers to one request (a bad merge?)"
-                hint = "delete both lines and run `onbook test --record`"
-                found.problems.append(Problem("recording-clash", message, path, number, hint=hint))
-        for key in clashing:
-            found._drop(key)
+        found._stored = stored = raw if isinstance(raw, Stored) else Stored(raw)
+
+        def places() -> Iterator[tuple[int, int]]:
+            for number, (start, line) in enumerate(stored.lines(), 1):
+                if not line or line.isspace():
+                    continue
+                try:
+                    yield _number_of(_read(line, path, number).key), start
+                except _WrongLineError as wrong:
+                    if (
+                        start + len(line) == stored.size
+                        and line.startswith(b"{")
+                        and wrong.problem.code == "row-syntax"
+                    ):
+                        found.torn = replace(wrong.problem, hint=_TORN)
+                    else:
+                        found.problems.append(wrong.problem)
+                    if len(found.problems) >= MAX_FLAWS:
+                        break
+
+        found._read = Places(places())
+        found._settle(path)
         return found
+
+    def _settle(self, path: str) -> None:
+        """Of lines with the same key one counts if they say the same, and none if they do not."""
+        lines: dict[int, Recording] = {}
+        clashing: dict[int, Recording] = {}
+        surplus: set[int] = set()
+        for places in self._read.shared():
+            first: dict[str, int] = {}
+            for place in places:
+                lines[place] = recording = self._at(place)
+                before = first.setdefault(recording.key, place)
+                if before == place:
+                    continue
+                surplus.add(place)
+                if _said(lines[before]) != _said(recording):
+                    clashing[place] = recording
+                    surplus.add(before)
+        self._read.drop(surplus)
+        if clashing:
+            for place, number in self._line_numbers(clashing):
+                message = f"case {clashing[place].case!r} has two answers to one request (a bad merge?)"
+                hint = "delete both lines and run `onbook test --record`"
+                self.problems.append(Problem("recording-clash", message, path, number, hint=hint))
+            self.problems.sort(key=lambda problem: problem.line or 0)
+            del self.problems[MAX_FLAWS:]
 
     def get(self, key: str) -> Recording | None:
         """The answer to one exact request, or None."""
         if self._last is not None and self._last.key == key:
             return self._last
-        if key not in self._lines:
-            return None
-        self._last = _recording(json.loads(self.line(key)))
-        return self._last
+        if key in self._added:
+            self._last = _recording(json.loads(self._added[key]))
+            return self._last
+        for place in self._read.of(_number_of(key)):
+            found = self._at(place)
+            if found.key == key:
+                self._last = found
+                return found
+        return None
 
     def is_of(self, raw: bytes) -> bool:
         """Whether these are the bytes that were read."""
-        return raw == self._raw
+        return self._stored.is_of(raw)
 
     def line(self, key: str) -> bytes:
         """The line of a key that is recorded, without its end."""
-        at = self._lines[key]
-        if isinstance(at, bytes):
-            return at
-        end = self._raw.find(b"\n", at)
-        return self._raw[at : end if end >= 0 else None].removeprefix(_BOM).strip()
+        if key in self._added:
+            return self._added[key]
+        return next(
+            line
+            for place in self._read.of(_number_of(key))
+            if (line := self._line(place)) and self._parsed(line).key == key
+        )
 
     def numbered(self) -> Iterator[tuple[int, Recording]]:
         """What was read, each with the number of its line, in the order of the lines."""
-        number, before = 1, 0
-        for key, at in self._lines.items():
-            if isinstance(at, int):
-                number, before = number + self._raw.count(b"\n", before, at), at
-                recording = self.get(key)
-                assert recording
-                yield number, recording
+        for place, number in self._line_numbers(set(self._read)):
+            yield number, self._at(place)
 
     def add(self, recording: Recording) -> bytes:
         """Keep an answer, and return its line. One that is kept already is never replaced.
@@ -206,16 +234,22 @@ class Recordings:
         Raises:
             RecordingError: the line could not be read again.
         """
-        if recording.key not in self._lines:
-            self._lines[recording.key] = recording.line()
+        if self.get(recording.key) is None:
+            self._added[recording.key] = recording.line()
             if self._slots is not None:
                 self._slots.setdefault(recording.slot, []).append(recording.key)
         return self.line(recording.key)
 
     def nearest(self, case: str, request: Request, step: str | None = None) -> Recording | None:
         """An older answer to the same case, model and repeat (of a step of a chain): what a miss is compared with."""
-        keys = self._by_slot().get((case, request.model, request.repeat, f"step {step}" if step else None))
-        return self.get(keys[0]) if keys else None
+        slot: Slot = (case, request.model, request.repeat, f"step {step}" if step else None)
+        if self._slots is not None or self._added:
+            keys = self._by_slot().get(slot)
+            return self.get(keys[0]) if keys else None
+        if self._slot_places is None:
+            self._slot_places = Places((hash(self._at(place).slot) & _64_BITS, place) for place in self._read)
+        found = (self._at(place) for place in self._slot_places.of(hash(slot) & _64_BITS))
+        return next((recording for recording in found if recording.slot == slot), None)
 
     def drop_stale(self, needed: Collection[str]) -> int:
         """Drop what a newer answer has replaced: not needed, while one of its case, model and repeat is.
@@ -244,38 +278,68 @@ class Recordings:
         )
 
     def __iter__(self) -> Iterator[Recording]:
-        for _, key in sorted((_recording(json.loads(self.line(key))).order, key) for key in self._lines):
-            recording = self.get(key)
-            assert recording
-            yield recording
+        places = ((self._at(place).order, place, b"") for place in self._read)
+        added = ((_recording(json.loads(line)).order, 0, line) for line in self._added.values())
+        for _, place, line in sorted([*places, *added], key=lambda each: each[0]):
+            yield _recording(json.loads(line)) if line else self._at(place)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._read) + len(self._added)
 
     def write(self, path: Path) -> None:
         """Write all, sorted, in one step: a killed process leaves the old file or the new one."""
         write_atomic(path, b"".join(self.line(recording.key) + b"\n" for recording in self))
 
+    def _line(self, place: int) -> bytes:
+        return self._stored.line(place).removeprefix(BOM).strip()
+
+    def _at(self, place: int) -> Recording:
+        return self._parsed(self._line(place))
+
+    def _parsed(self, line: bytes) -> Recording:
+        try:
+            return _recording(json.loads(line))
+        except (ValueError, KeyError, TypeError, AssertionError):
+            hint = "run the same command again"
+            raise OnbookError("the recordings were changed while they were read", hint=hint) from None
+
+    def _line_numbers(self, wanted: Collection[int]) -> Iterator[tuple[int, int]]:
+        """The number of each line that begins at one of these places."""
+        for number, (start, _) in enumerate(self._stored.lines(), 1):
+            if start in wanted:
+                yield start, number
+
     def _by_slot(self) -> dict[Slot, list[str]]:
         if self._slots is None:
             self._slots = {}
-            for key in self._lines:
-                recording = self.get(key)
-                assert recording
-                self._slots.setdefault(recording.slot, []).append(key)
+            for place in self._read:
+                recording = self._at(place)
+                self._slots.setdefault(recording.slot, []).append(recording.key)
+            for line in self._added.values():
+                recording = _recording(json.loads(line))
+                self._slots.setdefault(recording.slot, []).append(recording.key)
         return self._slots
 
     def _drop_all(self, keys: Iterable[str]) -> int:
         dropped = list(keys)
+        gone: set[int] = set()
         for key in dropped:
-            self._drop(key)
-        self._slots = None
+            if self._added.pop(key, None) is None:
+                gone.update(place for place in self._read.of(_number_of(key)) if self._at(place).key == key)
+        self._read.drop(gone)
+        self._last = self._slots = self._slot_places = None
         return len(dropped)
 
-    def _drop(self, key: str) -> None:
-        del self._lines[key]
-        self._last = None
 
+def _number_of(key: str) -> int:
+    """The first 64 bits of a key's hash; 0 for what is no key."""
+    try:
+        return int(key[7:23], 16) & _64_BITS
+    except ValueError:
+        return 0
+
+
+_64_BITS = 2**64 - 1
 
 _BY_HAND = "recordings are written by `onbook test --record`, never by hand: delete the line and record again"
 
@@ -287,17 +351,6 @@ class _WrongLineError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
-
-
-def _split(raw: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Where each line that is not blank begins, its number, and the line."""
-    start, number = 0, 1
-    while start < len(raw):
-        end = raw.find(b"\n", start)
-        line = raw[start : end if end >= 0 else None]
-        if line and not line.isspace():
-            yield start, number, line
-        start, number = (end + 1 if end >= 0 else len(raw)), number + 1
 
 
 def _read(line: bytes, path: str, number: int) -> Recording:

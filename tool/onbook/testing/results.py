@@ -4,8 +4,8 @@ came about, so that the results of shards are put together as if one run had bro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from onbook.prompt import JudgeGate
@@ -116,7 +116,7 @@ class UnitResult:
     total: int = 0
     kind: str = "run"
     wrong: tuple[Finding, ...] = ()
-    cases: tuple[CaseResult, ...] = ()
+    cases: Sequence[CaseResult] = ()
     metrics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     judges: tuple[Agreement, ...] = ()
 
@@ -128,7 +128,7 @@ class UnitResult:
 
 def to_json(result: UnitResult) -> dict[str, object]:
     """A result as plain JSON data."""
-    return asdict(result)
+    return {**asdict(replace(result, cases=())), "cases": [asdict(case) for case in result.cases]}
 
 
 def from_json(data: Mapping[str, Any]) -> UnitResult:

@@ -23,6 +23,7 @@ from onbook.testing.measuring import agreements
 from onbook.testing.metrics import expected_labels
 from onbook.testing.misses import how_changed
 from onbook.testing.models import ModelError, NotAskedError, Request
+from onbook.testing.packed import Packed
 from onbook.testing.planning import Planned, plan, read_recordings, template_problems, unit_of
 from onbook.testing.recordings import Recording, Recordings, Slot
 from onbook.testing.results import NOTHING, CaseResult, RepeatResult, UnitResult
@@ -340,5 +341,5 @@ def _result(unit: Unit, cases: Iterable[CaseResult]) -> UnitResult:
         judges=unit.agreements,
         total=len(source.cases),
         wrong=tuple(unit.wrong),
-        cases=tuple(cases),
+        cases=Packed(cases),
     )

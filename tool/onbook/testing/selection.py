@@ -12,7 +12,7 @@ from onbook.errors import UsageError
 from onbook.project import Catalog, Source
 from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.prompt import Case
-from onbook.repo import SnapshotError
+from onbook.repo import Snapshot, SnapshotError
 
 # Shards are counted in a command line; more of them than this is a slip of the keyboard.
 MAX_SHARDS = 10_000
@@ -101,15 +101,43 @@ def changed_since(catalog: Catalog, base: Catalog, sources: Iterable[Source]) ->
     return [
         source
         for source in sources
-        if changed(source, base.get(source.id))
-        or any(_moved(step, catalog, base, asked) for step in _steps(source) if step != source.id)
+        if changed(source, base.get(source.id)) or any(_moved(step, catalog, base, asked) for step in steps(source))
     ]
 
 
-def _steps(source: Source) -> set[str]:
-    """The prompts that the chains of a prompt ask."""
-    chains = [source.suite.chain, *(case.chain for case in source.cases)]
-    return {str(step["prompt"] if isinstance(step, Mapping) else step) for chain in chains for step in chain}
+def steps(source: Source) -> set[str]:
+    """The other prompts that the chains of a prompt ask."""
+    found = {_step(step) for step in source.suite.chain}
+    for case in source.cases:
+        found.update(map(_step, case.chain))
+    return found - {source.id}
+
+
+def _step(step: object) -> str:
+    return str(step["prompt"] if isinstance(step, Mapping) else step)
+
+
+def may_chain(snapshot: Snapshot, path: str) -> bool:
+    """Whether a prompt's tests may have chains, told without parsing them: most have none.
+
+    Args:
+        path: the prompt's file.
+    """
+    # A table has no such column. An escape may spell the word in another way.
+    for suffix in (SUITE_SUFFIX, *CASE_SUFFIXES):
+        tests = stem(path) + suffix
+        if suffix.endswith(".csv") or snapshot.entry(tests) is None:
+            continue
+        try:
+            stored = snapshot.stored(tests)
+        except SnapshotError:
+            continue  # there are no tests that could be run
+        if any(_CHAIN.search(line) for _, line in stored.lines()):
+            return True
+    return False
+
+
+_CHAIN = re.compile(rb"chain|\\u00[67]|\\x[67]|\\U0000")
 
 
 def _moved(id: str, catalog: Catalog, base: Catalog, asked: dict[str, bool]) -> bool:
