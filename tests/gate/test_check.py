@@ -343,7 +343,7 @@ def chained(path: Path) -> Repo:
     return repo
 
 
-def tested(data: dict[str, Any]) -> dict[str, str]:
+def replayed(data: dict[str, Any]) -> dict[str, str]:
     return {row["id"]: row["status"] for row in data["data"]["test"]["prompts"]}
 
 
@@ -356,14 +356,14 @@ def test_prompts_whose_chains_ask_what_changed_are_tested(tmp_path: Path, base: 
         )
     edit(repo, "prompts/other.prompt.yml", "Intent?", "Other?")
     data = check(repo, *base)
-    assert "answer" not in tested(data)
+    assert "answer" not in replayed(data)
     edit(repo, "prompts/intent.prompt.yml", "Intent?", "Aim?")
     data = check(repo, *base, exits=3)
-    assert tested(data) == {"answer": "unchecked", "intent": "skipped", "other": "skipped"}
+    assert replayed(data) == {"answer": "unchecked", "intent": "skipped", "other": "skipped"}
     assert data["data"]["changed"] == ["intent", "other"]
     (missing,) = rules(data, "OT201")
     assert "the answer of step 'intent' is not recorded" in missing
     # One that is gone, too.
     repo.git("rm", "--quiet", "prompts/intent.prompt.yml")
     repo.commit(message="gone")
-    assert tested(check(repo, *base, exits=3))["answer"] == "unchecked"
+    assert replayed(check(repo, *base, exits=3))["answer"] == "unchecked"

@@ -42,6 +42,13 @@ def test_labels_are_asked_for_kept_and_measured(tmp_path: Path) -> None:
             ("case-00000", "good", "Ann"), ("case-00001", "bad", "Ann")
         ]  # fmt: skip
         assert "1 of 2: case 'case-00002'" in label(here, said="q\n")
+        (listed,) = json.loads(label(here, "--format", "json"))["data"]["prompts"]
+        assert listed["labels"] == [{name: row[name] for name in ("case", "key", "label", "by")} for row in rows(here)]
+        assert [(row["case"], row["answer"]) for row in listed["unlabelled"]] == [
+            (f"case-0000{number}", f"Sort this: ticket {number}") for number in (2, 3)
+        ]
+        assert len(json.loads(label(here, "--format", "json", "--by", "Bob"))["data"]["prompts"][0]["unlabelled"]) == 4
+        assert "--as" in label(here, "--case", "case-00003", "--as", "bad", "--format", "json", exits=2)
         label(here, "--case", "case-00003", "--as", "bad", "--note", "too short", "--by", "Bob")
         assert (rows(here)[2]["note"], rows(here)[2]["by"]) == ("too short", "Bob")
         assert "--case" in label(here, "--as", "good", exits=2)

@@ -121,3 +121,13 @@ def test_the_judge_is_asked_in_both_orders_and_recorded_once(tmp_path: Path) -> 
         assert len(server.received) == asked + 4
         # What echoes is no judge: that is said, and is no tie.
         assert "2 (the judge gave no verdict)" in compare()
+
+        def verdicts() -> int:
+            return (here.root / RECORDINGS).read_text("utf-8").count('"assertion":"pairwise"')
+
+        # What a comparison with the last version would ask for stays, until the answers are others.
+        here.test("--prune", exits=1)
+        assert verdicts() == 4
+        here.write("prompts/a.prompt.yml", text.replace("Sort this", "Put this"))
+        here.test("--record", "--prune", exits=1)
+        assert verdicts() == 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from onbook.cli.common import note, repository, snapshot
+from onbook.cli.common import note, print_report, repository, snapshot
 from onbook.contract import dump
 from onbook.errors import UsageError
 from onbook.project import Catalog
 from onbook.reporters.terminal import printable
-from onbook.testing.labels import add, unlabelled
+from onbook.testing.labels import add, report_of, unlabelled
 from onbook.testing.recordings import Recording
 from onbook.testing.selection import Selection
 
@@ -22,7 +22,15 @@ _KEYS = {"g": True, "b": False}
 @click.option("--as", "label", type=click.Choice(["good", "bad"]), help="With --case: say it without being asked.")
 @click.option("--by", metavar="NAME", help="Who says so; default: git's user.name.")
 @click.option("--note", "why", metavar="TEXT", help="With --as: why.")
-def command(id: str, cases: tuple[str, ...], label: str | None, by: str | None, why: str | None) -> int:
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["json"]),
+    help="Ask nothing, and print the labels that there are and the answers that you have not labelled.",
+)
+def command(
+    id: str, cases: tuple[str, ...], label: str | None, by: str | None, why: str | None, format: str | None
+) -> int:
     """Say which recorded answers of a prompt are good and which are bad.
 
     Shows each answer that you have not labelled and asks: g (good), b (bad), s (skip), q (quit). What judges say is
@@ -30,12 +38,17 @@ def command(id: str, cases: tuple[str, ...], label: str | None, by: str | None, 
     """
     if label is not None and not cases:
         raise UsageError("--as labels what --case names", hint="without --as you are shown the answers one by one")
+    if label is not None and format:
+        raise UsageError("--format prints what is labelled and what is not, so --as makes no sense with it")
     repo = repository()
     source = Catalog(snapshot(repo)).find(id)
     selection = Selection(cases or None)
     selection.sources([source])
     person = by or repo.config("user.name")
     waiting = list(unlabelled(source, person, selection))
+    if format:
+        print_report(report_of(source, person, selection, waiting), format)
+        return 0
     if not waiting:
         note("there is no recorded answer that you have not labelled")
         return 0

@@ -83,6 +83,7 @@ def _table() -> Iterator[DiffRule]:
     yield DiffRule("OD605", "cases-deleted", none, "nobody asks any more whether this answer still holds")
     yield DiffRule("OD606", "tests-loosened", none, "an answer that failed the tests may now pass them")
     yield DiffRule("OD607", "prompt-moved", major, "callers that ask for the old id get no new release; its tags stay")
+    yield DiffRule("OD608", "labels-deleted", none, "judges are measured without what somebody said of this answer")
 
 
 RULES: Mapping[str, DiffRule] = {rule.slug: rule for rule in _table()}

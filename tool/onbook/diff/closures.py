@@ -14,14 +14,14 @@ from pathlib import Path
 from onbook.errors import OnbookError
 from onbook.files import write_atomic
 from onbook.project import Catalog
-from onbook.project.cases import CASE_SUFFIXES, SUITE_SUFFIX, stem
+from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
 from onbook.repo.tags import TagRef, read_tag
 
 FILE = "closures.json"
-VERSION = 1
-_TESTS = (*CASE_SUFFIXES, SUITE_SUFFIX)
+VERSION = 2
+_TESTS = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX)
 
 # A path and what stands at it: mode and blob id, as Snapshot.identity tells it.
 Files = list[list[str]]

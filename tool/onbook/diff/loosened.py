@@ -1,7 +1,7 @@
 """Tests that hold less than they did: no caller sees it, so it asks for no version, but nobody should do it unseen.
 
-A case that is gone or asserts less, and a suite that asks for less. A test that asserts more is no news, nor is one
-under another name.
+A case that is gone or asserts less, a suite that asks for less, and a person's label that is gone. A test that asserts
+more is no news, nor is one under another name, nor a label of somebody who has changed their mind.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from onbook.contract import dump
 from onbook.diff.changes import Change, change
 from onbook.project import Source
-from onbook.project.cases import CASE_SUFFIXES, SUITE_SUFFIX, stem
+from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.prompt import Case, Suite
 
 Json = Mapping[str, object]
@@ -22,6 +22,7 @@ def compare_tests(old: Source, new: Source) -> Iterator[Change]:
     if _same_files(old, new) or old.tests.problems or new.tests.problems:
         return  # tests that cannot be read are told by lint
     yield from _cases(old.cases, new.cases)
+    yield from _labels(old, new)
     at = (new.path, 1) if new.snapshot.entry(stem(new.path) + SUITE_SUFFIX) is None else None
     place = at or (stem(new.path) + SUITE_SUFFIX, 1)
     for told in _suite(old.suite, new.suite):
@@ -33,7 +34,10 @@ def _same_files(old: Source, new: Source) -> bool:
     if old.prompt is None or new.prompt is None:
         return True
     inside = (old.prompt.test_data, old.prompt.evaluators) == (new.prompt.test_data, new.prompt.evaluators)
-    return inside and all(_identity(old, suffix) == _identity(new, suffix) for suffix in (*CASE_SUFFIXES, SUITE_SUFFIX))
+    return inside and all(_identity(old, suffix) == _identity(new, suffix) for suffix in _SUFFIXES)
+
+
+_SUFFIXES = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX)
 
 
 def _identity(source: Source, suffix: str) -> str | None:
@@ -53,6 +57,19 @@ def _cases(before: Sequence[Case], after: Sequence[Case]) -> Iterator[Change]:
             continue
         for told in _asserted(case, now):
             yield change("tests-loosened", (), f"case `{case.id}` {told}", file=(now.path, now.line or 1))
+
+
+def _labels(old: Source, new: Source) -> Iterator[Change]:
+    """What a person said of an answer, and says no more. With its case a label goes too: that is told already."""
+    kept = {(label.key, label.by) for label in new.labels}
+    cases = {case.id for case in new.cases} if old.labels else set()
+    for label in old.labels:
+        if (label.key, label.by) in kept or label.case not in cases:
+            continue
+        by = f" by {label.by}" if label.by else ""
+        told = f"the label {'good' if label.good else 'bad'}{by} of an answer to case `{label.case}` is gone"
+        file = (stem(old.path) + LABELS_SUFFIX, label.line or 1)
+        yield change("labels-deleted", (), told, old=label.key, removed=True, file=file)
 
 
 def _asserted(old: Case, new: Case) -> Iterator[str]:

@@ -69,13 +69,13 @@ class VersionTooSmall(_Declared):
 
 
 class TestsLoosened(ReleaseRule):
-    """Since the last release a case was deleted, or a test asserts less than it did.
+    """Since the last release a case or a person's label was deleted, or a test asserts less than it did.
 
     **Why it matters**
 
     A change that fails the tests can be made to pass by asking less of it. Nothing in the prompt shows that: the tests
     are green. Off by default, since it reads every tested prompt's last release: `onbook diff` flags the same on a pull
-    request (OD605, OD606).
+    request (OD605, OD606, OD608).
 
     **Bad**
 

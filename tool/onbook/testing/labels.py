@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from onbook.formats import write_json_line
 from onbook.project import Source
 from onbook.project.cases import LABELS_SUFFIX, stem
 from onbook.prompt import Case
+from onbook.report import Check, Report, Status
 from onbook.testing.planning import plan, read_recordings, unit_of
 from onbook.testing.recordings import Recording
 from onbook.testing.selection import Selection
@@ -40,6 +41,33 @@ def unlabelled(source: Source, by: str | None, cases: Selection) -> Iterator[tup
                 if recording is not None and attempt.step is None and attempt.key not in done:
                     done.add(attempt.key)
                     yield planned.case, recording
+
+
+def report_of(source: Source, by: str | None, cases: Selection, waiting: Iterable[tuple[Case, Recording]]) -> Report:
+    """What has been said of a prompt's answers, and the answers that a person has not labelled.
+
+    Args:
+        by: the person; waiting: as :func:`unlabelled` says.
+    """
+    said = [
+        {"case": each.case, "key": each.key, "label": "good" if each.good else "bad", "by": each.by}
+        for each in source.labels
+        if cases.cases is None or each.case in cases.cases
+    ]
+    unsaid = [
+        {
+            "case": case.id,
+            "key": recording.key,
+            "model": recording.model,
+            "repeat": recording.repeat,
+            "expected": case.expected,
+            "answer": recording.response.text,
+            "tool_calls": list(recording.response.tool_calls),
+        }
+        for case, recording in waiting
+    ]
+    data = {"prompts": [{"id": source.id, "by": by, "labels": said, "unlabelled": unsaid}]}
+    return Report("label", (Check(f"label/{source.id}", Status.PASSED, source.id),), data=data)
 
 
 def add(source: Source, root: Path, recording: Recording, *, good: bool, by: str | None, note: str | None) -> Path:

@@ -6,7 +6,7 @@ where they do not the pair is a tie, and the share of those is told: it is how f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from onbook.call import parameters_of, response_format_of
@@ -17,7 +17,7 @@ from onbook.testing.assertions.judges import judge, question_of
 from onbook.testing.baseline import Compared, Match
 from onbook.testing.limits import Meter
 from onbook.testing.models import Request
-from onbook.testing.recordings import Recordings
+from onbook.testing.recordings import Recording, Recordings
 from onbook.testing.statistics import Pair, compare
 from onbook.testing.subject import Subject
 from onbook.testing.unit import Attempt, Unit, unusable
@@ -132,6 +132,27 @@ def pairs(match: Match, model: str | None, left_out: dict[str, str] | None = Non
         question = question_of({}, subject)
         orders = (_request(question, old, new, model), _request(question, new, old, model))
         yield Two(attempt.case.id, old, new, () if old == new else orders)
+
+
+def standing(units: Iterable[Unit], recordings: Recordings) -> set[str]:
+    """The keys of verdicts that a comparison with another version would still ask for: one of their two answers is the
+    one that a case has today."""
+    today: dict[str, set[str]] = {}
+    for unit in units:
+        for attempt in unit.attempts:
+            if (text := _answer(unit, attempt)) is not None:
+                today.setdefault(attempt.case.id, set()).add(text)
+    return {
+        held.key
+        for held in recordings
+        if held.assertion == PAIRWISE and any(f"\n{text}\n" in _shown(held) for text in today.get(held.case, ()))
+    }
+
+
+def _shown(held: Recording) -> str:
+    messages = held.request.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else {}
+    return str(last.get("content"))
 
 
 def _answers(unit: Unit) -> Mapping[tuple[str, int], str | None]:

@@ -25,6 +25,7 @@ from onbook.testing.misses import how_changed
 from onbook.testing.models import ModelError, NotAskedError, Request
 from onbook.testing.packed import Packed
 from onbook.testing.planning import Planned, plan, read_recordings, template_problems, unit_of
+from onbook.testing.preference import standing
 from onbook.testing.recordings import Recording, Recordings, Slot
 from onbook.testing.results import NOTHING, CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
@@ -119,7 +120,7 @@ def prune(sources: Iterable[Source], root: Path) -> dict[str, int]:
         if not room.units or any(unit.wrong for unit in room.units) or room.faulty:
             continue
         recordings = room.units[0].recordings
-        keys = needed(room.units)
+        keys = needed(room.units) | standing(room.units, recordings)
         slots: set[Slot] = set()
         judges: dict[str, set[str]] = {}
         steps: dict[str, set[str]] = {}
