@@ -14,13 +14,11 @@ from onbook.errors import OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
 from onbook.repo.conversion import Conversion, records
 from onbook.repo.git import Repository
-from onbook.repo.stored import Stored, read_all
+from onbook.repo.stored import MAX_BYTES, Stored, read_all
 
 SYMLINK = "120000"
 SUBMODULE = "160000"
 SPECIAL = "000000"  # a pipe, a socket, a device: git keeps none
-MAX_BYTES = 512 * 1024 * 1024
-"""Of one file that is read. Readers of each format have far smaller limits of their own."""
 
 
 class SnapshotError(OnbookError):

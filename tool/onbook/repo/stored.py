@@ -16,6 +16,9 @@ from onbook.errors import OnbookError
 IN_MEMORY = 1024 * 1024
 """Bytes of a file up to which it is simply kept: most files are that small, and reading them again costs more."""
 
+MAX_BYTES = 512 * 1024 * 1024
+"""Of one file that is read. Readers of each format have far smaller limits of their own."""
+
 _CHUNK = 256 * 1024
 
 # Descriptors are few (1,024 in a usual shell); what comes after these is kept in memory, however large.
@@ -27,7 +30,7 @@ def read_all(descriptor: int, size: int) -> bytes:
     # Python's own file objects ask the system several times more, which is felt over ten thousand files.
     raw = os.read(descriptor, size + 1)
     while len(raw) != size:  # it is being written
-        more = os.read(descriptor, _CHUNK)
+        more = os.read(descriptor, MAX_BYTES + 1 - len(raw))
         if not more:
             break
         raw += more
