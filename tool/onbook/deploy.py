@@ -301,10 +301,8 @@ def status(repo: Repository, environment: str | None = None) -> tuple[str, list[
     Raises:
         UsageError: there is no such environment, or its file has faults.
     """
-    revision = _tip(repo, Config.load(_here(repo)))
+    revision, config, known = _known(repo)
     snapshot = Commit(repo, revision)
-    config = Config.load(snapshot)
-    known = environments.names(snapshot, config.prompts)
     if environment is not None and environment not in known:
         raise UsageError(
             f"there is no environment {environment!r} in {revision}", hint=f"there are: {', '.join(known) or 'none'}"
@@ -314,6 +312,23 @@ def status(repo: Repository, environment: str | None = None) -> tuple[str, list[
         running = environments.read(snapshot, config.prompts, name)
         rows += _since(repo, revision, environments.path_of(config.prompts, name), name, running)
     return revision, rows
+
+
+def environment_names(repo: Repository) -> list[str]:
+    """The environments at the tip that clients read, sorted; none in a repository without commits.
+
+    Raises:
+        UsageError: the configuration there has faults.
+    """
+    return _known(repo)[2] if repo.head else []
+
+
+def _known(repo: Repository) -> tuple[str, Config, list[str]]:
+    """The revision that clients read, its configuration, and its environments."""
+    revision = _tip(repo, Config.load(_here(repo)))
+    snapshot = Commit(repo, revision)
+    config = Config.load(snapshot)
+    return revision, config, environments.names(snapshot, config.prompts)
 
 
 def _since(repo: Repository, revision: str, path: str, name: str, running: dict[str, Deployment]) -> Iterator[Running]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "promote": "Give the canary to every caller.",
     "rollback": "Go back to what an environment ran before.",
     "status": "Tell what runs where, since when, by whom.",
+    "site": "Write a catalogue of the prompts as static pages.",
     "explain": "Explain a rule.",
 }
 

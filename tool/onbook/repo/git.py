@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -278,9 +279,35 @@ class Repository:
         """As :meth:`read_object`, without holding what is large."""
         return self._objects.stored(name)
 
+    def read_objects(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
+        """As :meth:`read_object` of many ids, in order, without waiting for each before the next is asked for."""
+        return self._objects.read_all(names)
+
     def close(self) -> None:
         """End the process that reads objects; it starts again when needed."""
         self._objects.close()
+
+
+def _head(answers: IO[bytes]) -> tuple[str, int, IO[bytes]] | None:
+    """An answer's type and size, and where the rest of it is to be read."""
+    head = answers.readline().split(b" ")
+    if len(head) != 3 or not head[2].strip().isdigit():
+        return None
+    return head[1].decode(), int(head[2]), answers
+
+
+def _whole(answers: IO[bytes]) -> tuple[str, bytes] | None:
+    found = _head(answers)
+    if found is None:
+        return None
+    kind, size, _ = found
+    data = answers.read(size)
+    answers.read(1)
+    return kind, data
+
+
+# Requests that are written before their answers are read: together far less than a pipe holds, or both ends would wait.
+_AHEAD = 32
 
 
 def _repository(root: Path, git_dir: Path, bare: bool, shallow: bool, env: Environment) -> Repository:
@@ -302,13 +329,7 @@ class Objects:
 
     def read(self, name: str) -> tuple[str, bytes] | None:
         """An object's type and bytes, or None if it is not here."""
-        head = self._ask(name)
-        if head is None:
-            return None
-        kind, size, answers = head
-        data = answers.read(size)
-        answers.read(1)
-        return kind, data
+        return None if "\n" in name else _whole(self._send([name]))
 
     def stored(self, name: str) -> tuple[str, Stored] | None:
         """An object's type and bytes, which lie on disk if they are many, or None if it is not here."""
@@ -332,21 +353,30 @@ class Objects:
         answers.read(1)
         return kind, found
 
+    def read_all(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
+        """Types and bytes of many, in order; a few are read at a time, and others may read in between."""
+        left = iter(names)
+        while some := list(islice(left, _AHEAD)):
+            answers = self._send([name for name in some if "\n" not in name])
+            # All answers of these are taken before anything is given: a caller may stop, or ask for more.
+            yield from [None if "\n" in name else _whole(answers) for name in some]
+
     def _ask(self, name: str) -> tuple[str, int, IO[bytes]] | None:
         """An object's type and size, and where its bytes and a line feed are to be read, or None if it is not here."""
         if "\n" in name:
             return None
+        return _head(self._send([name]))
+
+    def _send(self, names: Iterable[str]) -> IO[bytes]:
+        """Ask for some objects, and return where their answers are to be read."""
         requests, answers = self._pipes()
         try:
-            requests.write(name.encode("utf-8", "surrogateescape") + b"\n")
+            requests.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
             requests.flush()
         except BrokenPipeError:
             self.close()
             raise GitError("git cat-file ended unexpectedly", place=str(self._root)) from None
-        head = answers.readline().split(b" ")
-        if len(head) != 3 or not head[2].strip().isdigit():
-            return None
-        return head[1].decode(), int(head[2]), answers
+        return answers
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._owner != os.getpid():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onbook.errors import OnbookError
+from onbook.errors import IntegrityError, OnbookError
 from onbook.manifest import TagObject
 from onbook.repo.git import GitError, Repository
 from onbook.versions import Tag
@@ -83,6 +84,17 @@ def read_tag(repo: Repository, ref: TagRef) -> TagObject:
     if found is None:
         raise OnbookError(f"tag object {ref.object} is missing", place=ref.tag.name, hint="run `git fetch --tags`")
     return TagObject.parse(found[1] if found[0] == "tag" else b"", ref.tag.name)
+
+
+def read_tags(repo: Repository, refs: Iterable[TagRef]) -> dict[str, TagObject]:
+    """The tag objects behind many refs, by object id. One that is not here, or no annotated tag, is left out."""
+    wanted = {ref.object: ref.tag.name for ref in refs if ref.annotated}
+    found = {}
+    for (oid, name), read in zip(wanted.items(), repo.read_objects(wanted), strict=True):
+        if read is not None and read[0] == "tag":
+            with contextlib.suppress(IntegrityError):
+                found[oid] = TagObject.parse(read[1], name)
+    return found
 
 
 def tagger(repo: Repository) -> str:

@@ -343,6 +343,16 @@ def _short(text: str) -> str:
     return line if len(line) <= 60 else f"{line[:57]}..."
 
 
+def _site(report: Report, style: _Style) -> Iterator[str]:
+    yield from _findings(report, style)
+    data = report.data
+    numbers = [f"{data['written']} files written", f"{data['kept']} unchanged", f"{data['removed']} removed"]
+    told = ", ".join(number for number in numbers if not number.startswith("0 ") or number.endswith("written"))
+    yield style(
+        f"{_count(int(str(data['pages'])), 'prompt')} in {data['out']}/index.html: {told}", _STATUS[report.status]
+    )
+
+
 _VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
     "diff": _diff,
     "test": _test,
@@ -362,4 +372,5 @@ _VERBS: Mapping[str, Callable[[Report, _Style], Iterator[str]]] = {
     "promote": _edited,
     "rollback": _edited,
     "status": _status,
+    "site": _site,
 }
