@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(tmp_path: Path, wheels: Path) -> Callable[..., Ran]:
     """Run the workflows of a repository for an event."""
 
-    def act(repo: Repo, name: str, event: dict[str, Any], *, workflow: str) -> Ran:
+    def act(repo: Repo, name: str, event: dict[str, Any], *, workflow: str, variables: Sequence[str] = ()) -> Ran:
         kept, home = tmp_path / "kept", tmp_path / "home"
         for folder in (kept, home, tmp_path / "cache"):
             folder.mkdir(exist_ok=True)
@@ -121,7 +121,7 @@ def run(tmp_path: Path, wheels: Path) -> Callable[..., Ran]:
             [
                 str(ACT), name, "-P", "ubuntu-latest=-self-hosted", "--pull=false", "-e", str(tmp_path / "event.json"),
                 "-W", workflow, *local, *(f"--env={key}={value}" for key, value in settings.items()),
-                "-s", "GITHUB_TOKEN=none",
+                "-s", "GITHUB_TOKEN=none", *(f"--var={each}" for each in variables),
             ],
             cwd=repo.path, env=env, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
@@ -194,3 +194,35 @@ def test_the_template_of_releases(repo: Repo, run: Callable[..., Ran], tmp_path:
     tags = remote.git("tag", "--list").splitlines()
     assert tags == ["support/route/v0.1.0", "support/triage/v0.1.0"]
     assert re.search(r"^tagger github-actions\[bot\]", remote.git("cat-file", "tag", tags[0]), re.MULTILINE)
+
+
+def test_the_template_of_the_catalogue(repo: Repo, run: Callable[..., Ran], tmp_path: Path) -> None:
+    remote = Repo(tmp_path / "remote.git")
+    remote.path.mkdir()
+    remote.git("init", "--quiet", "--bare", "--initial-branch=main")
+    repo.git("remote", "set-url", "origin", str(remote.path))
+    repo.git("checkout", "--quiet", "main")
+    repo.git("push", "--quiet", "--set-upstream", "origin", "main")
+
+    def publish(*variables: str) -> Ran:
+        event = {"ref": "refs/heads/main", "after": repo.git("rev-parse", "HEAD")}
+        # What a runner begins with is new each time.
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        return run(repo, "push", event, workflow=".github/workflows/prompts-site.yml", variables=variables)
+
+    assert publish().code == 0
+    assert remote.git("branch", "--list", "gh-pages") == "", "nobody has decided that it is published"
+    ran = publish("ONBOOK_SITE=yes")
+    assert ran.code == 0, ran.log
+    first = remote.git("rev-parse", "gh-pages")
+    files = remote.git("ls-tree", "-r", "--name-only", "gh-pages").splitlines()
+    assert {"index.html", "style.css", "site.js", ".nojekyll", "p/support/triage.html"} <= set(files)
+    assert re.search(r"^author github-actions\[bot\]", remote.git("cat-file", "commit", first), re.MULTILINE)
+    assert publish("ONBOOK_SITE=yes").code == 0
+    assert remote.git("rev-parse", "gh-pages") == first, "nothing changed"
+    repo.commit({"prompts/support/broken.prompt.yml": "messages: [\n"}, "A prompt that cannot be read")
+    ran = publish("ONBOOK_SITE=yes")
+    assert ran.code == 1, ran.log
+    assert remote.git("rev-parse", "gh-pages^") == first
+    changed = remote.git("diff", "--name-only", first, "gh-pages").splitlines()
+    assert changed == [".onbook-site.json", "index.html", "p/support/broken.html"]

@@ -16,7 +16,7 @@ from support.pulls import ROOT
 BIN = Path(sys.executable).parent
 ACTION = ROOT / ".github" / "actions" / "check" / "action.yml"
 OURS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-NAMES = ("prompts", "prompts-comment", "prompts-nightly", "prompts-release")
+NAMES = ("prompts", "prompts-comment", "prompts-nightly", "prompts-release", "prompts-site")
 
 
 def run(*args: str | Path) -> None:

@@ -13,7 +13,7 @@ from onbook.repo import Repository
 from onbook.repo.snapshot import WorkTree
 
 FOLDER = ".github/workflows"
-WORKFLOWS = ("prompts", "prompts-comment", "prompts-release", "prompts-nightly")
+WORKFLOWS = ("prompts", "prompts-comment", "prompts-release", "prompts-nightly", "prompts-site")
 
 
 def write_workflows(repo: Repository) -> list[str]:
