@@ -63,6 +63,7 @@ class Visit:
             java_script_enabled=script, accept_downloads=True, reduced_motion="reduce",
         )  # fmt: skip
         self.page = self.context.new_page()
+        self.page.set_default_timeout(15_000)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.heard.append(f"fault: {error}"))
         self.page.on("dialog", self._dialog)

@@ -11,6 +11,7 @@ from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
 from onbook.testing.asking import Progress
 from onbook.testing.baseline import Compared, against, ask, judge, settle
+from onbook.testing.details import Details
 from onbook.testing.limits import Meter
 from onbook.testing.selection import Selection
 
@@ -26,11 +27,13 @@ def compare_with(
     selection: Selection,
     *,
     fresh: tuple[Meter, Progress] | None = None,
+    details: Details | None = None,
 ) -> list[Compared]:
     """Compare prompts with what they were at a revision, or at their last release; a new one is compared with nothing.
 
     Args:
         fresh: ask both sides for everything now, instead of looking at recordings.
+        details: takes the old answers.
 
     Raises:
         UsageError: the revision does not exist.
@@ -48,7 +51,11 @@ def compare_with(
             found += against(old, source, label, selection, fresh=fresh is not None)
     if fresh is not None:
         ask(found, *fresh)
-    return settle([judge(match) for match in found])
+    compared = settle([judge(match) for match in found])
+    if details is not None:
+        for match in found:
+            details.compared(match)
+    return compared
 
 
 def _released(bases: Bases, id: str) -> tuple[Source | None, str]:

@@ -16,9 +16,10 @@ from onbook.gate.outputs import output_lines, step_outputs, written
 from onbook.lint.workers import cores
 from onbook.report import Report
 from onbook.reporters import FORMATS
+from onbook.testing.details import without
 
 # Every other format of the same report, from one run.
-_WRITTEN = (*FORMATS, "comment", "outputs")
+_WRITTEN = (*FORMATS, "comment", "outputs", "html")
 
 
 @click.command()
@@ -27,6 +28,7 @@ _WRITTEN = (*FORMATS, "comment", "outputs")
 @click.option("--fail-on", multiple=True, type=click.Choice(FAIL_ON), help="Exit with 1 on such a change too.")
 @click.option("--own-config", is_flag=True, help="Judge by this change's own waivers and configuration.")
 @click.option("--write", "files", metavar="FORMAT=FILE", multiple=True, help=f"Also write {', '.join(_WRITTEN)}.")
+@click.option("--details", is_flag=True, help="Put the answers, and what was asked, into the JSON report.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @click.option("--format", "format", type=click.Choice(FORMATS), help="How the result is printed.")
 def command(
@@ -35,6 +37,7 @@ def command(
     fail_on: tuple[str, ...],
     own_config: bool,
     files: tuple[str, ...],
+    details: bool,
     strict: bool,
     format: str | None,
 ) -> int:
@@ -44,10 +47,14 @@ def command(
     without --base, each prompt is compared with its latest release.
     """
     targets = [_target(each) for each in files]
+    if details and format != "json" and not any(kind == "json" for kind, _ in targets):
+        raise UsageError("--details adds to the JSON report alone", hint="write --format json or --write json=FILE")
     actions = os.environ.get("GITHUB_ACTIONS") == "true"
-    report, code = _report(base, staged, fail_on, own_config, actions)
+    paged = any(kind == "html" for kind, _ in targets)
+    full, code = judged(base, staged, fail_on, own_config, details=details or paged)
+    report = full if details else without(full)
     for kind, path in targets:
-        _write(path, written(report, kind))
+        write(path, written(full if kind == "html" else report, kind))
     if actions:
         _append("GITHUB_OUTPUT", output_lines(step_outputs(report)))
         _append("GITHUB_STEP_SUMMARY", written(report, "markdown"))
@@ -55,10 +62,20 @@ def command(
     return code or report.exit_code(strict=strict)
 
 
-def _report(
-    base: str | None, staged: bool, fail_on: tuple[str, ...], own_config: bool, actions: bool
+def judged(
+    base: str | None,
+    staged: bool = False,
+    fail_on: tuple[str, ...] = (),
+    own_config: bool = False,
+    *,
+    details: bool = False,
 ) -> tuple[Report, int]:
-    """The report, and the exit code where the check could not begin."""
+    """The report, and the exit code where the check could not begin.
+
+    Raises:
+        OnbookError: it could not begin, and nobody but a person at a terminal would read a report of that.
+    """
+    actions = os.environ.get("GITHUB_ACTIONS") == "true"
     try:
         repo = repository()
         event = read_event(os.environ, named=base is not None)
@@ -68,6 +85,7 @@ def _report(
         report = check(
             repo, snapshot(repo, staged=staged, at=at), found,
             fail_on=fail_on, fork=event is not None and event.fork, own_config=own_config, jobs=cores(),
+            details=details,
         )  # fmt: skip
     except OnbookError as error:
         if not actions:
@@ -84,7 +102,12 @@ def _target(text: str) -> tuple[str, Path]:
     return kind, Path(path)
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a file in one step, its folder too.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text.encode())

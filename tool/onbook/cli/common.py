@@ -125,6 +125,16 @@ def print_report(report: Report, format: str) -> None:
     click.echo(reporter(format)(report, color_wanted()), nl=False, color=True)
 
 
+def require_details(details: bool, format: str) -> None:
+    """Refuse ``--details`` where no format shows them.
+
+    Raises:
+        UsageError: the format is another than JSON.
+    """
+    if details and format != "json":
+        raise UsageError("--details adds to the JSON report alone", hint="write --format json as well")
+
+
 def color_wanted() -> bool:
     """Whether standard output is a terminal and nobody asked for no colours (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

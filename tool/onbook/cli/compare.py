@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from onbook.cli.common import format_option, note, print_report, repository, snapshot
+from onbook.cli.common import format_option, note, print_report, repository, require_details, snapshot
 from onbook.cli.progress import Bar
 from onbook.errors import UsageError
 from onbook.project import Catalog, Source
@@ -18,6 +18,7 @@ from onbook.repo.snapshot import Commit, WorkTree
 from onbook.testing.asking import INTERRUPTED, Memory
 from onbook.testing.baseline import Side, ask, lay_out, settle, variant
 from onbook.testing.baseline import judge as grade
+from onbook.testing.details import with_details
 from onbook.testing.journal import Journal
 from onbook.testing.limits import CONCURRENCY, Limits, Meter
 from onbook.testing.locks import Locks
@@ -39,6 +40,7 @@ HERE = "worktree"
 @click.option("--judge", type=click.Choice([PAIRWISE]), help="Let a judge say whose answer is better, in both orders.")
 @click.option("--judge-model", metavar="MODEL", help="The judge's model; default: the one that its prompt names.")
 @click.option("--record", is_flag=True, help="With --judge: ask it for what is not recorded, and record that.")
+@click.option("--details", is_flag=True, help="With --format json: also what was asked and answered, for a page.")
 @format_option
 def command(
     id: str,
@@ -50,6 +52,7 @@ def command(
     judge: str | None,
     judge_model: str | None,
     record: bool,
+    details: bool,
     format: str,
 ) -> int:
     """Compare two versions, two models or two parameter sets of a prompt, on the cases of the work tree.
@@ -57,6 +60,7 @@ def command(
     A and B are each a version or revision (1.4.0, main, worktree), a setting of the prompt (model=openai/gpt-5.4-mini,
     temperature=0.7), or several of these with commas: 1.4.0,model=openai/gpt-5.4-mini. B is measured against A.
     """
+    require_details(details, format)
     repo = repository()
     if judge is None and (record or judge_model):
         raise UsageError("--record and --judge-model go with --judge", hint=f"--judge {PAIRWISE}")
@@ -88,6 +92,8 @@ def command(
         if live or record:
             bar.done("asked the judge for")
         report = preference_report(*prefer(match, verdicts, model=judge_model), base=a, head=b)
+    if details:
+        report = with_details(report, [match], live=live)
     print_report(report, format)
     if meter.stopped == INTERRUPTED:
         note("interrupted: what was answered is kept" if record else "interrupted: nothing of it is kept")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import click
 
 from onbook.cli.common import note, print_report, repository, snapshot
 from onbook.contract import dump
 from onbook.errors import UsageError
-from onbook.project import Catalog
+from onbook.project import Catalog, Source
 from onbook.reporters.terminal import printable
-from onbook.testing.labels import add, report_of, unlabelled
+from onbook.testing.labels import add, merge, report_of, unlabelled
 from onbook.testing.recordings import Recording
 from onbook.testing.selection import Selection
 
@@ -22,6 +25,7 @@ _KEYS = {"g": True, "b": False}
 @click.option("--as", "label", type=click.Choice(["good", "bad"]), help="With --case: say it without being asked.")
 @click.option("--by", metavar="NAME", help="Who says so; default: git's user.name.")
 @click.option("--note", "why", metavar="TEXT", help="With --as: why.")
+@click.option("--from", "file", metavar="FILE", help="Add the labels that a page of `onbook report` saved.")
 @click.option(
     "--format",
     "format",
@@ -29,7 +33,13 @@ _KEYS = {"g": True, "b": False}
     help="Ask nothing, and print the labels that there are and the answers that you have not labelled.",
 )
 def command(
-    id: str, cases: tuple[str, ...], label: str | None, by: str | None, why: str | None, format: str | None
+    id: str,
+    cases: tuple[str, ...],
+    label: str | None,
+    by: str | None,
+    why: str | None,
+    file: str | None,
+    format: str | None,
 ) -> int:
     """Say which recorded answers of a prompt are good and which are bad.
 
@@ -40,11 +50,15 @@ def command(
         raise UsageError("--as labels what --case names", hint="without --as you are shown the answers one by one")
     if label is not None and format:
         raise UsageError("--format prints what is labelled and what is not, so --as makes no sense with it")
+    if file is not None and (cases or label or why or format):
+        raise UsageError("--from takes what the file says, so --case, --as, --note and --format make no sense with it")
     repo = repository()
     source = Catalog(snapshot(repo)).find(id)
     selection = Selection(cases or None)
     selection.sources([source])
     person = by or repo.config("user.name")
+    if file is not None:
+        return _merge(source, repo.root, file, person)
     waiting = list(unlabelled(source, person, selection))
     if format:
         print_report(report_of(source, person, selection, waiting), format)
@@ -68,6 +82,19 @@ def command(
         count += 1
     if count:
         note(f"{count} labelled in {path.relative_to(repo.root)}")
+    return 0
+
+
+def _merge(source: Source, root: Path, file: str, person: str | None) -> int:
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"the labels cannot be read: {error.strerror}", place=file) from None
+    merged = merge(source, root, raw, "standard input" if file == "-" else file, person)
+    where = f" to {merged.path.relative_to(root)}" if merged.path else ""
+    note(f"{merged.added} added{where}" + (f", {merged.known} known already" if merged.known else ""))
+    if merged.strange:
+        note(f"{merged.strange} left out: their answers are not recorded for {source.id}")
     return 0
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "label": "Say which recorded answers are good, to measure judges.",
     "check": "Lint, diff and test a change: the gate.",
     "comment": "Write a check's result on the pull request.",
+    "report": "Write a page of a check, a test or a comparison.",
     "merge": "Put the reports of shards together.",
     "compare": "Compare two versions, models or parameter sets.",
     "release": "Tag what changed since its last release.",

@@ -7,7 +7,7 @@ import contextlib
 import click
 
 from onbook.cli.baseline import RELEASE, compare_with
-from onbook.cli.common import format_option, note, place_options, print_report, repository, snapshot
+from onbook.cli.common import format_option, note, place_options, print_report, repository, require_details, snapshot
 from onbook.cli.progress import Bar
 from onbook.errors import UsageError
 from onbook.project import Catalog, Source
@@ -16,6 +16,7 @@ from onbook.repo.snapshot import Commit
 from onbook.report import Report
 from onbook.testing import lastrun
 from onbook.testing.asking import INTERRUPTED
+from onbook.testing.details import Details
 from onbook.testing.limits import CONCURRENCY, Limits, Meter
 from onbook.testing.results import UnitResult
 from onbook.testing.runner import live as ask_anew
@@ -55,6 +56,7 @@ from onbook.testing.verdicts import with_verdicts
     show_default=True,
     help="Requests under way at one provider.",
 )
+@click.option("--details", is_flag=True, help="With --format json: also what was asked and answered, for a page.")
 @place_options
 @format_option
 def command(
@@ -72,6 +74,7 @@ def command(
     max_cost: float | None,
     max_calls: int | None,
     concurrency: int,
+    details: bool,
     staged: bool,
     at: str | None,
     format: str,
@@ -84,6 +87,7 @@ def command(
     _require_sense(
         record=record, prune=prune, live=live, against=against, shard=shard, elsewhere=staged or bool(at),
         fresh=fresh, limited=max_cost is not None or max_calls is not None,
+        details=details, format=format,
     )  # fmt: skip
     repo = repository()
     selection = Selection(cases or None, tags or None, _failed(repo) if failed else None, _shard(shard))
@@ -95,17 +99,21 @@ def command(
         against, ids = RELEASE, (against, *ids)
     sources = _sources(repo, catalog, ids, since, selection)
     meter = Meter(Limits(concurrency, max_calls, max_cost))
+    answers = Details(live=live) if details else None
+    seen = answers.seen if answers else None
     bar = Bar()
     if record:
         locks = repo.git_dir / "onbook" / "recording.lock"
-        results = ask_missing(sources, repo.root, selection=selection, meter=meter, progress=bar, locks=locks)
+        results = ask_missing(
+            sources, repo.root, selection=selection, meter=meter, progress=bar, locks=locks, seen=seen
+        )
         bar.done("recorded")
     elif live:
-        results = ask_anew(sources, selection=selection, meter=meter, progress=bar)
+        results = ask_anew(sources, selection=selection, meter=meter, progress=bar, seen=seen)
         bar.done("asked for")
         _tell_drift(results)
     else:
-        results = list(replay(sources, selection))
+        results = list(replay(sources, selection, seen=seen))
     if prune:
         catalog = Catalog(snapshot(repo))
         for path, count in drop_orphans([catalog.find(source.id) for source in sources], repo.root).items():
@@ -115,12 +123,11 @@ def command(
     report = _report(results, selection, catalog.snapshot.name, detail=format == "json")
     if against is not None:
         asking = (meter, bar) if fresh else None
-        report = with_verdicts(
-            report, compare_with(repo, catalog, sources, against, selection, fresh=asking), base=against
-        )
+        compared = compare_with(repo, catalog, sources, against, selection, fresh=asking, details=answers)
+        report = with_verdicts(report, compared, base=against)
         if fresh:
             bar.done("asked for")
-    print_report(report, format)
+    print_report(answers.added(report) if answers else report, format)
     if not at:
         with contextlib.suppress(OSError):  # a git directory that cannot be written keeps nobody from testing
             lastrun.remember(repo, results)
@@ -146,12 +153,17 @@ def _require_sense(
     shard: str | None,
     elsewhere: bool,
     limited: bool,
+    details: bool,
+    format: str,
 ) -> None:
     """Refuse options that contradict each other.
 
     Raises:
         UsageError: two of them do.
     """
+    require_details(details, format)
+    if details and (shard or fresh):
+        raise UsageError("--details makes no sense with --shard and --fresh: their answers are kept nowhere")
     if (record or prune) and elsewhere:
         what = "--record" if record else "--prune"
         raise UsageError(f"{what} writes beside the prompts of the work tree, so --staged and --at make no sense")

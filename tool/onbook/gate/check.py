@@ -22,6 +22,7 @@ from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
 from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.testing.details import Details
 from onbook.testing.selection import changed, may_chain, steps
 from onbook.versions import Bump
 from onbook.waivers import Waiver, apply
@@ -40,6 +41,7 @@ def check(
     own_config: bool = False,
     jobs: int = 1,
     today: date | None = None,
+    details: bool = False,
 ) -> Report:
     """Lint everything, tell what changed since the base, and replay what the change touches.
 
@@ -49,16 +51,18 @@ def check(
         fork: the change comes from people who may not write here: what they recorded is testimony.
         own_config: judge by the change's own configuration and waivers, although the base's are stricter.
         jobs: how many processes may lint.
+        details: also give the answers that were graded, with what was asked and what was answered before.
 
     Raises:
         UsageError: nothing is configured that could be read, on either side.
     """
     work = _Work(repo, snapshot, base, own_config)
     day = today or date.today()
+    told_of = Details() if details else None
     parts = {
         "lint": _part("lint", lambda: _lint(work, jobs, day)),
         "diff": _part("diff", lambda: _diff(work, frozenset(fail_on))),
-        "test": _part("test", lambda: run_affected(work.tested, work.old, work.catalog, fork=fork)),
+        "test": _part("test", lambda: run_affected(work.tested, work.old, work.catalog, fork=fork, details=told_of)),
     }
     checks = [Check.of(CONFIGURATION, work.loosened)] if work.loosened else []
     for name, part in parts.items():

@@ -45,7 +45,11 @@ def comment(report: Report) -> str:
 
 
 def written(report: Report, format: str) -> str:
-    """The report in one of the reporters' formats, or as ``comment`` or ``outputs`` (JSON)."""
+    """The report in one of the reporters' formats, or as ``comment``, ``outputs`` (JSON) or ``html``."""
+    if format == "html":
+        from onbook.pages.report import report_page
+
+        return report_page(report)
     if format == "comment":
         return comment(report)
     if format == "outputs":

@@ -14,16 +14,14 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import IO, Any
 from urllib.parse import quote, urlencode
 
-from onbook.contract import Contract
 from onbook.errors import OnbookError
 from onbook.gate.outputs import MARKER, comment
-from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.resources import schema
+from onbook.report import Report
+from onbook.reporters.json import read_json
 
 ARTIFACT = "onbook-report"
 FILE = "report.json"
@@ -172,22 +170,7 @@ def read_report(raw: bytes) -> Report:
     Raises:
         OnbookError: it is none.
     """
-    try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict) or data.get("verb") != "check" or Contract(schema("report")).violations(data):
-        raise OnbookError("this is no report of `onbook check`", place=FILE)
-    checks = (
-        Check(str(row["id"]), Status(row["status"]), row["prompt"], tuple(map(_finding, row["findings"])))
-        for row in data["checks"]
-    )
-    return Report("check", tuple(checks), data["base"], data["head"], data["data"])
-
-
-def _finding(row: Mapping[str, Any]) -> Finding:
-    known = {name: row.get(name) for name in ("rule", "slug", "message", "path", "line", "column", "hint")}
-    return Finding(**known, severity=Severity(row["severity"]), waived=bool(row.get("waived")))  # type: ignore[arg-type]
+    return read_json(raw, ("check",), FILE)
 
 
 def body_of(report: Report, *, fork: bool) -> str:

@@ -9,31 +9,41 @@ from onbook.project import Catalog, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.report import Check, Finding, Report, Severity, Status
 from onbook.testing.baseline import against, judge, settle
+from onbook.testing.details import Details
 from onbook.testing.runner import replay, report_of
 from onbook.testing.verdicts import with_verdicts
 
 Old = Callable[[Source], tuple[Source | None, str]]
 
 
-def run_affected(sources: Sequence[Source], old: Old, catalog: Catalog, *, fork: bool = False) -> Report:
+def run_affected(
+    sources: Sequence[Source], old: Old, catalog: Catalog, *, fork: bool = False, details: Details | None = None
+) -> Report:
     """Replay the cases of these prompts; no key, no network, no code of theirs.
 
     Args:
         old: a prompt as it was at its base, and what that is called.
         fork: answers that were recorded with the change are labelled as testimony.
+        details: takes the answers themselves, and the old ones beside them.
     """
-    report = report_of(replay(sources), head=catalog.snapshot.name)
+    report = report_of(replay(sources, seen=details.seen if details else None), head=catalog.snapshot.name)
     recorded = {source.id: source for source in sources if _recorded(source, old(source)[0])}
     matches = []
-    for source in recorded.values():
+    for source in sources if details else recorded.values():
         before, label = old(source)
         if before is not None and source.cases:
-            matches += against(before, source, label)
+            laid_out = against(before, source, label)
+            if details:
+                for match in laid_out:
+                    details.compared(match)
+            if source.id in recorded:
+                matches += laid_out
     if matches:
         report = with_verdicts(report, settle([judge(match) for match in matches]), base=report.base)
     if catalog.config.gate("inconclusive"):
         report = replace(report, checks=tuple(map(_decided, report.checks)))
-    return _as_testimony(report, recorded) if fork else report
+    report = _as_testimony(report, recorded) if fork else report
+    return details.added(report) if details else report
 
 
 def _recorded(source: Source, before: Source | None) -> bool:

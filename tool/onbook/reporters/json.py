@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
+from typing import Any
 
-from onbook.report import Report
+from onbook.errors import OnbookError
+from onbook.report import Check, Finding, Report, Severity, Status
 
 
 def write_json(report: Report, color: bool = False) -> str:
@@ -20,6 +23,37 @@ def write_json(report: Report, color: bool = False) -> str:
         "data": report.data,
     }
     return dump(data)
+
+
+def read_json(raw: bytes, verbs: Collection[str], place: str) -> Report:
+    """The report that :func:`write_json` wrote; nothing of it is believed but its shape.
+
+    Args:
+        verbs: whose reports are taken; place: what a person knows the bytes by.
+
+    Raises:
+        OnbookError: it is none.
+    """
+    from onbook.contract import Contract
+    from onbook.resources import schema
+
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict) or data.get("verb") not in verbs or Contract(schema("report")).violations(data):
+        named = ", ".join(f"`onbook {verb}`" for verb in verbs)
+        raise OnbookError(f"this is no report of {named}", place=place)
+    checks = (
+        Check(str(row["id"]), Status(row["status"]), row["prompt"], tuple(map(_finding, row["findings"])))
+        for row in data["checks"]
+    )
+    return Report(data["verb"], tuple(checks), data["base"], data["head"], data["data"])
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    known = {name: row.get(name) for name in ("rule", "slug", "message", "path", "line", "column", "hint")}
+    return Finding(**known, severity=Severity(row["severity"]), waived=bool(row.get("waived")))  # type: ignore[arg-type]
 
 
 def dump(data: object) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from onbook.errors import OnbookError, UsageError
 from onbook.files import write_atomic
-from onbook.formats import write_json_line
+from onbook.formats import read_rows, write_json_line
 from onbook.project import Source
 from onbook.project.cases import LABELS_SUFFIX, stem
+from onbook.project.shapes import contract, row_problems
 from onbook.prompt import Case
 from onbook.report import Check, Report, Status
 from onbook.testing.planning import plan, read_recordings, unit_of
@@ -76,15 +78,106 @@ def add(source: Source, root: Path, recording: Recording, *, good: bool, by: str
     Raises:
         UsageError: the file cannot be written.
     """
-    path = root / (stem(source.path) + LABELS_SUFFIX)
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     told = {"by": by, "note": note, "at": at}
-    row = {"case": recording.case, "key": recording.key, "label": "good" if good else "bad"}
+    row: dict[str, object] = {"case": recording.case, "key": recording.key, "label": "good" if good else "bad"}
     row |= {name: value for name, value in told.items() if value}
+    return _append(source, root, [row])
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What came of labels that were merged.
+
+    Attributes:
+        path: where they stand now; None where none was new.
+        added: how many; known: of how many nothing new is said; strange: of answers that are not recorded here.
+    """
+
+    path: Path | None
+    added: int
+    known: int
+    strange: int
+
+
+def merge(source: Source, root: Path, raw: bytes, name: str, by: str | None) -> Merged:
+    """Add the labels of a file, such as one that a page saved, to the prompt's, in one step.
+
+    What a person has said already is not said twice, and an older word of theirs does not come after a newer one.
+
+    Args:
+        name: what a person knows the file by; by: who says so where a line does not.
+
+    Raises:
+        OnbookError: a line is no label, or the prompt's own labels cannot be read.
+        UsageError: the file has none of this prompt, or the labels cannot be written.
+    """
+    rows = _labels(raw, name, hint="nothing was added")
+    recordings, held = read_recordings(source), _held(source, root)
+    found: list[dict[str, object]] = []
+    strange = known = 0
+    for row in rows:
+        recording = recordings.get(str(row["key"]))
+        if recording is None or recording.assertion or recording.step:
+            strange += 1
+            continue
+        # Two cases may ask the same: the answer is recorded, and labelled, under one of them.
+        label = {**row, "case": recording.case, **({"by": by} if by and "by" not in row else {})}
+        place = (str(label["key"]), label.get("by"))
+        if place in held and not _newer(label, held[place]):
+            known += 1
+            continue
+        held[place] = label
+        found.append(label)
+    if strange and strange == len(rows):
+        message = f"none of its {strange} labels is of an answer that is recorded for {source.id}"
+        raise UsageError(message, place=name, hint="name the prompt that they are of, or record its answers first")
+    return Merged(_append(source, root, found) if found else None, len(found), known, strange)
+
+
+def _newer(label: Mapping[str, object], than: Mapping[str, object]) -> bool:
+    if all(label.get(name) == than.get(name) for name in ("label", "note")):
+        return False
+    return _moment(label) >= _moment(than)
+
+
+def _moment(label: Mapping[str, object]) -> datetime:
+    """When it was said; what tells no time is older than what does."""
+    try:
+        told = datetime.fromisoformat(str(label.get("at")).upper())
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+
+def _held(source: Source, root: Path) -> dict[tuple[str, object], Mapping[str, object]]:
+    """The last word of each person on each answer, as it stands in the file."""
+    path = root / (stem(source.path) + LABELS_SUFFIX)
+    try:
+        raw = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise UsageError(f"the labels cannot be read: {error.strerror}", place=str(path)) from None
+    rows = _labels(raw, str(path), hint="mend the prompt's own labels first")
+    return {(str(row["key"]), row.get("by")): row for row in rows}
+
+
+def _labels(raw: bytes, name: str, *, hint: str) -> list[Mapping[str, object]]:
+    rows, problems = read_rows(raw, name if name.endswith(".jsonl") else f"{name}.jsonl")
+    for row in rows:
+        problems += row_problems(contract("label"), row.data, "this label is wrong", name, row.line)
+    if problems:
+        place = f"{name}:{problems[0].line}" if problems[0].line else name
+        raise OnbookError(problems[0].message, place=place, hint=hint)
+    return [row.data for row in rows]
+
+
+def _append(source: Source, root: Path, rows: list[dict[str, object]]) -> Path:
+    path = root / (stem(source.path) + LABELS_SUFFIX)
+    lines = b"".join(write_json_line(row).encode() + b"\n" for row in rows)
     try:
         held = path.read_bytes() if path.exists() else b""
         line_end = b"" if not held or held.endswith(b"\n") else b"\n"
-        write_atomic(path, held + line_end + write_json_line(row).encode() + b"\n")
+        write_atomic(path, held + line_end + lines)
     except OSError as error:
         raise UsageError(f"the label cannot be written: {error.strerror}", place=str(path)) from None
     return path

@@ -35,13 +35,16 @@ __all__ = ["Progress", "Standing", "live", "prune", "record", "replay", "report_
 
 ALL = Selection()
 
+Seen = Callable[[Unit, Planned, CaseResult], None]
+"""Told of each case once it is graded, with its answers at hand."""
+
 
 def run(sources: Iterable[Source], *, head: str | None = None) -> Report:
     """Replay all cases of prompts and judge the answers. What cannot be run is unchecked and hides no other prompt."""
     return report_of(replay(sources), head=head)
 
 
-def replay(sources: Iterable[Source], selection: Selection = ALL) -> Iterator[UnitResult]:
+def replay(sources: Iterable[Source], selection: Selection = ALL, *, seen: Seen | None = None) -> Iterator[UnitResult]:
     """Grade what is recorded, and nothing else: no socket is opened. One case at a time is held in memory."""
     for source in sources:
         units = _units(source)
@@ -51,7 +54,7 @@ def replay(sources: Iterable[Source], selection: Selection = ALL) -> Iterator[Un
         measured = agreements(source, units[0].recordings)
         for unit in units:
             unit.agreements = measured
-            yield _result(unit, (_graded(unit, planned) for planned in plan(unit, selection)))
+            yield _result(unit, (_graded(unit, planned, seen) for planned in plan(unit, selection)))
 
 
 def record(
@@ -62,6 +65,7 @@ def record(
     meter: Meter | None = None,
     progress: Progress | None = None,
     locks: Path | None = None,
+    seen: Seen | None = None,
 ) -> list[UnitResult]:
     """Ask the models for answers that are not recorded, write them below ``root`` as they arrive, and grade all.
 
@@ -81,7 +85,7 @@ def record(
 
         rooms = [_prepare(source, selection, journal) for source in sources]
         ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
-    return [result for room in rooms for result in room.results()]
+    return [result for room in rooms for result in room.results(seen=seen)]
 
 
 def live(
@@ -90,6 +94,7 @@ def live(
     selection: Selection = ALL,
     meter: Meter | None = None,
     progress: Progress | None = None,
+    seen: Seen | None = None,
 ) -> list[UnitResult]:
     """Ask for every answer anew, grade it, and compare it with the recording. No recording is touched.
 
@@ -98,7 +103,7 @@ def live(
     """
     rooms = [_prepare(source, selection, lambda _, __: Memory(Recordings()), fresh=True) for source in sources]
     ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
-    return [result for room in rooms for result in room.results(compare=True)]
+    return [result for room in rooms for result in room.results(compare=True, seen=seen)]
 
 
 def without_prompt(catalog: Catalog) -> list[str]:
@@ -198,7 +203,7 @@ class _Room:
         """Whether a case means nothing."""
         return any(planned.faults for each in self.planned for planned in each)
 
-    def results(self, *, compare: bool = False) -> Iterator[UnitResult]:
+    def results(self, *, compare: bool = False, seen: Seen | None = None) -> Iterator[UnitResult]:
         if self.settled:
             yield self.settled
         # What is asked anew says nothing of the answers that people have labelled.
@@ -208,6 +213,9 @@ class _Room:
             graded = [_graded(unit, each) for each in planned]
             if compare and self.recorded is not None:
                 graded = list(_compared(unit, self.recorded, planned, graded))
+            if seen is not None:
+                for each, result in zip(planned, graded, strict=True):
+                    seen(unit, each, result)
             yield _result(unit, graded)
 
 
@@ -239,10 +247,10 @@ def _prepare(
 # --- grading
 
 
-def _graded(unit: Unit, planned: Planned) -> CaseResult:
+def _graded(unit: Unit, planned: Planned, seen: Seen | None = None) -> CaseResult:
     case = planned.case
     repeats = tuple(_repeat(unit, attempt) for attempt in planned.attempts) if not unit.wrong else ()
-    return CaseResult(
+    result = CaseResult(
         case.id,
         planned.number,
         case.path,
@@ -254,6 +262,9 @@ def _graded(unit: Unit, planned: Planned) -> CaseResult:
         faults=planned.faults,
         expected=(expected_labels(unit.source.suite.metrics, case) or NOTHING) if repeats else NOTHING,
     )
+    if seen is not None:
+        seen(unit, planned, result)
+    return result
 
 
 def _repeat(unit: Unit, attempt: Attempt) -> RepeatResult:

@@ -1,0 +1,185 @@
+"""What was asked and what was answered, for those who want to read it: the answers of a run as data of its report.
+
+Only where they are asked for: they are what makes a report large. Texts are bounded, and what was cut is named.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from onbook.report import Report
+from onbook.testing.baseline import Match
+from onbook.testing.planning import Planned
+from onbook.testing.recordings import Recording
+from onbook.testing.results import CaseResult
+from onbook.testing.unit import Attempt, Unit, grade
+
+MAX_TEXT = 8_000
+"""Characters of one text; of the inputs of one case, as JSON."""
+
+MAX_ALL = 24_000_000
+"""Characters of all texts of a report. Answers that do not pass are given theirs first."""
+
+_TEXTS = ("inputs", "messages", "answer", "expected")
+
+Row = dict[str, Any]
+
+
+class Details:
+    """Collects the answers of a run while it is graded, and gives them to its report.
+
+    Args:
+        live: the answers were asked for just now and are recorded nowhere, so that nothing can be said of them later.
+    """
+
+    def __init__(self, *, live: bool = False, most: int = MAX_ALL) -> None:
+        self._live, self._most = live, most
+        self._rows: dict[tuple[str, str], list[Row]] = {}
+        self._old: dict[tuple[str, str], dict[tuple[str, int], Row]] = {}
+
+    def seen(self, unit: Unit, planned: Planned, result: CaseResult) -> None:
+        """Take what came of one case, once it is graded."""
+        rows = self._rows.setdefault((unit.source.id, unit.model), [])
+        for attempt, repeat in zip(planned.attempts, result.repeats, strict=False):
+            row = self._row(unit, attempt)
+            drift = {"drift": repeat.drift} if repeat.drift else {}
+            rows.append({**row, "state": repeat.state, "reasons": list(repeat.reasons), **drift})
+
+    def compared(self, match: Match, *, new: bool = False) -> None:
+        """Take the old answers of a comparison.
+
+        Args:
+            new: the new ones as well, where no run has shown them.
+        """
+        if match.old is None or match.new is None:
+            return
+        place = match.compared.prompt, match.compared.model
+        for unit in match.units:
+            for attempt in unit.attempts:
+                if attempt.state == "missing" and not attempt.reasons:
+                    grade(unit, attempt)
+        old = ((attempt, self._answer(match.old, attempt)) for attempt in match.old.attempts)
+        self._old[place] = {_slot(attempt): {**row, "cut": row.pop("long")} for attempt, row in old}
+        if new:
+            self._rows[place] = [self._row(match.new, attempt) for attempt in match.new.attempts]
+
+    def added(self, report: Report) -> Report:
+        """The report with the answers in the rows of its prompts, as ``answers``."""
+        rows: Any = report.data["prompts"]
+        told = [{**row, "answers": self._paired(row["id"], row["model"] or "")} for row in rows]
+        _bound([answer for row in told for answer in row["answers"]], self._most)
+        return replace(report, data={**report.data, "prompts": told})
+
+    def _paired(self, prompt: str, model: str) -> list[Row]:
+        before = self._old.get((prompt, model), {})
+        rows = self._rows.get((prompt, model), [])
+        return [{**row, "old": before.get((row["case"], row["repeat"]))} for row in rows]
+
+    def _row(self, unit: Unit, attempt: Attempt) -> Row:
+        case, cut = attempt.case, list[str]()
+        row = {
+            "case": case.id,
+            "repeat": attempt.request.repeat,
+            **self._answer(unit, attempt),
+            "xfail": case.xfail,
+            "inputs": _inputs(case.inputs, cut),
+            "expected": _short(case.expected, cut, "expected"),
+            "messages": [
+                {name: _short(value, cut, "messages") for name, value in message.items()}
+                for message in attempt.request.messages
+            ],
+        }
+        return {**row, "cut": [*dict.fromkeys([*cut, *row.pop("long")])]}
+
+    def _answer(self, unit: Unit, attempt: Attempt) -> Row:
+        cut: list[str] = []
+        held = None if attempt.step else unit.recordings.get(attempt.key)
+        return {
+            "key": None if self._live else attempt.key,
+            "model": attempt.request.model,
+            "state": attempt.state,
+            "reasons": list(attempt.reasons),
+            "doubts": list(attempt.doubts),
+            "answer": None if held is None else _short(_text(held), cut, "answer"),
+            "latency_ms": held.response.latency_ms if held else None,
+            "cost": held.response.cost if held else None,
+            "usage": dict(held.response.usage) if held else None,
+            "long": cut,
+        }
+
+
+def without(report: Report) -> Report:
+    """The same report without what is only for pages; also of a check."""
+    data = dict(report.data)
+    if report.verb == "check":
+        test = replace(report, verb="test", data=data.get("test"))  # type: ignore[arg-type]
+        return replace(report, data={**data, "test": without(test).data})
+    if isinstance(rows := data.get("prompts"), list):
+        data["prompts"] = [{name: value for name, value in row.items() if name != "answers"} for row in rows]
+    return replace(report, data=data)
+
+
+def _slot(attempt: Attempt) -> tuple[str, int]:
+    return attempt.case.id, attempt.request.repeat
+
+
+def _text(recording: Recording) -> str:
+    """The answer as a person reads it: its text, then a line for each call of a tool."""
+    answer = recording.response
+    return "\n".join([*([answer.text] if answer.text else []), *map(_json, answer.tool_calls)])
+
+
+def _inputs(inputs: Mapping[str, object], cut: list[str]) -> Mapping[str, object] | None:
+    found = {name: _short(value, cut, "inputs") for name, value in inputs.items()}
+    if len(_json(found)) <= 2 * MAX_TEXT:
+        return found
+    cut.append("inputs")
+    return None
+
+
+def _short(value: object, cut: list[str], name: str) -> object:
+    """The value, its texts no longer than they may be."""
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            cut.append(name)
+            return value[:MAX_TEXT]
+        return value
+    if isinstance(value, Mapping):
+        return {key: _short(each, cut, name) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(each, cut, name) for each in value]
+    return value
+
+
+def _bound(answers: Sequence[Row], most: int) -> None:
+    """Take the texts away from what is beyond ``most`` characters, those of passing answers first."""
+    left = most
+    for row in sorted(answers, key=lambda row: row["state"] == "passed"):
+        sides = [row, *([row["old"]] if row["old"] else [])]
+        size = sum(_size(side.get(name)) for side in sides for name in _TEXTS)
+        if size <= left:
+            left -= size
+            continue
+        for side in sides:
+            gone = [name for name in _TEXTS if side.get(name) is not None]
+            side.update(dict.fromkeys(gone))
+        row["cut"] = [*dict.fromkeys([*row["cut"], *_TEXTS])]
+
+
+def _size(value: object) -> int:
+    return 0 if value is None else len(value) if isinstance(value, str) else len(_json(value))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def with_details(report: Report, matches: Iterable[Match], *, live: bool = False) -> Report:
+    """The report of a comparison with both sides' answers; ``live`` as in Details."""
+    details = Details(live=live)
+    for match in matches:
+        details.compared(match, new=True)
+    return details.added(report)
