@@ -104,6 +104,7 @@ def run(tmp_path: Path, wheels: Path) -> Callable[..., Ran]:
             (stub / "action.yml").write_text(text, "utf-8")
             local.append(f"--local-repository={action}={stub}")
         ours = tmp_path / "ours"
+        shutil.rmtree(ours, ignore_errors=True)
         for part in (".github", "tool", "schemas", "prompts", "hooks", "templates"):
             shutil.copytree(ROOT / part, ours / part, ignore=shutil.ignore_patterns("__pycache__"))
         for file in ("pyproject.toml", "README.md", "LICENSE"):

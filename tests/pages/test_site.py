@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.browser import Visit
-from support.console import Person
+from support.console import Person, person
 from support.git import PROMPT
 from support.hooked import DECLARED, TRIAGE, released
 from support.openai_server import OpenAIServer
@@ -204,6 +204,29 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     author.edit("prompts/a.prompt.yml", "a single word", "one word")
     author.onbook("site", "--out", str(folder / "out"), exits=3)
     return folder / "out"
+
+
+def test_of_many_prompts_a_hundred_are_shown_and_all_are_searched(browser: Any, tmp_path: Path) -> None:
+    author = person(tmp_path / "r")
+    for number in range(130):
+        author.write(f"prompts/team/p{number:03}.prompt.yml", "messages: [{role: user, content: x}]\n")
+    author.commit("Many")
+    author.onbook("site", "--out", str(tmp_path / "out"))
+    with Visit(browser, tmp_path / "out/index.html", script=False) as visit:
+        assert len(shown(visit)) == 130
+    with Visit(browser, tmp_path / "out/index.html") as visit:
+        page = visit.page
+        assert shown(visit) == [f"team/p{number:03}" for number in range(100)]
+        assert page.inner_text("#told") == "130 prompts, the first 100 shown"
+        page.fill("#q", "p12")
+        assert shown(visit) == [f"team/p{number}" for number in range(120, 130)]
+        assert not page.is_visible("#more")
+        page.fill("#q", "")
+        assert len(shown(visit)) == 100
+        page.click("text=Show all 130")
+        assert shown(visit) == [f"team/p{number:03}" for number in range(130)]
+        assert page.evaluate("document.activeElement.textContent") == "team/p100"
+        quiet(visit)
 
 
 def test_hostile_words_are_words(browser: Any, hostile: Path) -> None:

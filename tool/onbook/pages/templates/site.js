@@ -42,6 +42,7 @@
   const body = table ? table.tBodies[0] : null;
   const told = document.getElementById("told");
   const clear = document.getElementById("clear");
+  const more = document.getElementById("more");
   const none = document.getElementById("none");
   const facets = [...document.querySelectorAll("[data-facet]")];
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -71,6 +72,10 @@
     return found;
   };
 
+  const FIRST = 100; // as in site.css
+  let everything = false;
+  let found = rows;
+
   const show = () => {
     const words = plain(box.value).split(/\s+/).filter(Boolean);
     const chosen = facets.filter((each) => each.value).map((each) => [each.dataset.facet, each.value]);
@@ -79,31 +84,32 @@
       let score = 1;
       for (const [facet, value] of chosen) if (!item.facets[facet].includes(value)) { score = 0; break; }
       for (const word of score ? words : []) {
-        const found = weight(item, word);
-        if (!found) { score = 0; break; }
-        score += found;
+        const hit = weight(item, word);
+        if (!hit) { score = 0; break; }
+        score += hit;
       }
-      item.score = score;
-      if (score) shown.push(item);
-      if (item.row.hidden === !!score) item.row.hidden = !score;
+      if (score) { item.score = score; shown.push(item); }
     }
-    const order = words.length ? (a, b) => b.score - a.score || a.order - b.order : (a, b) => a.order - b.order;
-    shown.sort(order);
-    // Moved only where they stand in another order than before: most filters only hide.
-    let last = -1, sorted = true;
-    for (const item of shown) { if (item.place < last) { sorted = false; break; } last = item.place; }
-    if (!sorted) body.append(...shown.map((item) => item.row));
-    [...(body ? body.rows : [])].forEach((row, place) => { places.get(row).place = place; });
+    if (words.length) shown.sort((a, b) => b.score - a.score || a.order - b.order);
+    // Laying out thousands of rows is what takes time: at first the style sheet shows those at the top alone.
+    found = everything ? shown : shown.slice(0, FIRST);
+    const wanted = new Set(found);
+    for (const item of rows) if (item.row.hidden === wanted.has(item)) item.row.hidden = !item.row.hidden;
+    if (body) {
+      body.classList.toggle("everything", everything);
+      body.prepend(...found.map((item) => item.row));
+    }
     const all = rows.length;
-    told.textContent = words.length || chosen.length ? `${shown.length} of ${all} prompts` : `${all} prompts`;
-    clear.hidden = !words.length && !chosen.length;
+    const narrowed = words.length || chosen.length;
+    told.textContent = (narrowed ? `${shown.length} of ${all} prompts` : `${all} prompts`)
+      + (found.length < shown.length ? `, the first ${found.length} shown` : "");
+    clear.hidden = !narrowed;
+    more.hidden = found.length === shown.length;
+    more.textContent = `Show all ${shown.length}`;
     if (none) none.hidden = shown.length > 0;
     if (table) table.hidden = shown.length === 0;
     remember(chosen);
-    return shown;
   };
-  const places = new Map(rows.map((item) => [item.row, item]));
-  rows.forEach((item) => { item.place = item.order; });
 
   // What is searched for stands in the address, so that it can be sent to somebody.
   const remember = (chosen) => {
@@ -113,30 +119,29 @@
     if (location.hash.slice(1) !== hash) history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
   };
   const recall = () => {
-    if (location.hash === "#find") { box.focus(); return show(); }
+    if (location.hash === "#find") { box.focus(); show(); return; }
     const parts = new URLSearchParams(location.hash.slice(1));
     box.value = parts.get("q") || "";
     for (const each of facets) {
       each.value = parts.get(each.dataset.facet) || "";
       if (each.selectedIndex < 0) each.value = "";
     }
-    return show();
+    show();
   };
 
   const step = (event, from, by) => {
-    const links = rows.filter((item) => item.score).sort((a, b) => a.place - b.place).map((item) => item.link);
+    const links = found.map((item) => item.link);
     const at = links.indexOf(from) + by;
     if (at < -1 || at >= links.length) return;
     event.preventDefault();
     (at < 0 ? box : links[at]).focus();
   };
-  box.addEventListener("input", show);
+  box.addEventListener("input", () => { everything = false; show(); });
   box.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") step(event, null, 1);
     if (event.key === "Escape") { box.value = ""; show(); }
     if (event.key === "Enter") {
-      const first = rows.filter((item) => item.score).sort((a, b) => a.place - b.place)[0];
-      if (first && box.value.trim()) first.link.click();
+      if (found.length && box.value.trim()) found[0].link.click();
     }
   });
   if (body) body.addEventListener("keydown", (event) => {
@@ -144,7 +149,13 @@
     if (event.key === "ArrowUp") step(event, event.target, -1);
     if (event.key === "Escape") box.focus();
   });
-  for (const each of facets) each.addEventListener("change", show);
+  for (const each of facets) each.addEventListener("change", () => { everything = false; show(); });
+  more.addEventListener("click", () => {
+    const next = found.length;
+    everything = true;
+    show();
+    found[next].link.focus();
+  });
   clear.addEventListener("click", () => {
     box.value = "";
     for (const each of facets) each.value = "";
