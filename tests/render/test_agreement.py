@@ -138,3 +138,34 @@ def test_equal_normal_forms_of_random_templates_render_equal_texts() -> None:
         equal += form in seen
         assert seen.setdefault(form, theirs(text)) == theirs(text), text
     assert equal > 5
+
+
+WRITTEN = [
+    "{{ a }}",
+    "{{ d }}",
+    "{{ gone }}",
+    "{{ c.k }}",
+    "{% for i in b %}{{ i }}{% endfor %}",
+    "{% include 'p.md' %}",
+]
+WRITTEN += ["{% if f %}{{ gone }}{% endif %}", "{% if d %}{{ a }}{% endif %}", "{{ a.k }}", "{{ c }}", "text\n"]
+
+
+def test_a_check_refuses_in_the_words_of_a_rendering() -> None:
+    chosen = random.Random(5)
+    refused = 0
+    for _ in range(150):
+        texts = ["".join(chosen.choices(WRITTEN, k=chosen.randrange(1, 4))) for _ in range(2)]
+        partials = {"p.md": chosen.choice(["{{ d }}", "{{ lost }}", "plain"])}
+        messages = (Message("system", texts[0]), Message("user", texts[1]))
+        renderer = Renderer(Prompt("a", "a.prompt.yml", messages, template_format="jinja2", partials=partials))
+        told = []
+        for attempt in (renderer.check, renderer.messages):
+            try:
+                attempt(VALUES)
+                told.append(None)
+            except InputError as error:
+                told.append((error.message, error.place, error.hint))
+        assert told[0] == told[1], texts
+        refused += told[0] is not None and "gone" in told[0][0]
+    assert refused > 30

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 
 from onbook.contract import Contract, Violation, strip_annotations
 from onbook.errors import InputError
+from onbook.nearest import nearest
 from onbook.prompt import Prompt
 from onbook.render import Renderer
 
@@ -62,8 +62,8 @@ class Caller:
     def _hint(self, violation: Violation) -> str | None:
         declared = list(self.prompt.input_properties)
         if violation.keyword == "additionalProperties" and violation.names:
-            near = difflib.get_close_matches(violation.names[0], declared, n=1)
-            return f"did you mean {near[0]!r}?" if near else f"declared inputs: {', '.join(declared) or 'none'}"
+            near = nearest(violation.names[0], declared)
+            return f"did you mean {near!r}?" if near else f"declared inputs: {', '.join(declared) or 'none'}"
         return None
 
 

@@ -5,7 +5,6 @@ Nothing here raises for what a file holds: every fault is a problem with a place
 
 from __future__ import annotations
 
-import difflib
 import json
 import posixpath
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from functools import partial
 from onbook.contract import Contract, ContractError
 from onbook.formats import Document, Pointer, read_rows, read_yaml
 from onbook.manifest import ClosureFile, sha256
+from onbook.nearest import nearest
 from onbook.project.references import Bundler, near_file, read_json
 from onbook.project.shapes import contract, is_bare_schema, row_problems, shape_problems, with_known_parameters
 from onbook.prompt import HISTORY, SUFFIXES, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
@@ -283,8 +283,8 @@ class _Loader:
             others = [path for path in self.snapshot.entries(self.folder) if path != target]
             # Each search compares with every file: a text of a thousand wrong includes is not worth a thousand of them.
             missing = sum(problem.code == "missing-partial" for problem in self.problems[-MAX_ADVICE:])
-            near = difflib.get_close_matches(target, others, n=1) if missing < MAX_ADVICE else []
-            found = f"did you mean {near[0].removeprefix(self.folder + '/')!r}?" if near else None
+            near = nearest(target, others) if missing < MAX_ADVICE else None
+            found = f"did you mean {near.removeprefix(self.folder + '/')!r}?" if near else None
             advice = found or f"includes are written from {self.folder}/, as in _shared/tone.md"
             what = error.message if isinstance(error, SnapshotError) else str(error)
             message = f"partial {name!r} cannot be read: {what} ({target})"

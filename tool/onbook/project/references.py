@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import posixpath
 import re
@@ -12,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from onbook.formats import MAX_FILE_BYTES, Pointer, read_yaml
+from onbook.nearest import nearest
 from onbook.prompt import SUFFIXES
 from onbook.repo import Snapshot, SnapshotError
 
@@ -204,6 +204,6 @@ def near_file(snapshot: Snapshot, path: str) -> str:
     """What to say of a file that is not there: the nearest one beside it."""
     folder, name = posixpath.split(path)
     beside = [posixpath.basename(other) for other in snapshot.entries(folder) if posixpath.dirname(other) == folder]
-    near = difflib.get_close_matches(name, beside, n=1)
-    found = posixpath.join(folder, near[0]) if near else None
+    near = nearest(name, beside)
+    found = posixpath.join(folder, near) if near else None
     return f"did you mean {found}?" if found else "paths begin at the folder of the file that holds them"

@@ -40,6 +40,22 @@ def most(text: str, values: Mapping[str, Any], partials: Mapping[str, str], *, i
     return MAX_CHARACTERS - walk.left
 
 
+def first_missing(text: str, values: Mapping[str, Any], partials: Mapping[str, str]) -> str | None:
+    """The variable without a value that a jinja2 template surely fails at; None where only rendering can tell.
+
+    Everything before it surely renders, and nothing decides whether it is reached.
+    """
+    walk = _Walk(partials, if_any=False)
+    try:
+        for node in outline(text) or ():
+            if isinstance(node, Write) and len(node.value) == 1 and node.value[0] not in values:
+                return node.value[0]
+            walk.body([node], dict(values), 0, len(text))
+    except (_UnknownError, RenderError):
+        pass
+    return None
+
+
 class _Walk:
     def __init__(self, partials: Mapping[str, str], if_any: bool) -> None:
         self._if_any = if_any

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from onbook.errors import InputError
 from onbook.prompt import SUFFIXES, Message, Prompt, Slot
-from onbook.render.proof import most
+from onbook.render.proof import first_missing, most
 from onbook.render.template import Pieces, analyse, pieces
 from onbook.render.types import TemplateProblem, Use
 from onbook.render.values import RUN, RenderError, Run, as_text, plain
@@ -75,7 +75,22 @@ class Renderer:
             InputError: as ``messages`` does.
         """
         if self.most(inputs) is None:
+            self._refuse(inputs)
             self.messages(inputs)
+
+    def _refuse(self, inputs: Mapping[str, object]) -> None:
+        """Raise what ``messages`` would raise of a variable without a value, where no template need be compiled."""
+        prompt = self._prompt
+        if prompt.template_format != "jinja2" or prompt.examples or len(prompt.messages) > MAX_PROVED:
+            return
+        values = self._values(inputs, None)
+        for index, item in enumerate(prompt.messages):
+            if isinstance(item, Slot) or most(item.content, values, prompt.partials) is not None:
+                continue
+            if (name := first_missing(item.content, values, prompt.partials)) is not None:
+                fault = RenderError(f"variable {name!r} has no value", _UNDEFINED, name)
+                raise self._error(fault, _where(index, item), item.content, [])
+            return
 
     def most(self, inputs: Mapping[str, object], *, if_any: bool = False) -> int | None:
         """The characters of all messages at most, where it is plain that they can be had; None: nobody looked.
@@ -124,7 +139,7 @@ class Renderer:
             yield {"role": "assistant", "content": answer}
 
     def _content(self, item: Message, index: int, values: Values, run: Run, example: str = "") -> str:
-        where = f"message {index + 1} ({item.role}{example})"
+        where = _where(index, item, example)
         try:
             template = self._template(item.content, where)
             if isinstance(template, tuple):
@@ -205,6 +220,13 @@ class Renderer:
         return found
 
 
+_UNDEFINED = "test it with 'is defined', or give it a default"
+
+
+def _where(index: int, item: Message, example: str = "") -> str:
+    return f"message {index + 1} ({item.role}{example})"
+
+
 def _last_user(prompt: Prompt) -> int | None:
     users = [i for i, item in enumerate(prompt.messages) if isinstance(item, Message) and item.role == "user"]
     if prompt.examples and not users:
@@ -244,7 +266,7 @@ def _render(template: jinja2.Template, values: Values, run: Run) -> str:
     except UndefinedError as error:
         message = error.message or "a variable has no value"
         name = message.split("'")[1] if message.startswith("variable '") else None
-        raise RenderError(message, "test it with 'is defined', or give it a default", name) from error
+        raise RenderError(message, _UNDEFINED, name) from error
     except (TemplateError, TypeError, ValueError, LookupError, RecursionError) as error:
         raise RenderError(
             f"the template does not fit its inputs: {error}", "compare only values of one type"

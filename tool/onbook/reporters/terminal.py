@@ -35,7 +35,8 @@ class _Style:
 
     def __call__(self, text: str, *names: str) -> str:
         """A text on one line: what a line end in it would break into looks like a line of ours."""
-        text = self.block(text).replace("\n", "\\n").replace("\t", " ")
+        if not text.isprintable():
+            text = self.block(text).replace("\n", "\\n").replace("\t", " ")
         if not self._color or not names:
             return text
         return "".join(f"\x1b[{_CODES[name]}m" for name in names) + text + "\x1b[0m"

@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module, metadata
+from itertools import accumulate
 from typing import ClassVar
 
 from onbook.bases import Bases
@@ -169,10 +170,16 @@ def hit_in(
     text = source.document.data
     for step in pointer:
         text = text[step]  # type: ignore[index]
-    lines = str(text).split("\n")
-    offset = sum(len(part) + 1 for part in lines[: line - 1]) + column - 1
+    starts = _starts(str(text))
+    offset = starts[min(line, len(starts)) - 1] + column - 1
     mark = source.document.locate(pointer, offset)
     return Hit(message, source.path, mark.line, mark.column, hint, severity)
+
+
+@lru_cache(maxsize=16)
+def _starts(text: str) -> tuple[int, ...]:
+    """Where each line of a text begins: one text may have many findings."""
+    return (0, *accumulate(len(line) + 1 for line in text.split("\n")))
 
 
 def builtin_rules() -> list[Rule]:

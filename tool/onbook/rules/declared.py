@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from onbook.errors import InputError
+from onbook.nearest import nearest
 from onbook.project import Source
 from onbook.render.types import Use
 from onbook.rules.texts import Text, memo, reached
@@ -127,8 +127,7 @@ class Declared:
 @lru_cache(maxsize=4096)
 def _nearest(name: str, names: tuple[str, ...]) -> str | None:
     # A name that is misspelt once often is so in many places.
-    near = difflib.get_close_matches(name, names, n=1)
-    return near[0] if near else None
+    return nearest(name, names)
 
 
 def _parts(schema: Json) -> Iterable[object]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from onbook.nearest import nearest
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
@@ -190,8 +190,8 @@ class _Tags:
             name = match["name"]
             if name in self.ends or name.lower() in _ENDLESS:
                 continue
-            near = difflib.get_close_matches(name, self.orphans, n=1, cutoff=0.75)
-            hint = f"</{near[0]}> was probably meant to close it" if near else f"close it behind the value: </{name}>"
+            near = nearest(name, self.orphans, 0.75)
+            hint = f"</{near}> was probably meant to close it" if near else f"close it behind the value: </{name}>"
             yield text.hit_at(match.start(), f"the tag <{name}> around a value is never closed", hint=hint)
 
 
