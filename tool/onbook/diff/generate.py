@@ -7,14 +7,17 @@ same inputs on every machine.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from random import Random
 
 from onbook.contract import Contract, ContractError, dump, members, resolve
 from onbook.diff.parts import properties, required, rooted
 from onbook.diff.witness import FORMATS
+from onbook.plain_schemas import is_plain
 
 Json = Mapping[str, object]
 
@@ -125,6 +128,12 @@ class Values:
 
     def of(self, schema: object) -> list[object]:
         """Different values that a part accepts, the most ordinary first; none where none was found."""
+        if (leaf := _leaf(schema)) is not None:
+            self._steps -= 1
+            return list(_of_leaf(leaf, dump(list(self.constants)))) if self._steps >= 0 else []
+        return self._found(schema)
+
+    def _found(self, schema: object) -> list[object]:
         found: dict[str, object] = {}
         accepts = self._accepting(schema)
         for value in islice(self._make(schema, 0), 20 * _VALUES):
@@ -277,6 +286,30 @@ class Values:
                 **({"required": [*required(schema), *required(branch)]}),
             }
         return schema
+
+
+_LEAVES = frozenset({"string", "number", "integer", "boolean", "null"})
+_ASKING = frozenset({"type", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+
+
+def _is_leaf(kind: object) -> bool:
+    return isinstance(kind, str) and kind in _LEAVES
+
+
+def _leaf(schema: object) -> str | None:
+    """What a schema of plain values asks for, as JSON; None where it holds others, or more than a type and limits.
+
+    Nearly every input is a string, in one prompt as in the next: what is made up for it is made up once.
+    """
+    if not isinstance(schema, dict) or not _is_leaf(schema.get("type")) or not is_plain(schema):
+        return None
+    asked = {key: part for key, part in schema.items() if key not in ("title", "description", "x-untrusted")}
+    return dump(asked) if asked.keys() <= _ASKING else None
+
+
+@lru_cache(maxsize=256)
+def _of_leaf(asked: str, constants: str) -> tuple[object, ...]:
+    return tuple(Values({}, json.loads(constants))._found(json.loads(asked)))
 
 
 def measure(value: object) -> int:

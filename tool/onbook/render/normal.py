@@ -6,6 +6,7 @@ jinja2 is not imported here, for the simple format needs none of it: nodes are t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from onbook.render.template import MAX_TEMPLATE, analyse, pieces
@@ -29,7 +30,13 @@ def normal_form(text: str, template_format: str, partials: Mapping[str, str]) ->
         None where the template, or one that it includes, is missing, cannot be parsed or holds problems; warnings
         of the simple format aside, for its text is literal then.
     """
-    form = _Form(partials)
+    return _normal_form(text, template_format, tuple(sorted(partials.items())))
+
+
+# The same message is asked about more than once, for what it says and for what it does.
+@lru_cache(maxsize=64)
+def _normal_form(text: str, template_format: str, partials: tuple[tuple[str, str], ...]) -> object | None:
+    form = _Form(dict(partials))
     try:
         form.template(text, template_format, {}, ())
     except _UntoldError:
