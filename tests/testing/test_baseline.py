@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from support import ask, echo
-from support.console import ONBOOK, Person
+from support import ask, echo, forks
+from support.console import Person
 from support.openai_server import OpenAIServer
 from support.running import PROMPT, Desk, desk
 
@@ -252,12 +252,12 @@ def test_both_sides_asked_now(released: Desk, tmp_path: Path) -> None:
         assert asked.row("--against", "--fresh", exits=1)["verdict"] == "REGRESSED"
         texts = [received.body["messages"] for received in server.received]
         assert len(texts) == 2 * CASES
-        done = subprocess.run(
-            [ONBOOK, "compare", "a", "model=openai/gpt-4.1-mini", "model=openai/gpt-4.1-nano", "--live"],
-            cwd=here.root, capture_output=True, text=True, check=False,
-            env={**os.environ, "OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-of-nobody"},
+        done = forks.start(
+            ["compare", "a", "model=openai/gpt-4.1-mini", "model=openai/gpt-4.1-nano", "--live"],
+            cwd=here.root, env={**os.environ, "OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-of-nobody"},
         )  # fmt: skip
-        assert "than model=openai/gpt-4.1-mini" in done.stdout, done.stdout + done.stderr
+        out, err = done.communicate()
+        assert "than model=openai/gpt-4.1-mini" in out, out + err
         assert len(server.received) == 4 * CASES
     assert (here.root / "prompts/a.recordings.jsonl").read_bytes() == before
     assert "records nothing" in asked.test("--fresh", exits=2)[1]

@@ -14,7 +14,7 @@ import pytest
 
 from onbook.errors import UsageError
 from onbook.testing import local
-from onbook.testing.models import Request
+from onbook.testing.models import SENDS, Request
 from support import ask
 from support.openai_server import (
     HANG,
@@ -249,8 +249,8 @@ class TestCalls:
         assert received[1].at - received[0].at >= 0.4, "Retry-After was not honoured"
 
     def test_a_provider_that_stays_down_is_given_up(self, rounds: dict[str, Round]) -> None:
-        assert len(rounds["down"].received) == 5
-        assert rounds["down"].error["error"] == f"{GPT}: overloaded (sent 5 times)"
+        assert len(rounds["down"].received) == SENDS == 8
+        assert rounds["down"].error["error"] == f"{GPT}: overloaded (sent 8 times)"
 
     def test_silence_is_not_waited_out(self, rounds: dict[str, Round]) -> None:
         assert [it["text"] for it in rounds["hang"].answers] == ["ok"]

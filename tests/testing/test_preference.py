@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from onbook.testing.recordings import Recording, Recordings
 from onbook.testing.selection import Selection
 from onbook.testing.statistics import Verdict
 from onbook.testing.verdicts import preference_report
-from support.console import ONBOOK
+from support import forks
 from support.openai_server import OpenAIServer
 from support.running import MODEL, RECORDINGS, desk
 from support.sources import PROMPT, source
@@ -105,10 +104,11 @@ def test_the_judge_is_asked_in_both_orders_and_recorded_once(tmp_path: Path) -> 
         environment = {**os.environ, "OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-of-nobody-at-all"}
 
         def compare(*args: str) -> str:
-            command = [ONBOOK, "compare", "a", "HEAD", "worktree", "--judge", "pairwise", *args]
-            done = subprocess.run(command, cwd=here.root, capture_output=True, text=True, check=False, env=environment)
-            assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout + done.stderr
+            command = ["compare", "a", "HEAD", "worktree", "--judge", "pairwise", *args]
+            done = forks.start(command, cwd=here.root, env=environment)
+            said = "".join(done.communicate())
+            assert done.returncode == 0, said
+            return said
 
         compare("--record")
         sent = [str(received.body["messages"]) for received in server.received[asked:]]

@@ -26,11 +26,15 @@ from onbook.testing.limits import Limits, Meter
 
 # Sends of one request in all, the seconds that each may take (a reasoning model may well think for minutes), and the
 # seconds for all of them and the waits between them. There is no other layer of retries that could multiply these.
-SENDS = 5
+# Where one send in four fails, as in a bad hour, eight of them leave out two answers of 100,000; five left out one of
+# 1,000.
+SENDS = 8
 TIMEOUT_S = 300.0
 TOTAL_S = 900.0
-# The wait before the second send, doubled each time; a provider that asks for more than the longest wait is given up.
+# The wait before the second send, doubled each time up to the longest of our own: half a minute in all. A provider that
+# asks for more than the longest wait is given up.
 BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 8.0
 LONGEST_WAIT_S = 60.0
 # A longer answer is an error and never cut: a recording is the whole answer. One line of the file holds it escaped.
 MAX_ANSWER_BYTES = 256 * 1024
@@ -246,7 +250,8 @@ async def _ask(litellm: Any, request: Request, url: str | None, meter: Meter) ->
         except Exception as error:
             failure = failure_of(litellm, request.model, error, timeout_s=timeout_s, longest_wait_s=LONGEST_WAIT_S)
             cause = failure.cause
-            wait = max(failure.asked_wait_s, random.uniform(0.5, 1) * BACKOFF_S * 2 ** (sends - 1))  # noqa: S311
+            backoff = min(BACKOFF_S * 2 ** (sends - 1), LONGEST_BACKOFF_S)
+            wait = max(failure.asked_wait_s, random.uniform(0.5, 1) * backoff)  # noqa: S311
             late = time.monotonic() - began + wait >= TOTAL_S
             if not failure.passing or sends == SENDS or wait > LONGEST_WAIT_S or late:
                 times = f" (sent {sends} times)" if sends > 1 else ""

@@ -1,0 +1,184 @@
+"""`onbook` in a process of its own that need not import litellm again: the import takes seconds, a run most often less.
+
+One process a test session imports all that a run may need, and forks for each run: what is forked has its own process
+group, folder, environment and outputs, and is killed and interrupted like any other. What belongs to a fresh process
+(starting up, what an interpreter says of what was left open when it ends) is tested by those who start one.
+
+As a script it is that process. It reads from the socket that it is given one JSON object a run, with three descriptors:
+for standard output, for standard error, and for two lines, the run's process id and how it ended.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_SIZE = 4
+
+
+class Run:
+    """What :class:`subprocess.Popen` says of a process, as far as tests ask."""
+
+    def __init__(self, pid: int, out: int, err: int, status: io.BufferedReader) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._status = status
+        self._texts: dict[str, str] = {}
+        self._readers = [threading.Thread(target=self._read, args=each) for each in (("out", out), ("err", err))]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, name: str, descriptor: int) -> None:
+        with open(descriptor, "rb") as file:
+            self._texts[name] = file.read().decode()
+
+    def poll(self) -> int | None:
+        """How it ended; None while it runs."""
+        if self.returncode is None and (line := self._status.readline()):
+            self.returncode = int(line)
+            self._status.close()
+        return self.returncode
+
+    def communicate(self, timeout: float = 600) -> tuple[str, str]:
+        """Both outputs, once it has ended."""
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            assert time.monotonic() < deadline, f"process {self.pid} does not end"
+            time.sleep(0.002)
+        for reader in self._readers:
+            reader.join()
+        return self._texts["out"], self._texts["err"]
+
+
+def start(
+    args: Sequence[str], *, cwd: Path, env: Mapping[str, str], constants: Mapping[str, float] | None = None
+) -> Run:
+    """Run ``onbook`` with these arguments.
+
+    Args:
+        constants: of onbook.testing.models, to be other in this run: waits, limits of time.
+    """
+    out, out_end = os.pipe()
+    err, err_end = os.pipe()
+    status, status_end = os.pipe()
+    asked = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env), "constants": dict(constants or {})})
+    data = asked.encode()
+    door = _door()
+    ends = array.array("i", (out_end, err_end, status_end))
+    door.sendmsg([len(data).to_bytes(_SIZE, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, ends)])
+    door.sendall(data)
+    for each in ends:
+        os.close(each)
+    told = open(status, "rb", buffering=0)  # noqa: SIM115
+    line = b""
+    while not line.endswith(b"\n"):
+        read = told.read(1)
+        assert read, "the process that forks has ended"
+        line += read
+    os.set_blocking(status, False)
+    return Run(int(line), out, err, io.BufferedReader(told))
+
+
+@cache
+def _door() -> socket.socket:
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen([sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
+    theirs.close()
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def _serve(door: socket.socket) -> dict[str, Any]:
+    """Returns in a child that is to do what is asked; the process itself ends here when nobody asks any more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        head, ancillary, _, _ = door.recvmsg(_SIZE, socket.CMSG_SPACE(3 * 4))
+        if not head:
+            os._exit(0)
+        descriptors = array.array("i")
+        descriptors.frombytes(ancillary[0][2])
+        size, data = int.from_bytes(head, "big"), b""
+        while len(data) < size:
+            data += door.recv(size - len(data))
+        if os.fork():
+            for each in descriptors:
+                os.close(each)
+            continue
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        door.close()
+        out, err, status = descriptors
+        # Whoever waits for the run is no part of it: it must not be killed with it.
+        if pid := os.fork():
+            os.close(out)
+            os.close(err)
+            os.write(status, b"%d\n" % pid)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            with contextlib.suppress(BrokenPipeError):
+                os.write(status, b"%d\n" % code)
+            os._exit(0)
+        os.close(status)
+        os.setsid()
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.close(out)
+        os.close(err)
+        asked: dict[str, Any] = json.loads(data)
+        return asked
+
+
+def _main() -> None:
+    from onbook.cli import compare, label, main, test  # noqa: F401
+    from onbook.testing import models
+
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    models._litellm()
+    for name in ("litellm.proxy._types", "openai.resources"):  # what a first call imports
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    asked = _serve(socket.socket(fileno=int(sys.argv[1])))
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    for name, value in asked["constants"].items():
+        setattr(models, name, value)
+    sys.argv = ["onbook", *asked["args"]]
+    try:
+        sys.modules["onbook.cli"].main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:  # the interpreter would say so, and end with 1
+        traceback.print_exc()
+        code = 1
+    # Taking down all that was imported would take longer than the run did.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    _main()
