@@ -1,15 +1,16 @@
-"""A person at a terminal: runs the installed console script, and git, in a folder."""
+"""A person at a terminal: runs onbook, and git, in a folder."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ONBOOK = str(Path(sys.executable).with_name("onbook"))
+from support.warm import ONBOOK, onbook
+
+__all__ = ["ONBOOK", "Person", "person"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Person:
 
     def onbook(self, *args: str, exits: int = 0, stdin: str = "") -> str:
         """What ``onbook`` printed, both outputs together, once it has exited as expected."""
-        return self._run([ONBOOK, *args], exits, stdin)
+        return self._checked(onbook(args, self.cwd, stdin=stdin), exits)
 
     def git(self, *args: str, exits: int = 0) -> str:
         """What ``git`` printed."""
@@ -28,7 +29,7 @@ class Person:
 
     def report(self, *args: str, exits: int = 0) -> dict[str, Any]:
         """The machine report of a command."""
-        done = self._done([ONBOOK, *args, "--format", "json"])
+        done = onbook([*args, "--format", "json"], self.cwd)
         assert done.returncode == exits, done.stdout + done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -50,15 +51,13 @@ class Person:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
 
-    def _run(self, command: list[str], exits: int, stdin: str = "") -> str:
-        done = self._done(command, stdin)
-        assert done.returncode == exits, f"{command} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+    def _run(self, command: list[str], exits: int) -> str:
+        done = subprocess.run(command, cwd=self.cwd, capture_output=True, text=True, check=False, timeout=300, input="")
+        return self._checked(done, exits)
 
-    def _done(self, command: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.cwd, capture_output=True, text=True, check=False, timeout=300, input=stdin
-        )
+    def _checked(self, done: subprocess.CompletedProcess[str], exits: int) -> str:
+        assert done.returncode == exits, f"{done.args} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
 
 
 def person(folder: Path, *, repository: bool = True) -> Person:
