@@ -19,9 +19,13 @@ from typing import Any
 
 import pytest
 
+from onbook.gate.outputs import MARKER
 from support.console import Person
 from support.git import Repo
-from support.pulls import ROOT, breaking, failing, good, published, pull_request, recorded
+from support.github_api import AUTHOR, GitHubApi
+from support.openai_server import OpenAIServer
+from support.pulls import ROOT, breaking, failing, good, meant, published, pull_request, recorded
+from support.running import KEY, RECORDINGS, desk
 from support.wheelhouse import wheelhouse
 
 ACT = Path(sys.executable).with_name("act")
@@ -82,8 +86,8 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """onbook's own wheel, and one of all that it needs."""
-    folder = wheelhouse(tmp_path_factory.mktemp("wheels") / "house", ["onbook", "scipy", "hatchling"])
+    """onbook's own wheel, and one of all that it needs, litellm included."""
+    folder = wheelhouse(tmp_path_factory.mktemp("wheels") / "house", ["onbook", "scipy", "hatchling", "litellm"])
     build = [sys.executable, "-m", "build", "--quiet", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     return folder
@@ -92,39 +96,41 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(tmp_path: Path, wheels: Path) -> Callable[..., Ran]:
     """Run the workflows of a repository for an event."""
+    kept, home, ours = tmp_path / "kept", tmp_path / "home", tmp_path / "ours"
+    for folder in (kept, home):
+        folder.mkdir()
+    local = []
+    for number, (action, text) in enumerate(STUBS.items()):
+        stub = tmp_path / f"stub{number}"
+        stub.mkdir()
+        (stub / "action.yml").write_text(text, "utf-8")
+        local.append(f"--local-repository={action}={stub}")
+    for part in (".github", "tool", "schemas", "prompts", "hooks", "templates"):
+        shutil.copytree(ROOT / part, ours / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, ours / file)
+    local.append(f"--local-repository=onbook/onbook@{'0123456789' * 4}={ours}")
+    env = {
+        **{key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "PYTHON", "OPENAI_"))},
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    settings = {"KEEP": str(kept), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_NO_COMPILE": "1"}
 
-    def act(repo: Repo, name: str, event: dict[str, Any], *, workflow: str, variables: Sequence[str] = ()) -> Ran:
-        kept, home = tmp_path / "kept", tmp_path / "home"
-        for folder in (kept, home, tmp_path / "cache"):
-            folder.mkdir(exist_ok=True)
-        local = []
-        for number, (action, text) in enumerate(STUBS.items()):
-            stub = tmp_path / f"stub{number}"
-            stub.mkdir(exist_ok=True)
-            (stub / "action.yml").write_text(text, "utf-8")
-            local.append(f"--local-repository={action}={stub}")
-        ours = tmp_path / "ours"
-        shutil.rmtree(ours, ignore_errors=True)
-        for part in (".github", "tool", "schemas", "prompts", "hooks", "templates"):
-            shutil.copytree(ROOT / part, ours / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / file, ours / file)
-        local.append(f"--local-repository=onbook/onbook@{'0123456789' * 4}={ours}")
+    def act(
+        root: Path, name: str, event: dict[str, Any], *, workflow: str, variables: Sequence[str] = (), **exported: str
+    ) -> Ran:
+        (tmp_path / "cache").mkdir(exist_ok=True)
         (tmp_path / "event.json").write_text(json.dumps(event), "utf-8")
-        env = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "PYTHON"))},
-            "HOME": str(home),
-            "XDG_CACHE_HOME": str(tmp_path / "cache"),
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        }
-        settings = {"KEEP": str(kept), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
         done = subprocess.run(
             [
                 str(ACT), name, "-P", "ubuntu-latest=-self-hosted", "--pull=false", "-e", str(tmp_path / "event.json"),
-                "-W", workflow, *local, *(f"--env={key}={value}" for key, value in settings.items()),
-                "-s", "GITHUB_TOKEN=none", *(f"--var={each}" for each in variables),
+                "-W", f".github/workflows/{workflow}.yml", *local,
+                *(f"--env={key}={value}" for key, value in {**settings, **exported}.items()),
+                "-s", "GITHUB_TOKEN=none", "-s", f"OPENAI_API_KEY={KEY}", *(f"--var={each}" for each in variables),
             ],
-            cwd=repo.path, env=env, capture_output=True, text=True, check=False, timeout=300,
+            cwd=root, env=env, capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         return Ran(done.returncode, done.stdout + done.stderr, kept)
 
@@ -141,41 +147,110 @@ def repo(tmp_path: Path) -> Repo:
     return found
 
 
+ROUTED = '["support/route"]'
 KINDS = [
-    (good, False, 0, 'passed|{"support/route": "minor"}|["support/route"]|false'),
-    (breaking, False, 0, 'passed|{"support/route": "major"}|["support/route"]|false'),
-    (failing, False, 1, 'failed|{"support/triage": "none"}|["support/triage"]|false'),
-    (recorded, True, 0, None),
+    (good, 0, f'passed|{{"support/route": "minor"}}|{ROUTED}|false'),
+    (meant, 0, f'passed|{{"support/route": "major"}}|{ROUTED}|false'),
+    (breaking, 1, f'failed|{{"support/route": "major"}}|{ROUTED}|false'),
+    (failing, 1, 'failed|{"support/triage": "none"}|["support/triage"]|false'),
+    (recorded, 0, 'passed|{"support/triage": "none"}|["support/triage"]|true'),
 ]
 
 
-@pytest.mark.parametrize(("change", "fork", "code", "outputs"), KINDS, ids=["good", "breaking", "failing", "fork"])
+@pytest.mark.parametrize(("change", "code", "outputs"), KINDS, ids=["good", "meant", "breaking", "failing", "fork"])
 def test_our_action(
-    repo: Repo, run: Callable[..., Ran], change: Callable[[Repo], None], fork: bool, code: int, outputs: str | None
+    repo: Repo, run: Callable[..., Ran], change: Callable[[Repo], None], code: int, outputs: str
 ) -> None:
     change(repo)
-    ran = run(repo, "pull_request", pull_request(repo, fork=fork), workflow=".github/workflows/uses.yml")
+    fork = change is recorded
+    ran = run(repo.path, "pull_request", pull_request(repo, fork=fork), workflow="uses")
     assert ran.code == code, ran.log
-    told = (ran.kept / "outputs").read_text("utf-8").strip()
-    if outputs:
-        assert told == outputs, ran.log
+    assert (ran.kept / "outputs").read_text("utf-8").strip() == outputs, ran.log
     report = json.loads((ran.kept / "report.json").read_text("utf-8"))
     assert report["data"]["fork"] is fork
     assert report["base"] == repo.git("rev-parse", "main")
     body = (ran.kept / "comment.md").read_text("utf-8")
     assert body.startswith("<!-- onbook check -->\n### onbook check: ")
     assert ("**Testimony:**" in body) == fork
+    assert ("🔴 major: callers break" in body.splitlines()[1]) == (change in (meant, breaking))
+    assert ("OD002" in body) == (change is breaking)
 
 
-@pytest.mark.parametrize(("change", "code"), [(good, 0), (failing, 1)])
-def test_the_template_of_the_gate(
-    repo: Repo, run: Callable[..., Ran], change: Callable[[Repo], None], code: int
-) -> None:
-    change(repo)
-    ran = run(repo, "pull_request", pull_request(repo, fork=True), workflow=".github/workflows/prompts.yml")
-    assert ran.code == code, ran.log
+def test_the_template_of_the_gate(repo: Repo, run: Callable[..., Ran]) -> None:
+    good(repo)
+    ran = run(repo.path, "pull_request", pull_request(repo), workflow="prompts")
+    assert ran.code == 0, ran.log
     report = json.loads((ran.kept / "onbook-report").read_text("utf-8"))
-    assert (report["status"], report["data"]["fork"]) == ("failed" if code else "passed", True)
+    assert (report["status"], report["data"]["fork"]) == ("passed", False)
+
+
+def test_a_fork_fails_the_gate_and_the_comment_says_so(repo: Repo, run: Callable[..., Ran]) -> None:
+    """The one workflow after the other, as GitHub runs them; what is stubbed is the way of the artifact."""
+    failing(repo)
+    ran = run(repo.path, "pull_request", pull_request(repo, fork=True), workflow="prompts")
+    assert ran.code == 1, ran.log
+    commit = repo.git("rev-parse", "HEAD")
+    repo.git("checkout", "--quiet", "main")
+    told = {
+        "id": 5, "event": "pull_request", "head_branch": "change", "head_sha": commit,
+        "head_repository": {"full_name": "me/fork"},
+    }  # fmt: skip
+    with GitHubApi() as api:
+        api.artifact = (ran.kept / "onbook-report").read_bytes()
+        api.pulls = [{"number": 7, "head": {"sha": commit, "repo": {"full_name": "me/fork"}}}]
+        earlier = [{"id": 1, "user": {"login": "mallory"}, "body": f"{MARKER}\nforged"}]
+        api.comments = [*earlier, {"id": 2, "user": {"login": AUTHOR}, "body": f"{MARKER}\nof the run before"}]
+        ran = run(repo.path, "workflow_run", {"workflow_run": told}, workflow="prompts-comment", GITHUB_API_URL=api.url)
+        assert ran.code == 0, ran.log
+        assert api.comments[0]["body"] == f"{MARKER}\nforged"
+        assert [each["id"] for each in api.comments] == [1, 2]
+        body = api.comments[1]["body"]
+        assert {authorization for _, _, authorization in api.asked} == {"Bearer none"}
+        assert [path.partition("?")[0] for _, path, _ in api.asked] == [
+            "/repos/us/prompts/actions/runs/5/artifacts",
+            "/repos/us/prompts/actions/artifacts/3/zip",
+            "/repos/us/prompts/pulls",
+            "/repos/us/prompts/issues/7/comments",
+            "/repos/us/prompts/issues/comments/2",
+        ]
+        assert body.startswith(f"{MARKER}\n⚠️ This report was made by a run for a fork")
+        assert "### onbook check: ❌ failed" in body
+        # A run for anything but a pull request is passed over, before anything is installed.
+        asked = len(api.asked)
+        pushed = {"workflow_run": {**told, "event": "push"}}
+        ran = run(repo.path, "workflow_run", pushed, workflow="prompts-comment", GITHUB_API_URL=api.url)
+        assert (ran.code, len(api.asked)) == (0, asked), ran.log
+        assert "Install onbook" not in ran.log
+
+
+@pytest.mark.parametrize("drifted", [False, True])
+def test_the_template_of_the_night(tmp_path: Path, run: Callable[..., Ran], drifted: bool) -> None:
+    """A provider that answers as it was recorded, and one that does not any more."""
+    with OpenAIServer(echo=True) as server:
+        made = desk(tmp_path / "r", 3, server.url)
+        made.test("--record")
+    author = Person(made.root)
+    author.onbook("init", "--github")
+    author.git("checkout", "--quiet", "-B", "main")
+    author.git("remote", "add", "origin", "https://github.com/us/prompts")
+    author.commit("A prompt with recorded answers")
+    before = (made.root / RECORDINGS).read_bytes()
+    with OpenAIServer(echo=not drifted) as server:
+        # What GitHub sends on a schedule says nothing of the repository.
+        event = {"schedule": "17 3 * * *"}
+        ran = run(made.root, "schedule", event, workflow="prompts-nightly", OPENAI_API_BASE=server.url)
+        assert ran.code == (1 if drifted else 0), ran.log
+        assert len(server.received) == 3, ran.log
+        sent = [{name.lower(): value for name, value in each.headers.items()} for each in server.received]
+        assert {headers["authorization"] for headers in sent} == {f"Bearer {KEY}"}
+        assert (ran.log.count("::error") > 0) == drifted, ran.log
+        assert (made.root / RECORDINGS).read_bytes() == before
+        # Started by hand on another branch, it asks nothing.
+        author.git("checkout", "--quiet", "-b", "elsewhere")
+        author.git("commit", "--quiet", "--allow-empty", "--message", "Another place")
+        by_hand = {"repository": {"default_branch": "main"}}
+        ran = run(made.root, "workflow_dispatch", by_hand, workflow="prompts-nightly", OPENAI_API_BASE=server.url)
+        assert (ran.code, len(server.received)) == (0, 3), ran.log
 
 
 def test_the_template_of_releases(repo: Repo, run: Callable[..., Ran], tmp_path: Path) -> None:
@@ -190,7 +265,7 @@ def test_the_template_of_releases(repo: Repo, run: Callable[..., Ran], tmp_path:
     repo.git("push", "--quiet", "--set-upstream", "origin", "main")
     repo.git("remote", "set-head", "origin", "main")
     event = {"ref": "refs/heads/main", "before": before, "after": repo.git("rev-parse", "HEAD")}
-    ran = run(repo, "push", event, workflow=".github/workflows/prompts-release.yml")
+    ran = run(repo.path, "push", event, workflow="prompts-release")
     assert ran.code == 0, ran.log
     tags = remote.git("tag", "--list").splitlines()
     assert tags == ["support/route/v0.1.0", "support/triage/v0.1.0"]
@@ -209,7 +284,7 @@ def test_the_template_of_the_catalogue(repo: Repo, run: Callable[..., Ran], tmp_
         event = {"ref": "refs/heads/main", "after": repo.git("rev-parse", "HEAD")}
         # What a runner begins with is new each time.
         shutil.rmtree(tmp_path / "cache", ignore_errors=True)
-        return run(repo, "push", event, workflow=".github/workflows/prompts-site.yml", variables=variables)
+        return run(repo.path, "push", event, workflow="prompts-site", variables=variables)
 
     assert publish().code == 0
     assert remote.git("branch", "--list", "gh-pages") == "", "nobody has decided that it is published"

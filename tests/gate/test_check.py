@@ -24,7 +24,20 @@ from onbook.testing.recordings import Recording, Recordings
 from onbook.testing.selection import Selection
 from support.console import ONBOOK, Person, person
 from support.git import Repo, clone, new_repo, release_by_hand
-from support.pulls import ROUTE, TRIAGE, actions, breaking, edit, failing, good, published, pull_request, recorded
+from support.pulls import (
+    ROUTE,
+    TRIAGE,
+    actions,
+    breaking,
+    edit,
+    failing,
+    good,
+    meant,
+    published,
+    pull_request,
+    recorded,
+    released,
+)
 
 PROMPTS = "prompts/support/triage.prompt.yml"
 
@@ -85,7 +98,7 @@ def test_a_breaking_change_under_a_version_that_promises_otherwise(repo: Repo) -
     assert Person(repo.path).onbook("release", "--dry-run", exits=0)
     edit(repo, ROUTE, "required: [ticket]", "required: [ticket]\nversion: 1.0.0")
     repo.git("branch", "--force", "main")
-    repo.write_tag("support/route/v1.0.0", _release(repo))
+    released(repo)
     edit(repo, ROUTE, "required: [ticket]\nversion: 1.0.0", "required: [ticket, tone]\nversion: 1.1.0")
     data = check(repo, "--base", "main", exits=1)
     assert status(data)["diff"] == {"failed"}
@@ -98,9 +111,7 @@ def test_a_breaking_change_under_a_version_that_promises_otherwise(repo: Repo) -
 
 
 def test_a_major_change_is_told_first_and_with_a_gate_of_its_own_must_be_declared(repo: Repo) -> None:
-    repo.git("checkout", "--quiet", "main")
-    repo.write_tag("support/route/v1.0.0", _release(repo))
-    repo.git("checkout", "--quiet", "-B", "change")
+    released(repo)
     edit(repo, ROUTE, "required: [ticket]", "required: [ticket, tone]")
     author = Person(repo.path)
     assert (
@@ -138,12 +149,6 @@ def test_a_major_change_is_told_first_and_with_a_gate_of_its_own_must_be_declare
     waiver = f'[[waivers]]\nrule = "{name}"\nfingerprint = "{print_}"\nuntil = 2999-01-01\nreason = "nobody calls it"\n'
     repo.commit({"onbook.toml": f"{config}{waiver}"})
     assert not rules(check(repo, "--base", "main", "--own-config"), "OD003")
-
-
-def _release(repo: Repo) -> str:
-    from support.git import manifest
-
-    return f"one\n\n{manifest(repo, {ROUTE: (repo.path / ROUTE).read_bytes()})}"
 
 
 def test_a_failing_test(repo: Repo) -> None:
@@ -248,7 +253,7 @@ def test_staged_and_without_a_base(repo: Repo) -> None:
     assert data["data"]["changed"] == ["support/route", "support/triage"]
 
 
-KINDS = [(good, 0, "passed"), (breaking, 0, "passed"), (failing, 1, "failed")]
+KINDS = [(good, 0, "passed"), (meant, 0, "passed"), (breaking, 1, "failed"), (failing, 1, "failed")]
 
 
 @pytest.mark.parametrize(("change", "code", "verdict"), KINDS)
@@ -263,7 +268,7 @@ def test_in_actions(repo: Repo, tmp_path: Path, change: Callable[[Repo], None], 
     found = outputs(env)
     assert found["verdict"] == verdict
     assert json.loads(found["changed"]) == (["support/triage"] if change is failing else ["support/route"])
-    bumps = {good: "minor", breaking: "major"}
+    bumps = {good: "minor", meant: "major", breaking: "major"}
     assert json.loads(found["bumps"]) == (
         {"support/route": bumps[change]} if change in bumps else {"support/triage": "none"}
     )
@@ -272,6 +277,8 @@ def test_in_actions(repo: Repo, tmp_path: Path, change: Callable[[Repo], None], 
     body = comment.read_text("utf-8")
     assert body.startswith(f"{MARKER}\n### onbook check: ")
     assert body.partition("\n")[2] == Path(env["GITHUB_STEP_SUMMARY"]).read_text("utf-8")
+    assert ("::error file=prompts/support/route.prompt.yml,line=" in printed) == (change is breaking)
+    assert ("🔴 major: callers break" in body) == (change in (meant, breaking))
     if change is failing:
         assert f"::error file={TRIAGE}.cases.jsonl,line=1," in printed
 

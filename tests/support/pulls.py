@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from support.git import PROMPT, Repo, new_repo
+from support.git import PROMPT, Repo, manifest, new_repo
 
 ROOT = Path(__file__).parent.parent.parent
 TRIAGE = "prompts/support/triage"
@@ -37,7 +37,20 @@ def good(repo: Repo) -> None:
 
 def breaking(repo: Repo) -> None:
     """A call that was valid is not any more, while the file declares a version that promises otherwise."""
+    released(repo)
     edit(repo, ROUTE, "required: [ticket]", "required: [ticket, tone]\nversion: 1.1.0")
+
+
+def meant(repo: Repo) -> None:
+    """The same change, with the version that it asks for."""
+    released(repo)
+    edit(repo, ROUTE, "required: [ticket]", "required: [ticket, tone]\nversion: 2.0.0")
+
+
+def released(repo: Repo) -> None:
+    """What is checked out of ``support/route`` as 1.0.0."""
+    files = {ROUTE: (repo.path / ROUTE).read_bytes()}
+    repo.write_tag("support/route/v1.0.0", f"one\n\n{manifest(repo, files)}")
 
 
 def failing(repo: Repo) -> None:
