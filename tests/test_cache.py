@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -105,3 +107,61 @@ def test_other_versions_are_kept_apart(tmp_path: Path) -> None:
     other = replace(RELEASE, version="1.0.1")
     cache.remember(Cached(other, "a/v1.0.1", LISTED, cache.folder(DIGEST)))
     assert [cache.find(RELEASE.url, "a", version) is not None for version in ("1.0.0", "1.0.1")] == [True, True]
+
+
+def stored(cache: Cache, name: str, size: int, used: float) -> str:
+    """One release of so many bytes, last used so many seconds ago; its digest."""
+    files = {f"prompts/{name}.prompt.yml": name.encode() * (size // len(name))}
+    listed = [ClosureFile(path, "100644", "0" * 40, sha256(data)) for path, data in files.items()]
+    found = digest(listed)
+    cache.store(found, files)
+    then = time.time() - used
+    os.utime(cache.folder(found), (then, then))
+    return found
+
+
+def size_of(root: Path) -> int:
+    return sum(path.stat().st_size for path in (root / "files").rglob("*") if path.is_file())
+
+
+def test_what_was_not_used_for_longest_is_dropped(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, size=10_000)
+    names = [f"p{number}" for number in range(9)]
+    held = {name: stored(cache, name, 1_000, 9_000 - 1_000 * number) for number, name in enumerate(names)}
+    assert all(cache.folder(each).is_dir() for each in held.values()), "there is room for all"
+    # The oldest is used again, and so is not the oldest any more.
+    cache.used(held["p0"])
+    new = stored(cache, "new", 3_000, 0)
+    left = [name for name in names if cache.folder(held[name]).is_dir()]
+    # Nine tenths of the size are left: four of the nine went, by when they were used.
+    assert left == ["p0", "p4", "p5", "p6", "p7", "p8"]
+    assert cache.folder(new).is_dir()
+    assert size_of(tmp_path) <= 9_000
+
+
+def test_the_cache_stays_within_its_size_whoever_writes(tmp_path: Path) -> None:
+    for number in range(60):
+        # Each a process of its own, as it were, that stores one release and ends.
+        stored(Cache(tmp_path, size=20_000), f"n{number:02}", 1_000, 3_600 - number)
+        assert size_of(tmp_path) <= 21_000
+    # What somebody may be about to read stays, even beyond the size.
+    for number in range(40):
+        stored(Cache(tmp_path, size=20_000), f"m{number:02}", 1_000, 0)
+    assert len(list((tmp_path / "files").iterdir())) >= 40
+
+
+def test_a_dropped_release_is_fetched_again(tmp_path: Path) -> None:
+    small = Cache(tmp_path, size=1)
+    small.store(DIGEST, FILES)
+    small.remember(Cached(RELEASE, "a/v1.0.0", LISTED, small.folder(DIGEST)))
+    long_ago = time.time() - 3_600
+    os.utime(small.folder(DIGEST), (long_ago, long_ago))
+    stored(small, "b", 10, 0)
+    assert not small.folder(DIGEST).exists()
+    # It is a miss, and what it was is still known: a tag that moved meanwhile is seen.
+    assert small.find(RELEASE.url, "a", "1.0.0") is None
+    entry = small.entry(RELEASE.url, "a", "1.0.0")
+    assert entry is not None
+    assert entry.release == RELEASE
+    small.store(DIGEST, FILES)
+    assert small.find(RELEASE.url, "a", "1.0.0") == entry

@@ -2,12 +2,14 @@
 
     python tests/benchmarks/client.py [PROMPTS TAGS]     (10000 52000)
 
-Bytes are those that go through a loopback proxy, both ways, everything counted.
+Bytes are those that go through a loopback proxy, both ways, everything counted. Times of what memory serves are
+processor time of a tight loop. The soak, which is the other half, is tests/benchmarks/soak.py.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import onbook
 from support.big_remote import big_remote, prompt_id
-from support.git import Repo
+from support.console import person
+from support.git import PROMPT, Repo
+from support.http_git import git_server
 from support.wire import Fetch, Wire, bare_fetch, one_environment, one_release, served
 
 ID = prompt_id(0)
@@ -101,13 +105,14 @@ def warm(url: str, cache: Path, version: str) -> None:
 
     def micro(statement: str) -> float:
         names = {"book": book, "prompt": prompt, "table": table, "id": ID, "version": version}
-        runs = timeit.repeat(statement, globals=names, number=20_000, repeat=7)
+        runs = timeit.repeat(statement, timer=time.process_time, globals=names, number=20_000, repeat=15)
         return min(runs) / 20_000 * 1e6
 
     look = micro("table[id, version]")
     say(f"dict look-up                  {look:6.2f} us")
     say(f"warm get, exact               {micro('book.get(id, version)'):6.2f} us  (at most {look:.2f} + 0.5)")
-    say(f"warm get, range               {micro('book.get(id, chr(94) + str(1))'):6.2f} us")
+    ranged = micro('book.get(id, "^1")')
+    say(f"warm get, range               {ranged:6.2f} us")
     env = micro('book.get(id, env="production", key="7")')
     say(f"warm get, environment, canary {env:6.2f} us  (at most 3)")
     say(f"render                        {micro('prompt.render(ticket=str(1))'):6.2f} us")
@@ -132,19 +137,59 @@ def many(url: str, folder: Path, version: str, wire: Wire) -> None:
     say(f"8 processes: {took:.0f} ms, {wire.connections} connections, {failed} failed")
 
 
+def rollback(folder: Path, ttl: float = 2.0) -> None:
+    """From `onbook rollback` to a client that serves the old version, over HTTP."""
+    someone = person(folder / "repo")
+    someone.write(f"prompts/{ID}.prompt.yml", PROMPT)
+    for word in ("You", "You carefully"):
+        someone.edit(f"prompts/{ID}.prompt.yml", "You", word)
+        someone.commit(word)
+        someone.onbook("release")
+    for version in ("0.1.0", "0.1.1"):
+        someone.onbook("deploy", "production", ID, version, "--commit")
+    someone.git("config", "uploadpack.allowFilter", "true")
+    with git_server(folder) as server:
+        book = onbook.open(f"{server.url}/repo/.git", cache=folder / "cache", ttl=ttl)
+        rows = []
+        for _ in range(5):
+            book.refresh()
+            assert book.get(ID, env="production").version == "0.1.1"
+            began = time.perf_counter()
+            someone.onbook("rollback", "production", ID, "--commit")
+            commanded = time.perf_counter()
+            while book.get(ID, env="production").version != "0.1.0":
+                time.sleep(0.002)
+            ended = time.perf_counter()
+            asked = time.perf_counter()
+            book.refresh()
+            rows.append((commanded - began, ended - commanded, time.perf_counter() - asked))
+            someone.onbook("deploy", "production", ID, "0.1.1", "--commit")
+        command, waited, fetch = (statistics.median(column) for column in zip(*rows, strict=True))
+    say(f"rollback: the command {command:.2f} s, then {waited:.2f} s until a client serves the old version")
+    say(f"  (ttl {ttl:.0f} s and one fetch, which took {fetch:.2f} s; medians of {len(rows)})")
+
+
 def imports() -> None:
-    def took(code: str) -> float:
+    def took(code: str) -> tuple[float, float]:
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         runs = []
         for _ in range(11):
-            began = time.perf_counter()
+            before, began = _spent(), time.perf_counter()
             subprocess.run([sys.executable, "-c", code], check=True, env=env)
-            runs.append(time.perf_counter() - began)
-        return min(runs) * 1000
+            runs.append(((time.perf_counter() - began) * 1000, (_spent() - before) * 1000))
+        return min(run[0] for run in runs), min(run[1] for run in runs)
 
     base = took("pass")
-    say(f"python -c pass {base:.0f} ms; import onbook +{took('import onbook') - base:.0f} ms (at most 60);")
-    say(f"with onbook.open(url) +{took('import onbook; onbook.open(chr(47))') - base:.0f} ms")
+    say(f"python -c pass {base[0]:.0f} ms, {base[1]:.0f} ms of processor time")
+    for code, bound in (("import onbook", " (at most 60)"), ("import onbook; onbook.open('/')", "")):
+        wall, spent = took(code)
+        say(f"{code:32} +{wall - base[0]:.0f} ms, +{spent - base[1]:.0f} ms of processor time{bound}")
+
+
+def _spent() -> float:
+    """Processor time of all children so far, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -160,6 +205,7 @@ def main() -> None:
         with served(base / "served", "http") as (url, wire):
             warm(url, base / "warm", version)
             many(url, base, version, wire)
+        rollback(base / "rollback")
         on_the_wire(base / "served", repo, version)
 
 

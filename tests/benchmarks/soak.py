@@ -1,6 +1,6 @@
 """Gets while the remote is killed, hung, emptied, force-moved and restored, and files of the cache are cut off.
 
-    python tests/benchmarks/soak.py [MINUTES]     (default 10)
+    python tests/benchmarks/soak.py [--minutes 10] [--seed N]
 
 No prompt may ever be other than its version says, and every refusal must say why. Prints what happened; exits with 1
 where one of the two did not hold. A short run is a test: tests/client/test_soak.py.
@@ -8,6 +8,7 @@ where one of the two did not hold. A short run is a test: tests/client/test_soak
 
 from __future__ import annotations
 
+import argparse
 import random
 import shutil
 import sys
@@ -151,12 +152,17 @@ class Soak:
 
 
 def main() -> int:
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10
-    seed = random.randrange(1 << 30)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30), help="which trouble, in which order")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        soak = Soak(Path(name), seed)
-        soak.run(minutes * 60)
-    lines = [f"seed {seed}", *(f"{count:8} {what}" for what, count in sorted(soak.seen.items()))]
+        soak = Soak(Path(name), asked.seed)
+        soak.run(asked.minutes * 60)
+    lines = [
+        f"seed {asked.seed}, {asked.minutes:g} minutes",
+        *(f"{count:8} {what}" for what, count in sorted(soak.seen.items())),
+    ]
     lines += [f"WRONG: {fault}" for fault in soak.wrong[:20]] or ["no wrong prompt was served, every refusal said why"]
     sys.stdout.write("\n".join([*lines, ""]))
     return 1 if soak.wrong else 0

@@ -11,6 +11,7 @@ import pytest
 import onbook
 from onbook.client import RemoteBook
 from onbook.errors import IntegrityError, OnbookError, UsageError
+from support.console import Person
 from support.git import PROMPT, Repo, new_repo, release_by_hand
 from support.http_git import GitServer, git_server
 
@@ -271,12 +272,22 @@ def test_a_restart_without_the_network(server: GitServer, remote: Repo, tmp_path
         onbook.open(url(server), cache=tmp_path / "new").get(ID, env="production")
 
 
-def test_a_sha256_remote(tmp_path: Path) -> None:
-    repo = prepared(tmp_path / "repo", "--object-format=sha256")
-    book = onbook.open(f"file://{repo.path}", cache=tmp_path / "c")
-    assert book.get(ID, env="production").version == "1.0.0"
-    prompt = book.get(ID, "^1")
-    assert (prompt.version, len(prompt.commit)) == ("1.1.0", 64)
-    deploy(repo, "1.1.0")
-    assert book.refresh() == {}
-    assert onbook.open(f"file://{repo.path}", cache=tmp_path / "c").get(ID, "1.1.0").digest == prompt.digest
+@pytest.mark.parametrize("way", ["file", "http"])
+def test_a_sha256_remote(tmp_path: Path, way: str) -> None:
+    repo = prepared(tmp_path / "served" / "repo", "--object-format=sha256")
+    with git_server(repo.path.parent) as server:
+        source = f"file://{repo.path}" if way == "file" else url(server)
+        book = onbook.open(source, cache=tmp_path / "c")
+        assert book.get(ID, env="production").version == "1.0.0"
+        prompt = book.get(ID, "^1")
+        assert (prompt.version, len(prompt.commit)) == ("1.1.0", 64)
+        deploy(repo, "1.1.0")
+        assert book.refresh() == {}
+        assert book.get(ID, env="production").version == "1.1.0"
+        assert onbook.open(source, cache=tmp_path / "c").get(ID, "1.1.0").digest == prompt.digest
+        there = Person(tmp_path)
+        for asked in (f"{ID}@^1", f"{ID}@production", f"{ID}@1.1.0"):
+            done = there.report("fetch", asked, "--from", source, "--out", "out")["data"]
+            assert (done["version"], len(done["tag_object"]), done["digest"]) == ("1.1.0", 64, prompt.digest)
+        assert (tmp_path / "out" / PATH).read_text() == text("1.1.0")
+        assert there.report("fetch", f"{ID}@^1", "--from", source, "--frozen")["data"]["version"] == "1.1.0"

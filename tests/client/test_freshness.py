@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ import pytest
 
 import onbook
 from onbook.errors import IntegrityError, OnbookError, StaleError, UsageError
+from support.console import Person
 from support.git import PROMPT, Repo, daemon, new_repo, release_by_hand
 from support.http_git import GitServer, git_server
 
@@ -327,8 +329,6 @@ def test_what_does_not_go_together(server: GitServer) -> None:
 
 
 def test_a_token_goes_to_its_server_and_nowhere_else(server: GitServer, tmp_path: Path) -> None:
-    import base64
-
     server.password = "Basic " + base64.b64encode(b"x-access-token:s3cret").decode()
     book = onbook.open(url(server), token="s3cret", cache=tmp_path / "c")
     assert book.get(ID).version == "1.1.0"
@@ -346,3 +346,21 @@ def test_a_token_goes_to_its_server_and_nowhere_else(server: GitServer, tmp_path
             onbook.open(source, token="s3cret")
     with pytest.raises(UsageError, match="control characters"):
         onbook.open("https://example.com/x.git", token="a\nb")
+
+
+def test_the_command_line_takes_a_token_from_the_environment(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.password = "Basic " + base64.b64encode(b"x-access-token:s3cret").decode()
+    there = Person(tmp_path)
+    command = ("fetch", f"{ID}@1.0.0", "--from", url(server), "--out", "out")
+    assert "s3cret" not in there.onbook(*command, exits=3)
+    monkeypatch.setenv("ONBOOK_TOKEN", "s3cret")
+    assert "s3cret" not in there.onbook(*command)
+    there.onbook("bundle", f"{ID}@1.0.0", "--from", url(server), "--out", "prompts.json")
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"s3cret" in data for data in written)
+    # Over http beyond this machine it would be there for all to read; a path needs none.
+    told = there.onbook("fetch", f"{ID}@1.0.0", "--from", "http://example.com/x.git", exits=2)
+    assert "a token is sent over https only" in told
+    there.onbook("fetch", f"{ID}@1.0.0", "--from", f"file://{server.base}/repo", "--out", "other")

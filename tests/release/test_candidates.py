@@ -319,6 +319,9 @@ def test_a_dry_run_tells_what_an_interrupted_release_left(maintainer: Person) ->
     )
     told = maintainer.onbook("release", "--dry-run")
     assert f"the next release first completes {ID}/v0.1.0, which an interrupted release had left" in told
+    # What that one releases is nothing that this one would release again.
+    planned = maintainer.report("release", "--dry-run")["data"]
+    assert (planned["tags"], [row["tag"] for row in planned["completed"]]) == ([], [f"{ID}/v0.1.0"])
     assert Repo(maintainer.cwd).tags() == {}
     done = maintainer.report("release")["data"]
     assert [(row["tag"], row["version"], row["bump"]) for row in done["completed"]] == [
@@ -326,6 +329,27 @@ def test_a_dry_run_tells_what_an_interrupted_release_left(maintainer: Person) ->
     ]
     assert done["tags"] == []
     assert Repo(maintainer.cwd).tags() == found
+
+
+def test_a_dry_run_goes_on_from_what_an_interrupted_release_left(maintainer: Person) -> None:
+    release(maintainer)
+    oid = Repo(maintainer.cwd).tags()[f"{ID}/v0.1.0"]
+    maintainer.git("tag", "--delete", f"{ID}/v0.1.0")
+    journal = maintainer.cwd / ".git/onbook/release.json"
+    left = json.dumps({"version": 1, "remote": None, "refs": {f"refs/tags/{ID}/v0.1.0": oid}})
+    journal.write_text(left)
+    reword(maintainer, "You sort", "You carefully sort", "Sort carefully")
+    planned = maintainer.report("release", "--dry-run")["data"]["tags"]
+    assert [(row["tag"], row["bump"]) for row in planned] == [(f"{ID}/v0.1.1", "minor")]
+    # An object that git has cleaned up meanwhile cannot be completed, and is not counted on.
+    journal.write_text(left.replace(oid, "1" * 40))
+    told = maintainer.report("release", "--dry-run")["data"]
+    assert ([row["tag"] for row in told["tags"]], told["completed"]) == ([f"{ID}/v0.1.0"], [])
+    journal.write_text(left)
+    done = maintainer.report("release")["data"]
+    assert [row["tag"] for row in done["tags"]] == [row["tag"] for row in planned]
+    made = maintainer.git("cat-file", "tag", f"{ID}/v0.1.1").partition("\n\n")[2]
+    assert made.strip() == planned[0]["message"].strip()
 
 
 def test_lint_tells_an_environment_that_runs_what_was_withdrawn(maintainer: Person, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def command(
 
     RANGE is as for `onbook fetch`. With --env and no ID, everything that the environment runs is taken; with IDs, what
     it runs of these.
+
+    A token for https is taken from ONBOOK_TOKEN, as by `onbook fetch`.
     """
     from onbook.client.bundle import pack
 

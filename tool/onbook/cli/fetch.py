@@ -37,6 +37,8 @@ def command(
 
     RANGE is 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release, the default). ENV is an
     environment, such as production: its stable release.
+
+    A token for https is taken from ONBOOK_TOKEN; without it git's own credential helpers are asked, never a person.
     """
     id, _, request = what.partition("@")
     request = request or "*"

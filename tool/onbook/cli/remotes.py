@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -43,9 +44,16 @@ def is_environment(request: str) -> bool:
 def remote_book(
     url: str, *, lock: Path | None, tag_prefix: str | None, verify: str, allowed_signers: Path | None
 ) -> RemoteBook:
-    """A remote, opened as the options say."""
+    """A remote, opened as the options say; with the token of the environment, which no list of processes shows."""
     book = client.open(
-        url, lock=lock, tag_prefix=tag_prefix, verify=verify, allowed_signers=allowed_signers, timeout=60
+        url,
+        lock=lock,
+        tag_prefix=tag_prefix,
+        verify=verify,
+        allowed_signers=allowed_signers,
+        timeout=60,
+        # A path, ssh and the like have their own ways; a token for http beyond this machine is refused, not left out.
+        token=os.environ.get("ONBOOK_TOKEN") or None if url.startswith(("https://", "http://")) else None,
     )
     assert isinstance(book, RemoteBook)
     return book

@@ -44,8 +44,15 @@ def recover(repo: Repository) -> dict[str, str]:
 
 
 def pending(repo: Repository) -> dict[str, str]:
-    """The tags that a killed run has left to be written, with their objects: the next run begins with these."""
-    return _named(journal.pending(repo)[0])
+    """The tags that a killed run has left to be written, with their objects: the next run begins with these.
+
+    From here on the repository lists them as if they were written, so that a plan is what the next run would make.
+    """
+    refs = journal.pending(repo)[0]
+    if any(repo.read_object(oid) is None for oid in refs.values()):
+        refs = {}  # it is too late to complete them, and the next run does not
+    repo.awaited = refs
+    return _named(refs)
 
 
 def lacking(repo: Repository, plan: Plan, remote: str) -> dict[str, str]:

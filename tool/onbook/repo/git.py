@@ -176,6 +176,8 @@ class Repository:
         git_dir: where refs, objects and onbook's journal live (shared by all work trees).
         bare: there is no work tree here.
         shallow: history is cut off somewhere, so that what came before is not known.
+        awaited: refs and objects that the next run writes first, as an interrupted one has left them; tags are listed
+            as if these were here. Empty but for a dry run.
     """
 
     def __init__(self, root: Path, git_dir: Path, *, bare: bool, shallow: bool, env: Environment | None = None) -> None:
@@ -184,12 +186,13 @@ class Repository:
         self.bare = bare
         self.shallow = shallow
         self.env = env or {}
+        self.awaited: Mapping[str, str] = {}
         self._objects = Objects(self.root, self.env)
         weakref.finalize(self, self._objects.close)
 
     def __reduce__(self) -> tuple[object, ...]:
         # To another process goes where it is, and no process of its own.
-        return _repository, (self.root, self.git_dir, self.bare, self.shallow, dict(self.env))
+        return _repository, (self.root, self.git_dir, self.bare, self.shallow, dict(self.env), dict(self.awaited))
 
     @staticmethod
     def discover(start: Path) -> Repository:
@@ -310,8 +313,12 @@ def _whole(answers: IO[bytes]) -> tuple[str, bytes] | None:
 _AHEAD = 32
 
 
-def _repository(root: Path, git_dir: Path, bare: bool, shallow: bool, env: Environment) -> Repository:
-    return Repository(root, git_dir, bare=bare, shallow=shallow, env=env)
+def _repository(
+    root: Path, git_dir: Path, bare: bool, shallow: bool, env: Environment, awaited: Mapping[str, str]
+) -> Repository:
+    found = Repository(root, git_dir, bare=bare, shallow=shallow, env=env)
+    found.awaited = awaited
+    return found
 
 
 # Processes of a parent, in its children: kept, because forgetting one would warn that nobody waited for it.

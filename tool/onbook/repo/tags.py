@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ def list_tags(
 ) -> list[TagRef]:
     """The release tags of one prompt, or of all; with ``merged`` only those reachable from that commit.
 
+    What the repository awaits (:attr:`Repository.awaited`) is listed as if it were here.
+
     Raises:
         OnbookError: a tag leads to an object that is not here.
     """
@@ -57,7 +59,26 @@ def list_tags(
             continue
         commit = peeled if peeled_kind == "commit" else oid if kind == "commit" else ""
         found.append(TagRef(tag, oid, kind == "tag", commit))
+    if repo.awaited:
+        here = {ref.tag.ref for ref in found}
+        found += [ref for ref in _awaited(repo, prefix, prompt, merged) if ref.tag.ref not in here]
     return found
+
+
+def _awaited(repo: Repository, prefix: str, prompt: str | None, merged: str | None) -> Iterator[TagRef]:
+    reached: dict[str, bool] = {}
+    for name, oid in repo.awaited.items():
+        tag = Tag.parse(name.removeprefix("refs/tags/"), prefix)
+        kind, raw = repo.read_object(oid) or ("", b"")
+        if tag is None or kind != "tag" or (prompt is not None and tag.id != prompt):
+            continue
+        commit = TagObject.parse(raw, name).target
+        if merged and commit not in reached:
+            # Exit code 1 says no; what is not here is an error of its own.
+            base = repo.text("merge-base", commit, merged, accept=(0, 1))
+            reached[commit] = base == commit
+        if not merged or reached[commit]:
+            yield TagRef(tag, oid, True, commit)
 
 
 def releases_by_prompt(refs: Iterable[TagRef]) -> dict[str, list[TagRef]]:
