@@ -248,7 +248,7 @@ def test_printed_it_shows_texts_and_no_buttons(visit: Visit) -> None:
     page = visit.page
     open_case(visit, "late-delivery")
     page.emulate_media(media="print", color_scheme="dark")
-    assert page.locator("#kinds").is_hidden()
+    assert page.locator("#search").is_hidden()
     assert page.locator("#labels").is_hidden()
     assert page.locator(".labelling").first.is_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

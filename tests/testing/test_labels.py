@@ -71,3 +71,43 @@ def test_labels_are_asked_for_kept_and_measured(tmp_path: Path) -> None:
         here.write("prompts/a.suite.yml", suite.replace("Is this kind", "Is that kind"))
         assert here.row(exits=3)["judges"][0]["unheard"] == 3
         assert here.row("--record")["judges"][0]["labelled"] == 3
+
+
+def test_saved_labels_are_merged(tmp_path: Path) -> None:
+    with OpenAIServer(echo=True) as server:
+        here = desk(tmp_path / "here", 3, server.url)
+        here.git("config", "user.name", "Ann")
+        here.test("--record")
+    keys = [json.loads(line)["key"] for line in (here.root / RECORDINGS).read_text("utf-8").splitlines()]
+    saved = tmp_path / "saved.jsonl"
+
+    def save(*labels: dict[str, str]) -> str:
+        saved.write_text("".join(json.dumps(each) + "\n" for each in labels), "utf-8")
+        return str(saved)
+
+    def said(number: int, label: str, at: str, **more: str) -> dict[str, str]:
+        return {"case": f"case-{number:05}", "key": keys[number], "label": label, "at": at, **more}
+
+    early, late = "2026-11-21T09:00:00Z", "2026-11-21T11:00:00+01:00"
+    told = label(here, "--from", save(said(0, "good", late, by="Bob"), said(1, "bad", late)))
+    assert told == f"2 added to {LABELS}\n"
+    assert [row.get("by") for row in rows(here)] == ["Bob", "Ann"]  # who does not say who they are is you
+    # The same again, an older word, another word at a later time, and another person.
+    now = "2026-11-21T12:00:00Z"
+    again = (said(0, "good", late, by="Bob"), said(1, "good", early))
+    told = label(here, "--from", save(*again, said(0, "bad", now, by="Bob"), said(0, "bad", early, by="Cy")))
+    assert told == f"2 added to {LABELS}, 2 known already\n"
+    assert [(row["label"], row["by"]) for row in rows(here)[2:]] == [("bad", "Bob"), ("bad", "Cy")]
+
+    # Labels of answers that are not recorded here; a file of another prompt; lines that are no labels.
+    strange = {"case": "x", "key": f"sha256:{'0' * 64}", "label": "good"}
+    assert "1 left out" in label(here, "--from", save(strange, said(2, "good", now)))
+    before = (here.root / LABELS).read_bytes()
+    assert "none of its 1 labels" in label(here, "--from", save(strange), exits=2)
+    for wrong in ({**strange, "label": "fine"}, {**strange, "more": "x"}):
+        assert f"{saved}:2" in label(here, "--from", save(said(2, "bad", now), wrong), exits=3)
+    saved.write_bytes(b"{\n")
+    assert f"{saved}:1" in label(here, "--from", str(saved), exits=3)
+    assert "cannot be read" in label(here, "--from", "absent.jsonl", exits=2)
+    assert "--from takes" in label(here, "--from", str(saved), "--case", "case-00000", exits=2)
+    assert (here.root / LABELS).read_bytes() == before

@@ -36,7 +36,7 @@
   const rows = [...byCase.values()];
   for (const row of rows) row.answers.sort((a, b) => models.indexOf(a.model) - models.indexOf(b.model) || a.repeat - b.repeat);
   const several = { prompts: prompts.length > 1, models: models.length > 1 };
-  const columns = models.length > 1 && models.length <= 4 ? models : null;
+  const columns = models.length > 1 && models.length <= 3 ? models : null;
   const changed = (answer) => answer.old !== null && (answer.old.text !== answer.text || answer.old.state !== stateOf(answer));
   const stateOf = (answer) => ({ known: "failed", surprise: "passed", doubted: "failed" })[answer.kind] || answer.kind;
   const compared = data.answers.some((answer) => answer.old !== null);
@@ -104,7 +104,7 @@
     if (!wanted.blind && answers.length > 1) found.push(el("span", { class: "moved" }, `${like} of ${answers.length} answers`));
     if (!wanted.blind && answers.some(changed)) {
       const moved = answers.find((each) => each.old && each.old.state !== stateOf(each));
-      found.push(el("span", { class: "moved" }, moved ? `was ${stateWord(moved.old.state)}` : "says something else now"));
+      found.push(el("span", { class: "moved" }, moved ? `was ${stateWord(moved.old.state)}` : "reworded"));
     }
     const marks = answers.map((each) => labels.get(each.id)).filter(Boolean);
     for (const mark of marks) found.push(el("span", { class: `marked ${mark.label}` }, ` ${mark.label}`));
