@@ -79,6 +79,7 @@ def test_a_comparison_has_a_page(author: Person, tmp_path: Path) -> None:
     text = page.read_text("utf-8")
     assert "Whether it is worse cannot be told" in text
     assert "points" in text
+    assert data_of(page)["sides"] == ["before", "worktree"]
     answers = data_of(page)["answers"]
     assert len(answers) == 17  # one model; both sides take the cases of today
     assert all(answer["old"] is not None for answer in answers)

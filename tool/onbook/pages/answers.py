@@ -74,12 +74,16 @@ def _kind(row: Row) -> str:
     return "doubted" if state in ("failed", "error") and row.get("doubts") else str(state)
 
 
-def packed(answers: Sequence[Answer], rows: Sequence[Row]) -> dict[str, Any]:
-    """The answers for the page's script. A text that is said many times, as a system message is, is there once."""
+def packed(answers: Sequence[Answer], rows: Sequence[Row], sides: tuple[str, str] | None = None) -> dict[str, Any]:
+    """The answers for the page's script. A text that is said many times, as a system message is, is there once.
+
+    Args:
+        sides: what the older and the newer answers are called, where they are not simply before and now.
+    """
     texts = _Texts()
     units = [{"prompt": row["id"], "model": str(row["model"] or "no model")} for row in rows]
     told = [_packed(each, texts) for each in answers]
-    data: dict[str, Any] = {"units": units, "answers": told, "texts": texts.all}
+    data: dict[str, Any] = {"units": units, "answers": told, "texts": texts.all, "sides": sides}
     whole = json.dumps(data, sort_keys=True).encode()
     return {"digest": hashlib.sha256(whole).hexdigest()[:32], "kinds": KINDS, **data}
 
@@ -141,7 +145,7 @@ class Unit:
 
     Attributes:
         rate, latency, cost: drawings with their words; None where there is nothing to draw.
-        counted: what does not simply pass, in words.
+        counted: what does not simply pass, in words; empty: there are no cases, and nothing else is told.
     """
 
     prompt: str
@@ -156,6 +160,7 @@ class Unit:
     latency_words: str
     cost: Markup | None
     cost_words: str
+    empty: bool = False
 
 
 MAX_DRAWN = 50
@@ -184,16 +189,18 @@ def _unit(row: Row, answers: Sequence[Row], said: Mapping[str, str], *, drawn: b
     return Unit(
         row["id"], model, bool(row.get("proxy")), row.get("verdict"), sentence[:1].upper() + sentence[1:],
         rate, rate_words, _counted(row), latency, latency_words, cost, cost_words,
+        empty=row.get("cases") == 0 and not sentence,
     )  # fmt: skip
 
 
 def _rate(row: Row) -> tuple[Markup | None, str]:
     if "cases" not in row:
         return _compared_rate(row)
-    known = int(row.get("xfailed", 0))
-    cases, passed = int(row["cases"]) - known, int(row["passed"])
+    # What is not recorded, doubted or known to fail says nothing of the rate.
+    passed = int(row["passed"])
+    cases = passed + int(row["failed"]) + int(row["errors"])
     if cases <= 0:
-        return None, "no cases"
+        return None, "nothing to measure" if row["cases"] else "no cases"
     low, high = wilson(passed, cases)
     words = f"{passed:,} of {cases:,} pass: {_percent(passed / cases)} [{_percent(low)}, {_percent(high)}]"
     return interval(passed / cases, low, high, f"Pass rate with its 95 % interval: {words}"), words

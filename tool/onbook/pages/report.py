@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from onbook import __version__
 from onbook.errors import OnbookError
-from onbook.pages.answers import KINDS, answers_of, packed, units_of
+from onbook.pages.answers import KINDS, Answer, answers_of, packed, units_of
 from onbook.pages.changes import changed
 from onbook.pages.templating import page
 from onbook.report import Check, Finding, Report, Severity, Status
@@ -21,6 +22,7 @@ _MAX_FINDINGS = 100
 _MAX_OTHERS = 500
 _MAX_LISTED = 200
 _MAX_PROMPTS = 200
+_MAX_HINTS = 3
 
 # Findings of single cases: the table of cases has them, with the answers.
 _OF_CASES = {
@@ -36,8 +38,8 @@ _TITLES = {
     "lint": ("Nothing wrong was found", "Lint found faults", "Not everything could be looked at"),
 }
 _VERDICTS = {
-    "REGRESSED": ("Worse than before", "bad"),
-    "NOT WORSE": ("Not worse than before", "good"),
+    "REGRESSED": ("It is worse", "bad"),
+    "NOT WORSE": ("It is not worse", "good"),
     "INCONCLUSIVE": ("Whether it is worse cannot be told", "warn"),
     None: ("It could not be compared", "warn"),
 }
@@ -80,6 +82,7 @@ def _shown(report: Report) -> dict[str, Any]:
     diff_rows = _rows(parts.get("diff"))
     bad = [each for each in answers if KINDS[each.kind][1] in ("bad", "warn")]
     known = [each for each in answers if each.kind == "known"]
+    units = list(units_of(rows, answers, _said(report)))
     return {
         "title": title,
         "look": look,
@@ -90,12 +93,14 @@ def _shown(report: Report) -> dict[str, Any]:
             for name, part in parts.items()
             if report.verb == "check" and not any(check.status is Status.UNCHECKED for check in own)
         ],
-        "single": len({(each.prompt, each.row["case"]) for each in bad if each.kind != "doubted"}) if single else 0,
+        "single": _single(bad) if single else "",
+        "single_hints": list(dict.fromkeys(each.hint for each in single if each.hint))[:_MAX_HINTS],
         "stopping": stopping[:_MAX_FINDINGS],
         "stopping_more": max(len(stopping) - _MAX_FINDINGS, 0),
         "changed": [changed(row) for row in diff_rows[:_MAX_PROMPTS]],
         "changed_more": max(len(diff_rows) - _MAX_PROMPTS, 0),
-        "units": list(units_of(rows, answers, _said(report))),
+        "units": [unit for unit in units if not unit.empty],
+        "without_cases": [unit.prompt for unit in units if unit.empty],
         "answers": len(answers),
         "carried": carried,
         "compared": any(each.row.get("old") for each in answers),
@@ -107,7 +112,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "kinds": KINDS,
         "others": others[:_MAX_OTHERS],
         "others_more": max(len(others) - _MAX_OTHERS, 0),
-        "packed": packed(answers, rows),
+        "packed": packed(answers, rows, _sides(report)),
         "labels": any(each.row.get("key") and each.row.get("answer") is not None for each in answers),
         "version": __version__,
     }
@@ -133,14 +138,32 @@ def _facts(report: Report, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[
     base = report.data.get("base") if report.verb == "check" else report.base
     if isinstance(base, str):
         at = f" ({report.base[:12]})" if report.verb == "check" and report.base else ""
-        yield "Before" if report.verb == "compare" else "Compared with", f"{base}{at}"
+        yield "Against" if report.verb == "compare" else "Compared with", f"{base}{at}"
     if report.head:
-        yield "Now" if report.verb == "compare" else "Looked at", report.head
+        yield "Measured" if report.verb == "compare" else "Looked at", report.head
     counted = [row for row in rows if "cases" in row]
     if counted:
         cases, passed = (sum(int(row[key]) for row in counted) for key in ("cases", "passed"))
         several = len(counted) > len({row["id"] for row in counted})
-        yield "Cases", f"{passed:,} of {cases:,} pass{', each on each model' if several else ''}"
+        known = sum(int(row.get("xfailed", 0)) for row in counted)
+        told = f", {known:,} are known to fail" if known else ""
+        yield "Cases", f"{passed:,} of {cases:,} pass{told}{', each on each model' if several else ''}"
+
+
+def _sides(report: Report) -> tuple[str, str] | None:
+    """What a comparison calls its two sides, neither of which need be the older one."""
+    return (str(report.base), str(report.head)) if report.verb == "compare" else None
+
+
+def _single(bad: Sequence[Answer]) -> str:
+    """How many cases do not pass and how they do not, a case on several models once."""
+    found: dict[tuple[str, str], str] = {}
+    for each in bad:  # the worst first
+        if each.kind != "doubted":
+            found.setdefault((each.prompt, each.row["case"]), each.kind)
+    counts = Counter(found.values())
+    told = ", ".join(f"{counts[kind]:,} {word}" for kind, (word, _) in KINDS.items() if counts[kind])
+    return f"{'1 case does' if len(found) == 1 else f'{len(found):,} cases do'} not pass ({told})"
 
 
 def _findings(report: Report) -> Iterator[tuple[Check, Finding]]:

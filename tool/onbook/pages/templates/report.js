@@ -23,7 +23,7 @@
   // --- rows: one a case, with its answers by model and repeat
   const rank = Object.fromEntries(Object.keys(data.kinds).map((kind, place) => [kind, place]));
   const prompts = [...new Set(data.units.map((unit) => unit.prompt))];
-  const models = [...new Set(data.units.map((unit) => unit.model))];
+  const models = [...new Set(data.units.filter((unit, place) => data.answers.some((each) => each.unit === place)).map((unit) => unit.model))];
   const byCase = new Map();
   for (const answer of data.answers) {
     const unit = data.units[answer.unit];
@@ -36,7 +36,9 @@
   const rows = [...byCase.values()];
   for (const row of rows) row.answers.sort((a, b) => models.indexOf(a.model) - models.indexOf(b.model) || a.repeat - b.repeat);
   const several = { prompts: prompts.length > 1, models: models.length > 1 };
-  const columns = models.length > 1 && models.length <= 3 ? models : null;
+  const columns = models.length <= 3 && rows.some((row) => row.answers.some((each) => each.model !== row.answers[0].model)) ? models : null;
+  const timed = data.answers.some((each) => each.ms > 0);
+  const priced = data.answers.some((each) => each.usd > 0);
   const changed = (answer) => answer.old !== null && (answer.old.text !== answer.text || answer.old.state !== stateOf(answer));
   const stateOf = (answer) => ({ known: "failed", surprise: "passed", doubted: "failed" })[answer.kind] || answer.kind;
   const compared = data.answers.some((answer) => answer.old !== null);
@@ -104,12 +106,13 @@
     if (!wanted.blind && answers.length > 1) found.push(el("span", { class: "moved" }, `${like} of ${answers.length} answers`));
     if (!wanted.blind && answers.some(changed)) {
       const moved = answers.find((each) => each.old && each.old.state !== stateOf(each));
-      found.push(el("span", { class: "moved" }, moved ? `was ${stateWord(moved.old.state)}` : "reworded"));
+      found.push(el("span", { class: "moved" }, moved ? `${data.sides ? `${data.sides[0]}:` : "was"} ${stateWord(moved.old.state)}` : data.sides ? "another text" : "reworded"));
     }
     const marks = answers.map((each) => labels.get(each.id)).filter(Boolean);
     for (const mark of marks) found.push(el("span", { class: `marked ${mark.label}` }, ` ${mark.label}`));
     return found;
   };
+  const [BEFORE, NOW] = data.sides || ["Before", "Now"];
   const stateWord = (name) => (data.kinds[name] ? data.kinds[name][0] : name);
   const line = (row) => {
     const answers = seen(row);
@@ -122,8 +125,8 @@
       el("th", { scope: "row" }, button, several.prompts ? el("small", {}, row.prompt) : null),
       cells,
       el("td", {}, el("span", { class: "why said" }, why)),
-      el("td", { class: "number" }, middle(answers.map((each) => each.ms), milliseconds)),
-      el("td", { class: "number" }, middle(answers.map((each) => each.usd), dollars)));
+      timed ? el("td", { class: "number" }, middle(answers.map((each) => each.ms), milliseconds)) : null,
+      priced ? el("td", { class: "number" }, middle(answers.map((each) => each.usd), dollars)) : null);
     button.addEventListener("click", () => toggle(made));
     told.set(made, row);
     return made;
@@ -189,12 +192,12 @@
     const old = each.old ? text(each.old.text) : null;
     if (each.old && old !== null && now !== null && old !== now) {
       const [left, right] = words(old, now);
-      const before = `Before${wanted.blind ? "" : `: ${stateWord(each.old.state)}`}${each.old.model === each.model ? "" : ` on ${each.old.model}`}`;
-      made.append(el("div", { class: "sides" }, block(before, left), block("Now", right)));
+      const before = `${BEFORE}${wanted.blind ? "" : `: ${stateWord(each.old.state)}`}${each.old.model === each.model ? "" : ` on ${each.old.model}`}`;
+      made.append(el("div", { class: "sides" }, block(before, left), block(NOW, right)));
     } else if (each.old && old !== null && now === null) {
-      made.append(el("div", { class: "sides" }, block("Before", old), block("Now", "(no answer)", false)));
+      made.append(el("div", { class: "sides" }, block(BEFORE, old), block(NOW, "(no answer)", false)));
     } else if (now !== null) {
-      made.append(block(each.old && old === now ? "Answer, the same as before" : "Answer", now === "" ? "(an empty answer)" : now));
+      made.append(block(each.old && old === now ? data.sides ? "Answer of both" : "Answer, the same as before" : "Answer", now === "" ? "(an empty answer)" : now));
     }
     if (each.cut.length) {
       const gone = now === null ? "left out" : "shortened";
@@ -357,9 +360,10 @@
     $(id).addEventListener("change", () => { wanted[id] = $(id).value; heads(); look(); });
   };
   const heads = () => {
-    const head = (name, set) => el("th", { scope: "col", ...set }, name);
+    const head = (name, set) => el("th", { scope: "col", ...(set || {}) }, name);
     const states = columns && !wanted.model ? columns.map((model) => head(model, { class: "c-state" })) : [head("State", { class: "c-state" })];
-    $("head").replaceChildren(el("tr", {}, head("Case", { class: "c-case" }), ...states, head("Why"), head("Latency", { class: "number c-number" }), head("Cost", { class: "number c-number" })));
+    $("head").replaceChildren(el("tr", {}, head("Case", { class: "c-case" }), ...states, head("Why"),
+      timed ? head("Latency", { class: "number c-number" }) : null, priced ? head("Cost", { class: "number c-number" }) : null));
   };
   let waiting = 0;
   $("search").addEventListener("input", () => {
