@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from onbook.testing.models import Response
 from onbook.testing.planning import plan, unit_of
 from onbook.testing.recordings import Recording, Recordings
 from onbook.testing.selection import Selection
-from support.console import ONBOOK, Person, person
+from support.console import Person, person
 from support.git import Repo, clone, new_repo, release_by_hand
 from support.pulls import (
     ROUTE,
@@ -38,6 +37,7 @@ from support.pulls import (
     recorded,
     released,
 )
+from support.warm import onbook
 
 PROMPTS = "prompts/support/triage.prompt.yml"
 
@@ -56,9 +56,7 @@ def check(repo: Repo, *args: str, exits: int = 0) -> dict[str, Any]:
 
 
 def in_actions(repo: Repo, env: dict[str, str], *args: str, exits: int) -> str:
-    done = subprocess.run(
-        [ONBOOK, "check", *args], cwd=repo.path, env={**os.environ, **env}, capture_output=True, text=True, check=False
-    )
+    done = onbook(["check", *args], repo.path, env={**os.environ, **env})
     assert done.returncode == exits, done.stdout + done.stderr
     return done.stdout
 

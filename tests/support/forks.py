@@ -1,11 +1,12 @@
-"""`onbook` in a process of its own that need not import litellm again: the import takes seconds, a run most often less.
+"""`onbook` in a process of its own that need not import anything again: most of what a command costs is its start.
 
-One process a test session imports all that a run may need, and forks for each run: what is forked has its own process
-group, folder, environment and outputs, and is killed and interrupted like any other. What belongs to a fresh process
-(starting up, what an interpreter says of what was left open when it ends) is tested by those who start one.
+One process a test session imports all that a run may need, and forks for each run; another one imports litellm as well,
+which takes seconds. What is forked has its own process group, folder, environment and outputs, and is killed and
+interrupted like any other. What belongs to a fresh process (its start, what it loads, another order of hashes, what an
+interpreter says of what was left open when it ends) is tested by those who start one: hooks, docs, the demo, the wheel.
 
-As a script it is that process. It reads from the socket that it is given one JSON object a run, with three descriptors:
-for standard output, for standard error, and for two lines, the run's process id and how it ended.
+As a script it is that process. It reads from the socket that it is given one JSON object a run, with four descriptors:
+standard input, output and error, and one for two lines, the run's process id and how it ended.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import importlib
 import io
 import json
 import os
+import pkgutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -31,6 +34,8 @@ from pathlib import Path
 from typing import Any
 
 _SIZE = 4
+POSSIBLE = hasattr(os, "fork") and hasattr(socket, "CMSG_SPACE")
+"""Whether processes can be forked here; on Windows they cannot."""
 
 
 class Run:
@@ -68,11 +73,18 @@ class Run:
 
 
 def start(
-    args: Sequence[str], *, cwd: Path, env: Mapping[str, str], constants: Mapping[str, float] | None = None
+    args: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    constants: Mapping[str, float] | None = None,
+    stdin: str = "",
+    asking: bool = True,
 ) -> Run:
     """Run ``onbook`` with these arguments.
 
     Args:
+        asking: it asks models, so that litellm should be there already.
         constants: of onbook.testing.models, to be other in this run: waits, limits of time.
     """
     out, out_end = os.pipe()
@@ -80,11 +92,14 @@ def start(
     status, status_end = os.pipe()
     asked = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env), "constants": dict(constants or {})})
     data = asked.encode()
-    door = _door()
-    ends = array.array("i", (out_end, err_end, status_end))
-    door.sendmsg([len(data).to_bytes(_SIZE, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, ends)])
-    door.sendall(data)
-    for each in ends:
+    door = _door(asking)
+    with tempfile.TemporaryFile() as typed, _ONE_AT_A_TIME:
+        typed.write(stdin.encode())
+        typed.seek(0)
+        ends = array.array("i", (typed.fileno(), out_end, err_end, status_end))
+        door.sendmsg([len(data).to_bytes(_SIZE, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, ends)])
+        door.sendall(data)
+    for each in (out_end, err_end, status_end):
         os.close(each)
     told = open(status, "rb", buffering=0)  # noqa: SIM115
     line = b""
@@ -96,10 +111,16 @@ def start(
     return Run(int(line), out, err, io.BufferedReader(told))
 
 
+# Two threads of a test that write at once would mix their requests.
+_ONE_AT_A_TIME = threading.Lock()
+
+
 @cache
-def _door() -> socket.socket:
+def _door(asking: bool) -> socket.socket:
     ours, theirs = socket.socketpair()
-    process = subprocess.Popen([sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
+    # -P: the modules beside this one, such as git, are not those that onbook means.
+    command = [sys.executable, "-P", __file__, str(theirs.fileno()), *(["litellm"] if asking else [])]
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     theirs.close()
 
     def end() -> None:
@@ -114,7 +135,7 @@ def _serve(door: socket.socket) -> dict[str, Any]:
     """Returns in a child that is to do what is asked; the process itself ends here when nobody asks any more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        head, ancillary, _, _ = door.recvmsg(_SIZE, socket.CMSG_SPACE(3 * 4))
+        head, ancillary, _, _ = door.recvmsg(_SIZE, socket.CMSG_SPACE(4 * 4))
         if not head:
             os._exit(0)
         descriptors = array.array("i")
@@ -128,11 +149,11 @@ def _serve(door: socket.socket) -> dict[str, Any]:
             continue
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         door.close()
-        out, err, status = descriptors
+        typed, out, err, status = descriptors
         # Whoever waits for the run is no part of it: it must not be killed with it.
         if pid := os.fork():
-            os.close(out)
-            os.close(err)
+            for each in (typed, out, err):
+                os.close(each)
             os.write(status, b"%d\n" % pid)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             with contextlib.suppress(BrokenPipeError):
@@ -140,22 +161,29 @@ def _serve(door: socket.socket) -> dict[str, Any]:
             os._exit(0)
         os.close(status)
         os.setsid()
-        os.dup2(out, 1)
-        os.dup2(err, 2)
-        os.close(out)
-        os.close(err)
+        for number, each in enumerate((typed, out, err)):
+            os.dup2(each, number)
+            os.close(each)
         asked: dict[str, Any] = json.loads(data)
         return asked
 
 
 def _main() -> None:
-    from onbook.cli import compare, label, main, test  # noqa: F401
+    import onbook
+    from onbook.cli import main  # before its submodule of the same name is imported and takes its place
     from onbook.testing import models
 
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    models._litellm()
-    for name in ("litellm.proxy._types", "openai.resources"):  # what a first call imports
-        importlib.import_module(name)
+    names = [each.name for each in pkgutil.walk_packages(onbook.__path__, "onbook.")]
+    names = [name for name in names if not name.endswith("__main__")]
+    names += ["asyncio", "git", "jinja2", "jsonschema_rs", "ruamel.yaml", "scipy.stats", "scipy.optimize"]
+    if sys.argv[2:] == ["litellm"]:
+        models._litellm()
+        names += ["litellm.proxy._types", "openai.resources"]  # what a first call imports
+    for name in names:
+        with contextlib.suppress(ImportError):  # an extra that is not installed
+            importlib.import_module(name)
+    assert threading.active_count() == 1, "a process with threads cannot be forked"
     gc.collect()
     gc.freeze()
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
@@ -166,7 +194,7 @@ def _main() -> None:
         setattr(models, name, value)
     sys.argv = ["onbook", *asked["args"]]
     try:
-        sys.modules["onbook.cli"].main()
+        main()
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
@@ -174,6 +202,7 @@ def _main() -> None:
         traceback.print_exc()
         code = 1
     # Taking down all that was imported would take longer than the run did.
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
