@@ -14,7 +14,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -54,6 +54,7 @@ class Request:
         parameters: under OpenAI's names (``max_completion_tokens``); see ``PARAMETERS``.
         response_format, tools: in OpenAI's shape.
         repeat: which repeat of the same question this is, from 0; never sent.
+        texts: two texts whose embeddings are asked for; then there are no messages.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Request:
     response_format: Mapping[str, object] | None = None
     tools: tuple[Mapping[str, object], ...] = ()
     repeat: int = 0
+    texts: tuple[str, ...] = ()
 
     def canonical(self) -> dict[str, object]:
         """Plain JSON data, empty parts left out; equal numbers are one number, as in RFC 8785 (``1.0`` is ``1``).
@@ -73,6 +75,7 @@ class Request:
             "model": self.model,
             "weights": local.WEIGHTS_SHA256 if local.is_local(self.model) else None,
             "messages": self.messages,
+            "texts": self.texts,
             "parameters": self.parameters,
             "response_format": self.response_format,
             "tools": self.tools,
@@ -240,7 +243,8 @@ async def _ask(litellm: Any, request: Request, url: str | None, meter: Meter) ->
             async with asyncio.timeout(timeout_s + 1):
                 meter.sent()
                 started = time.perf_counter()
-                answer = await litellm.acompletion(**arguments, timeout=timeout_s)
+                call = litellm.aembedding if request.texts else litellm.acompletion
+                answer = await call(**arguments, timeout=timeout_s)
                 latency_ms = round((time.perf_counter() - started) * 1000)
             response = _response(litellm, request, answer, latency_ms)
             meter.paid(response.cost)
@@ -295,6 +299,8 @@ def _arguments(request: Request, url: str | None) -> dict[str, object]:
             f"{request.model}: {', '.join(unknown)} cannot be set for this model",
             hint=f"Take it out of the model parameters. Those that can be set: {', '.join(sorted(known))}.",
         )
+    if request.texts:
+        return {"model": request.model, "input": list(request.texts), "num_retries": 0, "max_retries": 0}
     plain = request.canonical()
     parts = ("model", "messages", "response_format", "tools")
     arguments: dict[str, Any] = {name: plain[name] for name in parts if name in plain}
@@ -311,7 +317,44 @@ def _arguments(request: Request, url: str | None) -> dict[str, object]:
     return arguments
 
 
+def embedded(vectors: Sequence[Sequence[float]]) -> str:
+    """What is recorded of two embeddings: all that their cosine needs, to nine digits, and not thousands of numbers.
+
+    Raises:
+        ValueError, TypeError: they are not two vectors of numbers of one space.
+    """
+    one, other = ([float(number) for number in vector] for vector in vectors)
+    numbers = [sum(a * b for a, b in zip(one, other, strict=True)), math.hypot(*one), math.hypot(*other)]
+    if not one or not all(map(math.isfinite, numbers)):
+        raise ValueError
+    dot, *norms = (float(f"{number:.9g}") for number in numbers)
+    return json.dumps({"dot": dot, "norms": norms, "dimensions": len(one)})
+
+
+def _embedding(litellm: Any, request: Request, answer: Any, latency_ms: int) -> Response:
+    try:
+        text = embedded([each["embedding"] for each in answer.data])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ModelError(
+            f"{request.model}: the answer holds no two embeddings of one space",
+            hint="Name a model that gives embeddings.",
+        ) from None
+    usage = getattr(answer, "usage", None)
+    return Response(
+        text=text,
+        tool_calls=(),
+        finish="stop",
+        model=str(answer.model or ""),
+        usage={"prompt_tokens": int(getattr(usage, "prompt_tokens", 0) or 0), "completion_tokens": 0},
+        latency_ms=latency_ms,
+        cost=_cost(litellm, request.model, answer),
+        engine=_engine(),
+    )
+
+
 def _response(litellm: Any, request: Request, answer: Any, latency_ms: int) -> Response:
+    if request.texts:
+        return _embedding(litellm, request, answer, latency_ms)
     if not getattr(answer, "choices", None):
         raise ModelError(
             f"{request.model}: the answer holds no choice",

@@ -167,7 +167,8 @@ def grade(unit: Unit, attempt: Attempt) -> None:
             key = request.key()
             verdict = unit.recordings.get(key)
             if verdict is None:
-                attempt.miss(f"a judge's verdict ({name})", unit.failures.get(key))
+                what = "what the embedding model says" if request.texts else "a judge's verdict"
+                attempt.miss(f"{what} ({name})", unit.failures.get(key))
                 return
             said[key] = verdict.response.text
         _decide(unit, attempt, Subject(text, unit.prompt, attempt.case, said, recording.response))

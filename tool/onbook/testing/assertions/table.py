@@ -152,7 +152,9 @@ def may_ask(assertion: Json) -> bool:
     name = next((key for key in assertion if key != "weight"), "")
     if name in _GROUPS:
         return any(map(may_ask, _within(assertion[name])))
-    return bool(getattr(known(name), "asks", True))
+    kind = known(name)
+    of = getattr(kind, "asks_of", None)
+    return bool(of(assertion[name]) if of is not None else getattr(kind, "asks", True))
 
 
 def judges(assertion: Json) -> frozenset[str]:
