@@ -68,10 +68,12 @@ jobs:
           FORK: ${{ steps.onbook.outputs.fork }}
           REPORT: ${{ steps.onbook.outputs.report }}
           COMMENT: ${{ steps.onbook.outputs.comment }}
+          PAGE: ${{ steps.onbook.outputs.page }}
         run: |
           echo "$VERDICT|$BUMPS|$CHANGED|$FORK" >"$KEEP/outputs"
           cp "$REPORT" "$KEEP/report.json"
           cp "$COMMENT" "$KEEP/comment.md"
+          cp "$PAGE" "$KEEP/page.html"
 """
 
 
@@ -169,6 +171,8 @@ def test_our_action(
     report = json.loads((ran.kept / "report.json").read_text("utf-8"))
     assert report["data"]["fork"] is fork
     assert report["base"] == repo.git("rev-parse", "main")
+    assert not any("answers" in row for row in report["data"]["test"]["prompts"])
+    assert "<!doctype html>" in (ran.kept / "page.html").read_text("utf-8")
     body = (ran.kept / "comment.md").read_text("utf-8")
     assert body.startswith("<!-- onbook check -->\n### onbook check: ")
     assert ("**Testimony:**" in body) == fork
@@ -182,6 +186,7 @@ def test_the_template_of_the_gate(repo: Repo, run: Callable[..., Ran]) -> None:
     assert ran.code == 0, ran.log
     report = json.loads((ran.kept / "onbook-report").read_text("utf-8"))
     assert (report["status"], report["data"]["fork"]) == ("passed", False)
+    assert "The check passed" in (ran.kept / "onbook-page").read_text("utf-8")
 
 
 def test_a_fork_fails_the_gate_and_the_comment_says_so(repo: Repo, run: Callable[..., Ran]) -> None:
