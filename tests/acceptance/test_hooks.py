@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,19 @@ from support.hooked import BREAKING, DECLARED, FAULT, HARMLESS, RECORDINGS, TRIA
 NAMES = ("pre-commit", "commit-msg", "pre-push")
 
 
-@pytest.fixture
-def author(tmp_path: Path) -> Person:
-    found = released(tmp_path / "prompts")
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A released prompt, and the hooks, through which their own commit went. Copied by who changes it."""
+    found = released(tmp_path_factory.mktemp("hooks") / "prompts")
     found.onbook("init", "--hooks")
     found.git("add", "--all")
     found.git("commit", "--quiet", "--message", "Set up")
-    return found
+    return found.cwd
+
+
+@pytest.fixture
+def author(prepared: Path, tmp_path: Path) -> Person:
+    return Person(shutil.copytree(prepared, tmp_path / "prompts", symlinks=True))
 
 
 def stage(author: Person, *edits: tuple[str, str]) -> None:
