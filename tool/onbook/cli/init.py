@@ -22,6 +22,9 @@ _CONFIG = """\
 
 # [release]
 # branch = "main"                # only commits on it are released; default: the remote's HEAD branch
+
+# [gates]
+# major = true                   # a change that breaks callers must declare its version in the prompt's file
 """
 _ATTRIBUTES = (
     "# Recordings are one sorted line a case: two branches that record both keep their lines.",
