@@ -61,7 +61,9 @@ def _environment(text: str, minor: int) -> str:
 def big_remote(path: Path, prompts: int, tags: int) -> Repo:
     """A bare repository with so many prompts, and so many tags over several versions of them."""
     repo = new_repo(path, "--bare", "--initial-branch=main")
-    process = subprocess.Popen(["git", "fast-import", "--quiet"], cwd=path, stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        ["git", "-c", "core.fsync=none", "fast-import", "--quiet"], cwd=path, stdin=subprocess.PIPE
+    )
     assert process.stdin
     for part in _stream(prompts, tags):
         process.stdin.write(part)

@@ -72,6 +72,6 @@ def _run(command: list[str], cwd: Path, stdin: bytes) -> bytes:
     except FileNotFoundError:
         raise OnbookError(f"git is to sign tags, and {command[0]!r} is not installed") from None
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
+        said = done.stderr.decode("utf-8", "replace").strip() or f"{command[0]} ended with {done.returncode}"
         raise OnbookError(f"the tags could not be signed: {said}", hint="check user.signingKey and gpg.format")
     return done.stdout
