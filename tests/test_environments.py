@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,43 @@ def test_reading_from_a_snapshot() -> None:
         environments.read(Files({path: b"a: b: c"}), "prompts", "production")
     assert caught.value.place
     assert Path(caught.value.place.partition(":")[0]).name == "production.yml"
+
+
+ROW = 'support/p{0}:\n  stable: {{version: 1.{1}.0, digest: "sha256:' + "a" * 64 + '"}}\n'
+SPREAD = (
+    "support/p{0}:\n  stable:\n    version: 1.{1}.0  # since May\n    digest: sha256:" + "a" * 64 + "\n\n# the next\n"
+)
+ODD = [
+    "", "# nothing\n", "\n", "{}\n", "---\n", "...\n", "- a\n", "support/p1:\n", "a: {\n", "a: [1,\nb: 2]\n",
+    "a: 'x\nb: y'\n", "# \u2028b: 2\n", " {}\n", "# \rb: 2\n",
+    "a: |\n  b\n", "? a\n: b\n", "a:\tb\n", "a: 1\rb: 2\n", "\tx\n", '"a": 1\n', "A: 1\n", "a: &x 1\n", "a: *x\n",
+    "<<: {}\n",
+    "%YAML 1.2\n", "\ufeff", "a: \x00\n", "no newline at the end", " indented: 1\n", "a: !!str x\n", "}\n", "]\n",
+    "a: {b: 1\n",
+    "  canary: nonsense\n", "support/p1: {}\n", "a: 1\u2028b: 2\n",
+]  # fmt: skip
+
+
+def test_many_versions_of_a_file_mean_what_each_means_alone() -> None:
+    draw = random.Random(5)
+    path = "prompts/_environments/production.yml"
+    versions = environments.Versions(path)
+    texts = ["".join(ROW.format(id, 1) for id in range(9)), *ODD]
+    for _ in range(600):
+        parts = [
+            draw.choice((ROW, SPREAD)).format(draw.randrange(12), draw.randrange(3)) for _ in range(draw.randrange(7))
+        ]
+        for _ in range(draw.choice((0, 0, 1, 2))):
+            parts.insert(draw.randrange(len(parts) + 1), draw.choice(ODD))
+        text = "".join(parts)
+        if draw.random() < 0.2 and text:
+            at = draw.randrange(len(text))
+            text = text[:at] + draw.choice(("", "\n", " ", "{", '"', "#", "\r", ":")) + text[at + 1 :]
+        texts.append(text)
+    read = 0
+    for text in texts:
+        raw = text.encode("utf-8", "surrogatepass")
+        wanted, problems = environments.parse(raw, path)
+        assert versions.parse(raw) == wanted, (text, problems)
+        read += bool(wanted)
+    assert read > 120

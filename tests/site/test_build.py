@@ -210,6 +210,12 @@ def test_the_code_that_a_page_shows_runs(tmp_path: Path) -> None:
         assert "..." in done.stdout
 
 
+def test_what_is_told_on_the_terminal(author: Person, tmp_path: Path) -> None:
+    assert author.onbook("site", "--out", "site") == "1 prompt in site/index.html: 5 files written\n"
+    assert author.onbook("site", "--out", "site") == "1 prompt in site/index.html: 0 files written, 5 unchanged\n"
+    assert author.git("status", "--porcelain") == "?? site/\n"
+
+
 def test_code_of_strange_names_is_code(author: Person, tmp_path: Path) -> None:
     author.write(
         "prompts/strange.prompt.yml",

@@ -29,6 +29,11 @@ def opened(repo: Repo) -> Repository:
     return Repository.discover(repo.path)
 
 
+def test_what_was_not_run_is_no_failure() -> None:
+    told = ("3 passed", "3 passed, 1 missing", "3 passed, 1 missing, 1 errors", "2 failed")
+    assert [(found := counts_of(each)) and found.verdict for each in told] == ["good", "warn", "bad", "bad"]
+
+
 def test_newest_first_with_what_changed(repo: Repo) -> None:
     here = opened(repo)
     refs = list_tags(here)

@@ -6,7 +6,7 @@ Nothing is sent anywhere. A reviewed commit of the file is the deployment, and `
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -332,21 +332,20 @@ def _known(repo: Repository) -> tuple[str, Config, list[str]]:
 
 
 def _since(repo: Repository, revision: str, path: str, name: str, running: dict[str, Deployment]) -> Iterator[Running]:
-    made = {id: Running(name, id, deployment) for id, deployment in running.items()}
-    open_ = set(made)
+    since = dict.fromkeys(running, ("", "", ""))
+    open_ = set(running)
     # Before a commit at which a shallow clone is cut off, who knows: git shows it as if it had made every file.
     cut = frozenset((repo.git_dir / "shallow").read_text().split()) if repo.shallow else frozenset[str]()
+    later: Mapping[str, Deployment] = running
     for (commit, by, at), found in _history(repo, revision, path):
-        for id in list(open_):
-            if found.get(id) == running[id] and commit in cut:
-                made[id] = replace(made[id], commit="", by="", at="")
-            elif found.get(id) == running[id]:
-                made[id] = replace(made[id], commit=commit, by=by, at=at)
-            else:
-                open_.discard(id)
+        # A row that is the same in two versions is one object, and most are.
+        open_ = {id for id in open_ if (now := found.get(id)) is later[id] or now == running[id]}
+        told = ("", "", "") if commit in cut else (commit, by, at)
+        since |= dict.fromkeys(open_, told)
         if not open_:
             break
-    yield from (made[id] for id in sorted(made))
+        later = found
+    yield from (Running(name, id, running[id], *since[id]) for id in sorted(running))
 
 
 def _history(
@@ -358,11 +357,12 @@ def _history(
     out = repo.text(
         "log", f"--max-count={MAX_HISTORY}", "--first-parent", "-m", "--format=%H%x00%an%x00%aI", revision, "--", path
     )
+    versions = environments.Versions(path)
     for line in out.split("\n") if out else ():
         commit, by, at = line.split("\0")
         found = repo.read_object(f"{commit}:{path}")
         # A commit whose file cannot be read ran what nobody can say: nothing.
-        yield (commit, by, at), environments.parse(found[1], path)[0] if found and found[0] == "blob" else {}
+        yield (commit, by, at), versions.parse(found[1]) if found and found[0] == "blob" else {}
 
 
 def _require_current(repo: Repository, config: Config, path: str) -> None:

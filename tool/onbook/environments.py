@@ -141,6 +141,42 @@ def parse(raw: bytes, path: str) -> tuple[dict[str, Deployment], list[Problem]]:
         return {}, [Problem("wrong-shape", error.message, path, hint=error.hint)]
 
 
+class Versions:
+    """Reads one environment's file as it was at many times: a row that was read once is not read again.
+
+    A file whose rows stand one below the other, each from the beginning of a line, is read row by row. A row that is
+    a whole mapping by itself means the same among others, whatever they are. Any other file is read as a whole.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._rows: dict[bytes, tuple[str, Deployment] | None] = {}
+
+    def parse(self, raw: bytes) -> dict[str, Deployment]:
+        """As :func:`parse`; nothing where something is wrong."""
+        found = self._by_rows(raw)
+        return parse(raw, self._path)[0] if found is None else found
+
+    def _by_rows(self, raw: bytes) -> dict[str, Deployment] | None:
+        starts = [row.start() for row in _ROW.finditer(raw)]
+        if not starts or not raw.endswith(b"\n") or _NO_ROW.search(raw) or not _HEADER.fullmatch(raw, 0, starts[0]):
+            return None
+        rows = [raw[start:end] for start, end in zip(starts, [*starts[1:], len(raw)], strict=True)]
+        for row in rows:
+            if row not in self._rows:
+                found, problems = parse(row, self._path)
+                self._rows[row] = None if problems or len(found) != 1 else next(iter(found.items()))
+        items = [item for row in rows if (item := self._rows[row]) is not None]
+        ids = dict(items)
+        return ids if len(ids) == len(rows) else None
+
+
+# What begins a row, and what begins a line and is neither that nor a comment nor within a row.
+_ROW = re.compile(rb"^[a-z0-9][a-z0-9_/-]*:", re.MULTILINE)
+_HEADER = re.compile(rb"(?:#[ -~\t]*\n|\n)*")  # plain comments: what else is a line end to YAML is no ASCII
+_NO_ROW = re.compile(rb"^(?![a-z0-9][a-z0-9_/-]*:|[# \n])[\s\S]", re.MULTILINE)
+
+
 def read(snapshot: Snapshot, prompts: str, name: str) -> dict[str, Deployment]:
     """What an environment runs, by prompt; nothing where there is no such file.
 

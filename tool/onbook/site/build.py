@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,6 @@ from onbook.site.gather import Entry, Site
 from onbook.site.page import ASSETS, TEMPLATES, index_page, prompt_page
 
 _TOGETHER = 100
-
-_FORMAT = 1
-"""Raised where the pages change with neither a template nor the version of onbook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,14 @@ def _assets(site: Site) -> dict[str, bytes]:
 def _shared(site: Site) -> str:
     """What all pages are made of besides their prompts."""
     texts = [asset(name) for name in TEMPLATES]
-    return _hash(json.dumps([_FORMAT, __version__, texts, site.name, site.url, site.tag_prefix]).encode())
+    return _hash(json.dumps([__version__, _code(), texts, site.name, site.url, site.tag_prefix]).encode())
+
+
+def _code() -> str:
+    """What our own modules are: between two versions of onbook, as in a checkout, pages must not stay as they were."""
+    modules = [module for name, module in sorted(sys.modules.items()) if name.startswith(f"{__package__}.")]
+    # Their loader also reads from an installation inside a zip file.
+    return _hash(b"".join(module.__loader__.get_data(module.__file__) for module in modules))  # type: ignore[union-attr]
 
 
 def _key(entry: Entry, shared: str, pages: Mapping[str, str]) -> str:

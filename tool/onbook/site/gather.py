@@ -12,6 +12,7 @@ from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
 from onbook.prompt import is_id
 from onbook.repo import Repository
+from onbook.repo.snapshot import Commit
 from onbook.repo.tags import TagRef, list_tags, read_tags
 from onbook.report import Check, Finding, Severity, Status
 from onbook.site.address import address, name_of
@@ -110,12 +111,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A commit and its day; both empty where there is none, as before the first one."""
+
+    commit: str = ""
+    on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """All that the pages are made of.
 
     Attributes:
         name: of the repository; url: where it is fetched from, empty where nobody knows.
-        revision: what is shown: ``worktree``, ``index``, or a commit; head: the commit that is checked out.
+        changed: the commit that last touched the prompts.
         environments: all that there are; checks: what could not be read.
     """
 
@@ -124,8 +133,7 @@ class Site:
     name: str
     url: str
     tag_prefix: str
-    revision: str
-    head: str
+    changed: Changed
     environments: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
 
@@ -160,11 +168,19 @@ def gather(repo: Repository, catalog: Catalog, *, url: str = "") -> Site:
         name_of(found, repo),
         found,
         catalog.config.tag_prefix,
-        catalog.snapshot.name,
-        repo.head or "",
+        _changed(repo, catalog),
         tuple(names),
         tuple(checks),
     )
+
+
+def _changed(repo: Repository, catalog: Catalog) -> Changed:
+    # Not the commit that is checked out: a commit elsewhere would change the list, and nothing that it lists.
+    revision = catalog.snapshot.name if isinstance(catalog.snapshot, Commit) else repo.head
+    if revision is None:
+        return Changed()
+    told = repo.text("log", "--max-count=1", "--format=%H %cs", revision, "--", catalog.config.prompts)
+    return Changed(*told.split(" ")) if told else Changed()
 
 
 def _environments(repo: Repository) -> tuple[Mapping[str, Sequence[Where]], list[str], list[Check]]:

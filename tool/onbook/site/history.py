@@ -47,17 +47,23 @@ class Counts:
     """What came of the tests when a version was released. Known failures count neither way.
 
     Attributes:
-        total: cases that had to pass; told: the trailer's own words.
+        total: cases that had to pass; failed: those that were seen not to; told: the trailer's own words.
     """
 
     passed: int
     total: int
+    failed: int
     told: str
 
     @property
     def share(self) -> float:
         """0 to 1."""
         return self.passed / self.total
+
+    @property
+    def verdict(self) -> str:
+        """``good``, ``bad``, or ``warn`` where some were not run and none is known to fail."""
+        return "good" if self.passed == self.total else "bad" if self.failed else "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +119,9 @@ def counts_of(told: str) -> Counts | None:
     """The numbers of an ``Onbook-Tests`` trailer; None where it has none, as in ``no cases`` and ``not run``."""
     counts = {name: int(number) for number, name in _COUNT.findall(told[:MAX_TEXT])}
     passed = counts.get("passed", 0)
-    total = passed + sum(counts.get(name, 0) for name in ("failed", "errors", "missing"))
-    return Counts(passed, total, told[:MAX_TEXT]) if total else None
+    failed = counts.get("failed", 0) + counts.get("errors", 0)
+    total = passed + failed + counts.get("missing", 0)
+    return Counts(passed, total, failed, told[:MAX_TEXT]) if total else None
 
 
 def _release(repo: Repository, ref: TagRef, withdrawn: TagRef | None, objects: Objects) -> Release:

@@ -52,7 +52,6 @@ def index_page(site: Site) -> bytes:
         rows=[_row(entry) for entry in site.entries],
         facets=[facet for facet in facets if facet[2]],
         faults=[finding for check in site.checks for finding in check.findings if check.prompt is None],
-        revision=site.head[:12] if site.revision == "worktree" else site.revision[:12],
     )
 
 

@@ -72,6 +72,7 @@
     return found;
   };
 
+  const number = (count) => count.toLocaleString("en");
   const FIRST = 100; // as in site.css
   let everything = false;
   let found = rows;
@@ -101,11 +102,11 @@
     }
     const all = rows.length;
     const narrowed = words.length || chosen.length;
-    told.textContent = (narrowed ? `${shown.length} of ${all} prompts` : `${all} prompts`)
+    told.textContent = (narrowed ? `${number(shown.length)} of ${number(all)} prompts` : `${number(all)} prompts`)
       + (found.length < shown.length ? `, the first ${found.length} shown` : "");
     clear.hidden = !narrowed;
     more.hidden = found.length === shown.length;
-    more.textContent = `Show all ${shown.length}`;
+    more.textContent = `Show all ${number(shown.length)}`;
     if (none) none.hidden = shown.length > 0;
     if (table) table.hidden = shown.length === 0;
     remember(chosen);
