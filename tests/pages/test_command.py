@@ -90,7 +90,12 @@ def test_a_report_without_answers_still_has_a_page(author: Person, tmp_path: Pat
     report = author.onbook("test", "--format", "json", exits=1)
     author.onbook("report", "-", "--html", str(page), stdin=report)
     assert "carries no answers" in page.read_text("utf-8")
-    assert {answer["key"] for answer in data_of(page)["answers"]} == {None}
+    answers = data_of(page)["answers"]
+    assert {answer["key"] for answer in answers} == {None}
+    assert [answer["case"] for answer in answers if answer["kind"] == "known"] == ["known-late"] * len(MODELS)
+    checked = author.onbook("check", "--base", "before", "--format", "json", exits=1)
+    author.onbook("report", "-", "--html", str(page), stdin=checked)
+    assert "carries no cases and no answers" in page.read_text("utf-8")
     for verb in ("diff", "lint"):
         found = author.report(verb)
         author.onbook("report", "-", "--html", str(page), stdin=json.dumps(found))
@@ -132,3 +137,11 @@ def test_a_report_of_odd_data_is_an_error_and_no_traceback() -> None:
     with pytest.raises(OnbookError, match="cannot be shown"):
         report_page(odd)
     assert read_json(write_json(Report("lint")).encode(), ("lint",), "x") == Report("lint")
+
+
+def test_half_a_character_in_a_report_is_no_traceback(author: Person, tmp_path: Path) -> None:
+    finding = Finding("ON203", "undeclared-variable", Severity.ERROR, "half \ud800 a character")
+    report = Report("lint", (Check("lint/a", Status.FAILED, "a", (finding,)),))
+    page = tmp_path / "page.html"
+    author.onbook("report", "-", "--html", str(page), stdin=write_json(report))
+    assert "half ? a character" in page.read_text("utf-8")

@@ -70,7 +70,7 @@ def _order(answer: Answer) -> tuple[int, str, str, str, int]:
 def _kind(row: Row) -> str:
     state = row["state"]
     if row.get("xfail") is not None:
-        return {"passed": "doubted" if row["doubts"] else "surprise", "missing": "missing"}.get(state, "known")
+        return {"passed": "doubted" if row.get("doubts") else "surprise", "missing": "missing"}.get(state, "known")
     return "doubted" if state in ("failed", "error") and row.get("doubts") else str(state)
 
 

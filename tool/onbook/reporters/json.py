@@ -38,7 +38,8 @@ def read_json(raw: bytes, verbs: Collection[str], place: str) -> Report:
     from onbook.resources import schema
 
     try:
-        data = json.loads(raw)
+        # Halves of characters, which escapes can bring, have no UTF-8: the validator takes none.
+        data = json.loads(json.dumps(json.loads(raw), ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict) or data.get("verb") not in verbs or Contract(schema("report")).violations(data):

@@ -220,7 +220,15 @@ def _row(
 
 
 def _case_row(case: CaseResult) -> dict[str, object]:
-    return {"case": case.id, "state": case.state, "rate": case.rate, "score": case.score, "repeats": len(case.repeats)}
+    return {
+        "case": case.id,
+        "state": case.state,
+        "rate": case.rate,
+        "score": case.score,
+        "repeats": len(case.repeats),
+        **({"xfail": case.xfail} if case.xfail is not None else {}),
+        **({"doubts": list(case.doubts)} if case.doubts else {}),
+    }
 
 
 def _proxy(result: UnitResult) -> Iterator[Finding]:
