@@ -157,16 +157,40 @@ class StrictSchema(Rule):
 
 # --- asking for JSON
 
+_KIND = (
+    r"(?:(?:only|just|an?|one|exactly|single|valid|strict|pure|raw|plain|proper|well-formed|the|following|minified|compact|"
+    r"correct|parse?able|rfc\s?[0-9]{4}|compliant)(?:\s+|,\s+|-))"
+)
+# What follows tells that JSON is the answer, and not the first word of something else.
+_OTHER = r"(?!\s*(?:path|schema|file|lines|l\b|patch|pointer|or\b|and\b(?!\s+nothing)))"
+_ITSELF = (
+    r"(?=\s*(?:objects?\b(?!\s+(?:and|or|into|from)\b)|only\b|with\b|that\b|containing\b|matching\b|format\b|and\s+nothing\b|"
+    r"[.:;!]|\Z|\n))"
+)
+_ANSWER = r"(?:answers?|responses?|repl(?:y|ies)|outputs?)"
 _ASKS = re.compile(
     r"\b(?:respond|reply|answer|return|output|produce)\b"
     r"(?:\s+(?:only|just|strictly|exclusively|back|your|the|answer|response|result|results|output|it|everything)){0,6}"
-    r"\s+(?:only\s+)?(?:with|in|as|using|a|an|one)(?:\s+(?:only|just|a|an|one|single|valid|strict|pure|raw|plain|proper|"
-    r"well-formed|the|following)){0,6}\s+json\b(?!\s*(?:path|schema|file|lines|l\b|patch|pointer|or\b|and\b))"
-    r"|\b(?:respond|reply|answer|return|output)\s+(?:only|just|strictly|nothing\s+but)\s+(?:valid\s+|raw\s+)?json\b"
-    r"(?!\s*(?:path|schema|file|lines|patch|pointer|or\b|and\b))"
-    r"|\b(?:your|the)\s+(?:answer|response|reply|output)\s+(?:must|should|has\s+to)\s+be\s+(?:only\s+)?(?:an?\s+)?"
-    r"(?:single\s+|valid\s+){0,2}json\b(?!\s*(?:path|schema|file|lines|patch|pointer|or\b|and\b))",
-    re.IGNORECASE,
+    rf"\s+(?:only\s+)?(?:with|in|as|using|a|an|one)\s+{_KIND}{{0,6}}json\b{_OTHER}"
+    r"|\b(?:respond|reply|answer|return|output|emit)\s+(?:only|just|strictly|nothing\s+but)\s+(?:valid\s+|raw\s+)?json\b"
+    rf"{_OTHER}"
+    rf"|\b(?:(?:your|the|all)\s+)?{_ANSWER}\s+(?:must|should|has\s+to|have\s+to)\s+(?:always\s+)?be\s+(?:only\s+)?(?:in\s+)?"
+    rf"{_KIND}{{0,4}}(?:(?:as|by|with|using)\s+)?json\b{_OTHER}"
+    rf"|\byour\s+{_ANSWER}\s+is\s+(?:always\s+)?{_KIND}{{0,4}}json\b{_OTHER}"
+    rf"|\b(?:format|write|provide|give|present|structure|send)\s+(?:your|the|all)\s+(?:final\s+)?(?:{_ANSWER}|results?)\s+(?:as|in)\s+"
+    rf"{_KIND}{{0,4}}json\b{_OTHER}"
+    # An order, at the beginning of a sentence or after one who is told.
+    r"|(?:^|(?<=[.!?:]\s)|(?<=\bonly\s)|(?<=\bmust\s)|(?<=\bwill\s)|(?<=\balways\s)|(?<=\bplease\s))(?:[-*]\s{1,3}|[0-9]{1,2}[.)]\s)?"
+    rf"(?:return|output|emit|produce|generate)\s+{_KIND}{{0,6}}json\b{_ITSELF}"
+    r"|(?:^|(?<=[.!?:]\s))json\s+only\b"
+    rf"|\buse\s+(?:the\s+following|this|exactly\s+this)\s+json\s+(?:format|structure)\s+(?:for|in|to)\s+(?:your\s+)?{_ANSWER}"
+    # The same in German, French and Spanish.
+    r"|\bantworte[nt]?\b(?:\s+(?:sie|mir|bitte|nur|ausschließlich|immer)){0,4}\s+(?:als|mit|in|im)\s+"
+    r"(?:(?:gültige[ms]|valide[ms]|reine[ms]|einem)\s+){0,3}json\b"
+    r"|\b(?:gib|geben\s+sie)\s+(?:(?:bitte|nur|ausschließlich|gültiges|valides|reines|ein)\s+){1,4}json\b"
+    r"|\b(?:réponds|répondez|responde|responda)(?:\s+(?:uniquement|seulement|únicamente|solo|sólo|siempre|toujours)){0,2}"
+    r"\s+(?:en|avec|con)\s+(?:(?:un|formato?|format|objet|objeto|du)\s+){0,2}json\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 # JSON within something else: no provider's JSON mode gives that.
 _WRAPPED = re.compile(
@@ -175,7 +199,10 @@ _WRAPPED = re.compile(
     r"|\bjson\b[^.:\n]{0,20}:\s{0,9}\[",
     re.IGNORECASE,
 )
-_DENIES = re.compile(r"\b(?:not|never|don't|without|unless|if|when|whether|either|optionally|example)\b", re.IGNORECASE)
+_DENIES = re.compile(
+    r"\b(?:not|never|don't|without|unless|if|when|whether|either|optionally|example|nicht|wenn|falls|si)\b",
+    re.IGNORECASE,
+)
 
 
 def _sentence(text: str, offset: int) -> str:
