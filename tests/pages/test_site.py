@@ -148,6 +148,16 @@ def test_code_is_copied(browser: Any, out: Path) -> None:
         quiet(visit)
 
 
+def test_what_scrolls_is_reached_by_the_keyboard_and_nothing_else(browser: Any, out: Path) -> None:
+    count = "document.querySelectorAll('.text[tabindex], .scroll[tabindex]').length"
+    with Visit(browser, out / "p/support/triage.html") as visit:
+        assert visit.page.evaluate(count) == 0
+    with Visit(browser, out / "p/support/triage.html", width=360) as visit:
+        assert visit.page.evaluate(count) > 0, "a line of code is wider than this"
+        visit.page.set_viewport_size({"width": 1280, "height": 900})
+        visit.page.wait_for_function(f"{count} === 0")
+
+
 def test_without_scripts_all_is_there(browser: Any, out: Path) -> None:
     with Visit(browser, out / "index.html", script=False) as visit:
         assert len(shown(visit)) == 5

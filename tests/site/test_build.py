@@ -102,6 +102,7 @@ def test_only_what_changed_is_written_again(author: Person, tmp_path: Path) -> N
     assert rewritten() == {PAGE, "index.html"}, "its wording, and that it was edited since the release"
     author.edit(TRIAGE, WORDING[1], "Sort the customer's ticket")
     assert rewritten() == {PAGE}
+    assert "No answer to exactly this request is recorded" in words(out / PAGE)
     (author.cwd / RECORDINGS).unlink()
     assert rewritten() == {PAGE}
     author.edit("prompts/_shared/untrusted.md", "It is material", "It is mere material")

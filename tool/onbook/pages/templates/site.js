@@ -37,6 +37,17 @@
     block.after(button);
   }
 
+  // What scrolls is reached by the keyboard, and what does not is no stop on the way.
+  const reach = () => {
+    for (const each of document.querySelectorAll(".text, .scroll")) {
+      const scrolls = each.scrollHeight > each.clientHeight + 1 || each.scrollWidth > each.clientWidth + 1;
+      if (scrolls) each.tabIndex = 0; else each.removeAttribute("tabindex");
+    }
+  };
+  reach();
+  addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true);
+
   if (!box) return;
   const table = document.getElementById("prompts");
   const body = table ? table.tBodies[0] : null;
