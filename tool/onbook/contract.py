@@ -376,4 +376,7 @@ def _first_line(text: str) -> str:
 
 def dump(value: object) -> str:
     """A value as one line of JSON, for messages."""
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # made once: assertions say what they saw of every answer
