@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,14 +37,34 @@ def need_local_model() -> None:
 
 
 def run(
-    rounds: Sequence[Mapping[str, object]], *, env: Mapping[str, str | None] | None = None, **constants: float
+    rounds: Sequence[Mapping[str, object]],
+    *,
+    env: Mapping[str, str | None] | None = None,
+    fresh: bool = False,
+    **constants: float,
 ) -> list[Outcome]:
-    """Every round's outcome. Fails if anything else came to standard output, or anything to standard error."""
-    process = start(rounds, env=env, **constants)
+    """Every round's outcome. Fails if anything else came to standard output, or anything to standard error.
+
+    Args:
+        fresh: in a new interpreter, which also says what was left open when it ends.
+    """
+    from support import forks  # as a script, this module has no such neighbour
+
+    process: subprocess.Popen[str] | forks.Run
+    if fresh or not forks.POSSIBLE or not local.available():
+        process = start(rounds, env=env, **constants)
+    else:
+        asked = json.dumps({"rounds": rounds, "constants": constants, "announce": False})
+        process = forks.start((), cwd=Path.cwd(), env=_environment(env), stdin=asked, script=__file__)
     out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (0, "")
     outcomes: list[Outcome] = json.loads(out)
     return outcomes
+
+
+def _environment(env: Mapping[str, str | None] | None) -> dict[str, str]:
+    merged = {**os.environ, **(env or {})}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def start(
@@ -54,14 +75,13 @@ def start(
     **constants: float,
 ) -> subprocess.Popen[str]:
     """The running process, its input given. ``env``: None takes a variable away."""
-    merged = {**os.environ, **(env or {})}
     process = subprocess.Popen(
         [sys.executable, __file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={name: value for name, value in merged.items() if value is not None},
+        env=_environment(env),
     )
     assert process.stdin
     json.dump({"rounds": rounds, "constants": constants, "announce": announce}, process.stdin)

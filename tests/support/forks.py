@@ -20,6 +20,7 @@ import io
 import json
 import os
 import pkgutil
+import runpy
 import signal
 import socket
 import subprocess
@@ -80,18 +81,26 @@ def start(
     constants: Mapping[str, float] | None = None,
     stdin: str = "",
     asking: bool = True,
+    script: str = "",
 ) -> Run:
     """Run ``onbook`` with these arguments.
 
     Args:
+        script: the path of a script to be run in its place.
         asking: it asks models, so that litellm should be there already.
         constants: of onbook.testing.models, to be other in this run: waits, limits of time.
     """
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     status, status_end = os.pipe()
-    asked = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env), "constants": dict(constants or {})})
-    data = asked.encode()
+    asked = {
+        "args": list(args),
+        "cwd": str(cwd),
+        "env": dict(env),
+        "constants": dict(constants or {}),
+        "script": script,
+    }
+    data = json.dumps(asked).encode()
     door = _door(asking)
     with tempfile.TemporaryFile() as typed, _ONE_AT_A_TIME:
         typed.write(stdin.encode())
@@ -194,7 +203,10 @@ def _main() -> None:
         setattr(models, name, value)
     sys.argv = ["onbook", *asked["args"]]
     try:
-        main()
+        if asked["script"]:
+            runpy.run_path(asked["script"], run_name="__main__")
+        else:
+            main()
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1

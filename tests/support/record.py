@@ -16,10 +16,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from onbook.testing import local
+
 
 def run(root: Path, rounds: Sequence[Mapping[str, object]], url: str) -> list[dict[str, Any]]:
     """What every round brought. Fails if anything came to standard error."""
-    process = start(root, rounds, url)
+    from support import forks  # as a script, this module has no such neighbour
+
+    process: subprocess.Popen[str] | forks.Run
+    if forks.POSSIBLE and local.available():
+        asked = json.dumps({"rounds": rounds, "root": str(root), "announce": False})
+        process = forks.start((), cwd=root, env=_environment(url), stdin=asked, script=__file__)
+    else:
+        process = start(root, rounds, url)
     out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     outcomes: list[dict[str, Any]] = json.loads(out)
@@ -36,13 +45,17 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OPENAI_API_BASE": url, "OPENAI_API_KEY": "sk-of-nobody"},
+        env=_environment(url),
     )
     assert process.stdin
     json.dump({"rounds": rounds, "root": str(root), "announce": announce}, process.stdin)
     process.stdin.close()
     process.stdin = None  # communicate() would write to it
     return process
+
+
+def _environment(url: str) -> dict[str, str]:
+    return {**os.environ, "OPENAI_API_BASE": url, "OPENAI_API_KEY": "sk-of-nobody"}
 
 
 def _files(root: Path) -> Iterator[tuple[str, str]]:

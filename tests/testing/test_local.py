@@ -213,7 +213,7 @@ LIMITS = [
 @pytest.fixture(scope="module")
 def first() -> list[ask.Outcome]:
     ask.need_local_model()
-    return ask.run([{"requests": REQUESTS}, {"requests": LIMITS}])
+    return ask.run([{"requests": REQUESTS}, {"requests": LIMITS}], fresh=True)
 
 
 @pytest.mark.local_model
@@ -234,7 +234,7 @@ class TestAnswers:
         env = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), "http://127.0.0.1:9")
         between = _request(TICKETS[:200], parameters={"max_completion_tokens": 9})
         mixed = [_short(), REQUESTS[3], REQUESTS[1], between, REQUESTS[0], REQUESTS[2]]
-        (second,) = ask.run([{"requests": mixed}], env={**env, "no_proxy": None, "NO_PROXY": None})
+        (second,) = ask.run([{"requests": mixed}], env={**env, "no_proxy": None, "NO_PROXY": None}, fresh=True)
         told = {it["request"]: it["answer"]["text"] for it in second}
         assert [told[it["request"]] for it in first[0]] == [it["answer"]["text"] for it in first[0]]
 
@@ -248,6 +248,6 @@ class TestAnswers:
 
     def test_an_unknown_local_model_stops_everything_before_anything_is_asked(self) -> None:
         ask.need_local_model()
-        (outcome,) = ask.run([{"requests": [_short(), {**_short(), "model": "local/other"}]}])
+        (outcome,) = ask.run([{"requests": [_short(), {**_short(), "model": "local/other"}]}], fresh=True)
         known = "The only one is local/smollm2-135m."
         assert outcome == [{"raised": "there is no local model 'local/other'", "hint": known}]

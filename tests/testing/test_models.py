@@ -197,7 +197,7 @@ def rounds() -> Iterator[dict[str, Round]]:
             }
             for name, (_, requests) in ROUNDS.items()
         ]
-        outcomes = ask.run(asked, env={"OPENAI_API_BASE": None}, BACKOFF_S=0.01, TIMEOUT_S=2.0)
+        outcomes = ask.run(asked, env={"OPENAI_API_BASE": None}, fresh=True, BACKOFF_S=0.01, TIMEOUT_S=2.0)
         yield {
             name: Round(outcome, server.received, server.peak)
             for (name, server), outcome in zip(servers.items(), outcomes, strict=True)
