@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from onbook.errors import UsageError
 
@@ -52,6 +53,7 @@ class Prompt:
         inputs: the JSON Schema of the variables as an object, references bundled; None if none is declared.
         template_format: ``simple`` or ``jinja2``.
         partials: included texts by their path below the prompts folder.
+        input_properties: the declared inputs by name; a property declared as ``true`` counts as an empty schema.
     """
 
     id: str
@@ -75,14 +77,16 @@ class Prompt:
     evaluators: tuple[Json, ...] = ()
     partials: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def input_properties(self) -> Mapping[str, Json]:
-        """The declared inputs by name; a property declared as ``true`` counts as an empty schema."""
+    input_properties: Mapping[str, Json] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
         declared = (self.inputs or {}).get("properties")
-        if not isinstance(declared, Mapping):
-            return {}
-        # A mapping is nearly always a dict, which is told much sooner.
-        return {name: schema if isinstance(schema, dict | Mapping) else {} for name, schema in declared.items()}
+        found: dict[str, Json] = {}
+        if isinstance(declared, Mapping):
+            for name, schema in declared.items():
+                # A mapping is nearly always a dict, which is told much sooner.
+                found[name] = schema if type(schema) is dict or isinstance(schema, Mapping) else {}
+        object.__setattr__(self, "input_properties", found)
 
     @property
     def is_draft(self) -> bool:
@@ -178,6 +182,7 @@ def is_prompt_path(path: str) -> bool:
     return path.endswith(SUFFIXES) and not path.startswith("_") and "/_" not in path
 
 
+@lru_cache(maxsize=256)
 def id_of(path: str) -> str:
     """The id that a path below the prompts folder stands for, legal or not."""
     for suffix in SUFFIXES:

@@ -64,11 +64,12 @@ def _read(text: str) -> tuple[dict[str, Any], list[int]]:  # noqa: PLR0912, PLR0
     here: Any = None
     column = -1
     around: list[tuple[Any, int]] = []
+    last: re.Match[str] | None = None
     waiting: str | None = ""  # a key whose value begins on the next line; at first, the document's own
     root: dict[str, Any] = {"": None}
     here = root
     for entry in iter(_ENTRY.scanner(text, end).match, None):  # type: ignore[attr-defined]
-        end = entry.end()
+        last = entry
         indent, dash, key = entry.group(1, 2, 3)
         at = len(indent)
         if waiting is not None:
@@ -131,7 +132,7 @@ def _read(text: str) -> tuple[dict[str, Any], list[int]]:  # noqa: PLR0912, PLR0
         else:
             here[key] = value
     data = root[""]
-    if end != len(text) or waiting is not None or type(data) is not dict:
+    if last is None or last.end() != len(text) or waiting is not None or type(data) is not dict:
         raise _UnclearError
     return data, starts
 

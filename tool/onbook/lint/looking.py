@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from itertools import islice
 
 from onbook.bases import bases_of
@@ -53,8 +54,8 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
     looked = Looked(source.path, source.prompt is not None)
     problems = (*source.problems, *source.tests.problems)
     codes = {problem.code for problem in problems}
-    for rule in rules:
-        if type(rule).check is Rule.check and not isinstance(rule, AcrossRule) and codes.isdisjoint(rule.codes):
+    for rule, reports, across in _kinds(tuple(rules)):
+        if reports and codes.isdisjoint(rule.codes):
             continue  # it reports what readers found, and they found nothing of the kind
         before = len(looked.hits)
         try:
@@ -63,7 +64,7 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
                     looked.unchecked.append(_more(rule, source.path))
                     break
                 looked.hits.append((rule.id, hit))
-            if isinstance(rule, AcrossRule) and (note := rule.note(source)) is not None:
+            if across is not None and (note := across.note(source)) is not None:
                 # As text it is the same whether it was kept in between or not, and quick to hand on.
                 looked.notes[rule.id] = _NOTE.encode(note)
         except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
@@ -73,6 +74,16 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
     looked.unread = [Rule.of(problem) for problem in problems if problem.code not in _READ]
     looked.waivers = waivers_of(source)[0]
     return looked
+
+
+@lru_cache(maxsize=8)
+def _kinds(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, bool, AcrossRule | None], ...]:
+    """Of each rule, whether it only reports what readers found, and itself where it compares prompts."""
+    kinds = []
+    for rule in rules:
+        across = rule if isinstance(rule, AcrossRule) else None
+        kinds.append((rule, type(rule).check is Rule.check and across is None, across))
+    return tuple(kinds)
 
 
 def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: date) -> dict[str, Looked]:

@@ -346,7 +346,7 @@ def _message(item: object) -> Message | Slot:
 
 
 def _mapping(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
+    return value if type(value) is dict or isinstance(value, Mapping) else {}
 
 
 def _list(data: Json, key: str) -> list[object]:

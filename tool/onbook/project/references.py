@@ -87,7 +87,7 @@ class Bundler:
             return True
         if isinstance(node, list):
             return [self._rewrite(part, where.within(key), depth + 1) for key, part in enumerate(node)]
-        if not isinstance(node, dict | Mapping):
+        if type(node) is not dict and not isinstance(node, Mapping):
             return node
         copied: dict[str, object] = {}
         for key, part in node.items():

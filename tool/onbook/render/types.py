@@ -52,10 +52,13 @@ class Places:
     """From offsets in a text to 1-based lines and columns."""
 
     def __init__(self, text: str) -> None:
-        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._text = text
+        self._starts: list[int] = []
 
     def at(self, offset: int) -> tuple[int, int]:
         """The line and column of the character at ``offset``."""
+        if not self._starts:
+            self._starts = [0, *map(re.Match.end, re.finditer("\n", self._text))]
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 

@@ -7,8 +7,9 @@ line by line are therefore not seen, and those that share whole lines are.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import accumulate
 from typing import Any, cast
@@ -18,6 +19,7 @@ from onbook.project import Source
 from onbook.prompt import Message
 from onbook.report import Severity
 from onbook.rules.base import AcrossRule, Hit, Rule
+from onbook.rules.texts import memo
 
 # Two prompts are told as nearly the same from this share of equal sentences on (Jaccard).
 SAME = 0.85
@@ -77,7 +79,7 @@ class NearDuplicate(AcrossRule):
         said = _messages(source)
         if sum(map(len, said)) < FEWEST_CHARACTERS:
             return None
-        sums = {crc32(sentence) for text in said for sentence in _sentences(text)}
+        sums = {crc32(sentence) for lines in _lines(source) for sentence in _sentences(lines)}
         return [source.path, *sorted(sums)[:MOST_SENTENCES]] if len(sums) >= FEWEST_SENTENCES else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
@@ -148,12 +150,13 @@ class CopiedBlock(AcrossRule):
         said = _messages(source)
         if prompt is None or document is None or sum(map(len, said)) < BLOCK_CHARACTERS:
             return None
-        rows = [line.strip() for line in document.text.encode("utf-8", "replace").split(b"\n")]
+        rows = list(map(bytes.strip, document.text.encode("utf-8", "replace").split(b"\n")))
         lines = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))  # of equal lines, the first
         found: list[int] = []
+        said_lines = iter(_lines(source))
         for number, item in enumerate(prompt.messages):
             if isinstance(item, Message):
-                blocks = list(_blocks(item.content, lines))
+                blocks = _blocks(next(said_lines), lines)
                 if 0 in blocks[1::2]:  # quoted or folded: the text's lines are not the file's
                     first = document.place(("messages", number, "content")).line
                     blocks[1::2] = [line or first for line in blocks[1::2]]
@@ -192,29 +195,37 @@ def _messages(source: Source) -> list[str]:
     return [item.content for item in source.prompt.messages if isinstance(item, Message)] if source.prompt else []
 
 
-def _sentences(text: str) -> Iterator[bytes]:
-    for line in text.encode("utf-8", "replace").split(b"\n"):
+def _lines(source: Source) -> list[list[bytes]]:
+    """Of each message its lines in UTF-8."""
+    return memo(
+        source, "copies", lambda each: (text.encode("utf-8", "replace").split(b"\n") for text in _messages(each))
+    )
+
+
+def _sentences(lines: Iterable[bytes]) -> Iterator[bytes]:
+    for line in lines:
+        part = line.strip()
         if len(line) > LONG_LINE:
-            yield from line.strip().split(b". ")
-        elif (part := line.strip()) and len(part) > 3:
+            yield from part.split(b". ")
+        elif len(part) > 3:
             yield part
 
 
-def _blocks(text: str, lines: Mapping[bytes, int]) -> Iterator[int]:
+def _blocks(said: Iterable[bytes], lines: Mapping[bytes, int]) -> list[int]:
     """Checksum and line of each block: from the beginning of a line on, until it is long enough."""
-    parts = [part for line in text.encode("utf-8", "replace").split(b"\n") if (part := line.strip())]
-    joined = b"".join(parts)
-    start = end = 0
-    ends = accumulate(map(len, parts))
+    parts = list(filter(None, map(bytes.strip, said)))
+    joined, ends = b"".join(parts), list(accumulate(map(len, parts)))
+    found: list[int] = []
+    start = last = 0
     for part in parts:
-        while end - start < BLOCK_CHARACTERS:
-            if end == len(joined):
-                return
-            end = next(ends)
+        last = bisect_left(ends, start + BLOCK_CHARACTERS, last)
+        if last == len(ends):
+            break
+        end = ends[last]
         # The length beside the checksum: two texts in millions that share one would be told as copies.
-        yield crc32(joined[start:end]) << 16 | min(end - start, 0xFFFF)
-        yield lines.get(part, 0)
+        found += (crc32(joined[start:end]) << 16 | min(end - start, 0xFFFF), lines.get(part, 0))
         start += len(part)
+    return found
 
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> float:

@@ -95,11 +95,11 @@ class Declared:
         return found
 
     def _add(self, schema: object, root: Json, followed: set[str]) -> None:
-        if not isinstance(schema, Mapping):
+        if type(schema) is not dict and not isinstance(schema, Mapping):
             return
         properties = schema.get("properties")
         for name, part in properties.items() if isinstance(properties, Mapping) else ():
-            aliases = part.get("x-aliases") if isinstance(part, Mapping) else None
+            aliases = part.get("x-aliases") if type(part) is dict or isinstance(part, Mapping) else None
             self.names[name] = tuple(map(str, aliases)) if isinstance(aliases, list) else self.names.get(name, ())
         if any(schema.get(key, False) is not False for key in ("additionalProperties", "unevaluatedProperties")):
             self.open = True
@@ -111,8 +111,9 @@ class Declared:
             target = resolve(reference, root)
             self.open = self.open or target is None
             self._add(target, root, followed)
-        for part in _parts(schema):
-            self._add(part, root, followed)
+        if not _COMBINING.isdisjoint(schema):
+            for part in _parts(schema):
+                self._add(part, root, followed)
 
     def hint(self, name: str) -> str:
         """What to do about a name that is not declared."""
@@ -128,6 +129,9 @@ class Declared:
 def _nearest(name: str, names: tuple[str, ...]) -> str | None:
     # A name that is misspelt once often is so in many places.
     return nearest(name, names)
+
+
+_COMBINING = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else", "dependentSchemas"})
 
 
 def _parts(schema: Json) -> Iterable[object]:

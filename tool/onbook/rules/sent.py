@@ -68,10 +68,10 @@ def strings(value: object, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str
     """Every string of a value with its pointer, in order. Files are nested at most 64 deep."""
     if isinstance(value, str):
         yield pointer, value
-    elif isinstance(value, dict | Mapping):
+    elif type(value) is dict or isinstance(value, Mapping):
         for key, item in value.items():
             yield from strings(item, (*pointer, key))
-    elif isinstance(value, list | Sequence):
+    elif type(value) is list or isinstance(value, Sequence):
         for number, item in enumerate(value):
             yield from strings(item, (*pointer, number))
 

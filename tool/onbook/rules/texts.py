@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from onbook.errors import OnbookError
@@ -23,7 +23,7 @@ LITERAL = frozenset({"spaced-placeholder", "jinja-in-simple", "unclosed-variable
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Text:
     """One text that is sent: of a message, or of a partial.
 
@@ -41,7 +41,7 @@ class Text:
     role: str | None = None
     pointer: Pointer | None = None
 
-    @property
+    @cached_property
     def template(self) -> Template:
         """What the text uses, and what is wrong with it."""
         return analyse(self.text, self.template_format)

@@ -214,6 +214,7 @@ def _may_be_marked(source: Source) -> bool:
     return "x-untrusted" in text or "$ref" in text or "\\" in text
 
 
+_SEVERAL = ("anyOf", "oneOf", "allOf", "prefixItems")
 MAX_MARKS = 1_000  # places of one input's schema that are looked at: a schema may refer to itself
 
 
@@ -225,7 +226,9 @@ def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
         waiting: list[tuple[object, tuple[str, ...]]] = [(schema, ())]
         while waiting and len(seen) < MAX_MARKS:
             node, path = waiting.pop()
-            if not isinstance(node, Mapping) or any(node is known for known in seen):
+            if type(node) is not dict and not isinstance(node, Mapping):
+                continue
+            if any(node is known for known in seen):
                 continue
             seen.append(node)
             if node.get("x-untrusted") is True:
@@ -234,10 +237,11 @@ def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
             reference, properties = node.get("$ref"), node.get("properties")
             if isinstance(reference, str):
                 waiting.append((resolve(reference, prompt.inputs or {}), path))
-            waiting.append((node.get("items"), path))
+            if "items" in node:
+                waiting.append((node["items"], path))
             if isinstance(properties, Mapping):
                 waiting += [(inner, (*path, key)) for key, inner in properties.items()]
-            for word in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            for word in _SEVERAL:
                 several = node.get(word)
                 waiting += [(inner, path) for inner in several] if isinstance(several, list) else []
         if paths:
