@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +274,30 @@ def test_hostile_words_are_searched(browser: Any, hostile: Path) -> None:
         visit.page.wait_for_function("document.getElementById('q').value.startsWith('<script>')")
         visit.page.evaluate("location.hash = '%E0%A4%A&tag=%'")
         quiet(visit)
+
+
+def test_below_any_path_of_a_web_server(browser: Any, out: Path) -> None:
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(out.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}/out/"
+        context = browser.new_context()
+        try:
+            page = context.new_page()
+            heard: list[str] = []
+            asked: list[str] = []
+            page.on("console", lambda message: heard.append(message.text))
+            page.on("pageerror", lambda error: heard.append(str(error)))
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(f"{base}index.html#q=triage")
+            page.click("text=Support ticket triage")
+            page.wait_for_url("**/p/support/triage.html")
+            page.click("#home")
+            page.wait_for_url("**/index.html")
+            assert page.locator("#prompts tbody tr:visible").count() == 5
+        finally:
+            context.close()
+            server.shutdown()
+    assert heard == []
+    assert len(asked) > 5
+    assert all(address.startswith(base) for address in asked), asked

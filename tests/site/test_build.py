@@ -6,6 +6,7 @@ import html
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -297,3 +298,30 @@ def test_git_is_not_asked_once_for_each_prompt(author: Person, tmp_path: Path) -
     author.commit("Many")
     author.onbook("release", "--force", "a test")
     assert processes() == few
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process group is ended by its signal")
+def test_a_build_that_is_killed_is_completed_by_the_next(author: Person, tmp_path: Path) -> None:
+    for number in range(60):
+        author.write(f"prompts/team/p{number}.prompt.yml", PROMPT)
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    site(author, fresh)
+    killed = 0
+    for wanted in (1, 20, 45):
+        process = subprocess.Popen(
+            [ONBOOK, "site", "--out", str(out)], cwd=author.cwd, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        while process.poll() is None and len(list(out.rglob("*.html"))) < wanted:
+            pass
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+    assert killed
+    # As one that was killed while it wrote leaves them.
+    for place in (out, out / "p", out / "p/team"):
+        (place / ".onbook-0123456789abcdef").write_text("half")
+    site(author, out)
+    assert {path: data for path, (data, _) in files(out).items()} == {
+        path: data for path, (data, _) in files(fresh).items()
+    }
+    assert site(author, out)["written"] == 0

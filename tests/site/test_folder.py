@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -139,6 +140,36 @@ def test_a_build_that_was_killed_hides_nothing(tmp_path: Path) -> None:
     assert not again.has("p/a.html", "key of one")
     assert "p/new.html" in again.files
     again.begin(["p/a.html", "p/new.html"], ["p/a.html", "p/new.html"])
+
+
+def test_a_first_build_that_was_killed_at_once_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / ".onbook-0123456789abcdef").write_text("half")
+    (tmp_path / "p").mkdir()
+    with pytest.raises(UsageError, match="holds other files"):
+        Folder(tmp_path)
+    (tmp_path / "p").rmdir()
+    made(tmp_path, p__a="one")
+    assert sorted(os.listdir(tmp_path)) == [LIST, "p"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_what_a_killed_build_left_is_swept_up_and_no_link_is_followed(tmp_path: Path) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    left = ".onbook-0123456789abcdef"
+    (elsewhere / left).write_text("theirs")
+    made(out, p__a="one")
+    (out / "p/link").symlink_to(elsewhere)
+    (out / "p" / left).write_text("half")
+    (out / "p/.onbook-notes").write_text("mine")
+    made(out, p__a="two")
+    assert not (out / "p" / left).exists()
+    assert (out / "p/.onbook-notes").read_text() == "mine"
+    assert (elsewhere / left).read_text() == "theirs"
+    shutil.rmtree(out / "p")
+    (out / "p").symlink_to(elsewhere)
+    Folder(out).begin([], [])
+    assert (elsewhere / left).read_text() == "theirs"
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

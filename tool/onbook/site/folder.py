@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onbook.errors import OnbookError, UsageError
-from onbook.files import write_atomic
+from onbook.files import TEMPORARY, write_atomic
 
 LIST = ".onbook-site.json"
 """What onbook wrote there, with the key of what each file was made of."""
@@ -21,6 +21,7 @@ _MAX_BYTES = 64 * 1024 * 1024
 _OURS = re.compile(
     r"(?:index\.html|style\.css|site\.js|\.nojekyll|p/(?:[a-z0-9][a-z0-9_-]*/)*[a-z0-9_][a-z0-9_-]*\.html)"
 )
+_LEFT = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]{{16}}")
 _UNKNOWN = ""
 
 
@@ -54,7 +55,7 @@ class Folder:
             raise UsageError("this is no folder", place=str(self.path), hint="name a folder with --out")
         if not (self._real / LIST).is_file() or (self._real / LIST).is_symlink():
             # A branch of its own that is checked out there has this one.
-            others = sorted(name for name in os.listdir(self._real) if name != ".git")
+            others = sorted(name for name in os.listdir(self._real) if name != ".git" and not _LEFT.fullmatch(name))
             if others:
                 raise UsageError(
                     f"this folder holds other files ({', '.join(others[:3])}) and no {LIST}: they are not onbook's",
@@ -107,6 +108,18 @@ class Folder:
         for path in names:
             self.files[path] = File(_UNKNOWN, 0)
         self._save()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Delete what a build that was killed left half written; no link is followed."""
+        pages = self._real / "p"
+        for parent, _, names in () if pages.is_symlink() else os.walk(pages):
+            for name in filter(_LEFT.fullmatch, names):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(parent, name))
+        for name in filter(_LEFT.fullmatch, os.listdir(self._real)):
+            with contextlib.suppress(OSError):
+                (self._real / name).unlink()
 
     def write(self, path: str, key: str, data: bytes) -> None:
         """Write one file in one step.
