@@ -58,6 +58,16 @@ def test_descriptors_are_few(tmp_path: Path) -> None:
     assert Stored.of_file(os.open(tmp_path / "f", os.O_RDONLY), len(raw)).on_disk
 
 
+def test_what_is_appended_meanwhile_is_not_seen(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(raw := b"x\n" * IN_MEMORY)
+    stored = Stored.of_file(os.open(tmp_path / "f", os.O_RDONLY), len(raw))
+    with (tmp_path / "f").open("ab") as file:
+        file.write(b"more\n")
+    assert stored.on_disk
+    assert stored.is_of(raw)
+    assert not stored.is_of(raw + b"more\n")
+
+
 @pytest.mark.parametrize("attributes", ["", "*.txt text eol=crlf\n"])
 def test_work_tree_index_and_commit_hold_the_same(tmp_path: Path, attributes: str) -> None:
     repo = new_repo(tmp_path / "r")

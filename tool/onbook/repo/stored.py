@@ -124,7 +124,8 @@ class Stored:
             yield self._raw
             return
         start = 0
-        while chunk := os.pread(self._descriptor, _CHUNK, start):
+        # Another run may append to a file of recordings meanwhile: what was there when it was opened is what is read.
+        while chunk := os.pread(self._descriptor, min(_CHUNK, self.size - start), start):
             yield chunk
             start += len(chunk)
 
