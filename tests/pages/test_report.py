@@ -52,6 +52,7 @@ def test_the_verdict_what_changed_and_failures_come_first(visit: Visit) -> None:
     page = visit.page
     assert page.title() == "The check failed · onbook check"
     assert page.locator("h1").inner_text() == "The check failed"
+    assert "major: callers break support/triage" in page.locator(".verdict").inner_text()
     assert "3 cases do not pass (2 failed, 1 not recorded)" in page.locator("#stops + ul").inner_text()
     changed = page.locator(".changed").first
     assert "major" in changed.locator("h3").inner_text()

@@ -13,7 +13,7 @@ from onbook.pages.answers import KINDS, Answer, answers_of, packed, units_of
 from onbook.pages.changes import changed
 from onbook.pages.templating import page
 from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.reporters.gate import split, summary
+from onbook.reporters.gate import begins, breaks, split, summary
 
 VERBS = ("check", "test", "compare", "diff", "lint")
 """Whose reports have a page."""
@@ -80,6 +80,7 @@ def _shown(report: Report) -> dict[str, Any]:
     others = [each for check, each in findings if not _stops(check, each) and not (answers and each.slug in _OF_CASES)]
     title, look = _title(report, rows)
     diff_rows = _rows(parts.get("diff"))
+    broken, told = breaks(parts["diff"]) if "diff" in parts else ([], "")
     bad = [each for each in answers if KINDS[each.kind][1] in ("bad", "warn")]
     known = [each for each in answers if each.kind == "known"]
     units = list(units_of(rows, answers, _said(report)))
@@ -87,11 +88,13 @@ def _shown(report: Report) -> dict[str, Any]:
         "title": title,
         "look": look,
         "verb": report.verb,
+        "breaking": told,
+        "broken": [row["id"] for row in broken[:_MAX_LISTED]],
         "facts": list(_facts(report, rows)),
         "parts": [
             Part(name, str(part.status), _LOOKS[part.status], summary(name, part))
             for name, part in parts.items()
-            if report.verb == "check" and not any(check.status is Status.UNCHECKED for check in own)
+            if report.verb == "check" and begins(own)
         ],
         "single": _single(bad) if single else "",
         "single_hints": list(dict.fromkeys(each.hint for each in single if each.hint))[:_MAX_HINTS],
