@@ -235,7 +235,7 @@ def _bound(prompt: Prompt, cases: Sequence[Case]) -> int:
     if prompt.template_format == "jinja2" and any("{%" in text for text in everything):
         # An include may bring its text again, and what stands in loops comes once for every round of them all.
         again = math.prod(1 + text.count("include") for text in everything)
-        names = [name for text in everything for name in _LOOP.findall(text)]
+        names = [name for text in everything if "{%" in text and "for" in text for name in _LOOP.findall(text)]
         if names:
             spans = [text[text.find("for ") : text.rfind("endfor")] for text in everything if "for " in text]
             looped = sum(tokens.at_most(span) + span.count("{{") * values for span in spans)
