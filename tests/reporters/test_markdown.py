@@ -13,7 +13,8 @@ from onbook.diff import diff_catalogs
 from onbook.diff.report import diff_report
 from onbook.project import Catalog
 from onbook.report import Check, Finding, Report, Severity
-from onbook.reporters.markdown import MAX_COMMENT, code, fenced, plain, write_markdown
+from onbook.reporters.gfm import code, fenced, plain
+from onbook.reporters.markdown import MAX_COMMENT, write_markdown
 from support.reports import REPORTS
 from support.snapshots import files
 

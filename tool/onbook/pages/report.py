@@ -13,7 +13,7 @@ from onbook.pages.answers import KINDS, Answer, answers_of, packed, units_of
 from onbook.pages.changes import changed
 from onbook.pages.templating import page
 from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.reporters.gate import begins, breaks, split, summary
+from onbook.reporters.parts import begins, breaks, split, summary
 
 VERBS = ("check", "test", "compare", "diff", "lint")
 """Whose reports have a page."""

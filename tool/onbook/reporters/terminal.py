@@ -155,7 +155,7 @@ def _compare(report: Report, style: _Style) -> Iterator[str]:
 
 
 def _check(report: Report, style: _Style) -> Iterator[str]:
-    from onbook.reporters.gate import begins, breaks, split, summary
+    from onbook.reporters.parts import begins, breaks, split, summary
 
     own, parts = split(report)
     for check in own:

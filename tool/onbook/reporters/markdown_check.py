@@ -1,22 +1,19 @@
-"""The report of ``onbook check``: its parts, and the comment that a pull request gets of it.
+"""The comment that a pull request gets of ``onbook check``.
 
 The verdict first, then a table of the parts, what stops the change, what it means, and everything else folded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import Any
 
-from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.reporters.markdown import code, diff_parts, finding_line, plain
+from onbook.report import Finding, Report, Severity, Status
+from onbook.reporters.gfm import STATUS, code, finding_line, plain
+from onbook.reporters.markdown_diff import diff_parts
+from onbook.reporters.parts import Row, begins, breaks, rows_of, split, summary
 
-Row = Mapping[str, Any]
-
-PARTS = ("lint", "diff", "test")
-_STATUS = {Status.PASSED: "✅", Status.FAILED: "❌", Status.SKIPPED: "⚪", Status.UNCHECKED: "⚠️"}
 _WORDS = {
     Status.PASSED: "passed",
     Status.FAILED: "failed",
@@ -25,54 +22,12 @@ _WORDS = {
 _MOST = 50
 
 
-def split(report: Report) -> tuple[list[Check], dict[str, Report]]:
-    """What ``check`` says itself, and each of its parts as the report that the part's own verb would print."""
-    own = [check for check in report.checks if check.id.partition("/")[0] not in PARTS]
-    parts = {}
-    for name in PARTS:
-        data = report.data.get(name)
-        checks = tuple(check for check in report.checks if check.id.startswith(f"{name}/"))
-        parts[name] = replace(report, verb=name, checks=checks, data=data if isinstance(data, Mapping) else {})
-    return own, parts
-
-
-def begins(own: Sequence[Check]) -> bool:
-    """Whether the parts have looked at all; without a base none does."""
-    return all(check.status is not Status.UNCHECKED for check in own)
-
-
-def summary(name: str, part: Report) -> str:
-    """One part in a few words."""
-    if name == "lint":
-        return _counted(part.findings, len(part.checks))
-    rows = _rows(part)
-    if name == "diff":
-        counts = {bump: sum(row["bump"] == bump for row in rows) for bump in ("major", "minor", "patch", "none")}
-        told = ", ".join(f"{count} {bump}" for bump, count in counts.items() if count) or "no prompt changed"
-        broken = sum(check.status is Status.UNCHECKED for check in part.checks)
-        return f"{told}; {broken} could not be compared" if broken else told
-    if not rows:
-        return "nothing that is tested changed" if not part.checks else _counted(part.findings, len(part.checks))
-    cases, passed = (sum(row[key] for row in rows) for key in ("cases", "passed"))
-    verdicts = [str(row["verdict"]) for row in rows if row.get("verdict")]
-    told = f"{passed} of {cases} cases pass"
-    return f"{told}; {', '.join(dict.fromkeys(verdicts))}" if verdicts else told
-
-
-def breaks(part: Report) -> tuple[list[Row], str]:
-    """The prompts whose callers a change breaks, or may break, and that in words; ``major: callers break``."""
-    rows = [row for row in _rows(part) if row["bump"] == "major"]
-    majors = [change for row in rows for change in row["changes"] if change["bump"] == "major"]
-    proved = any(not change.get("waivable") for change in majors)
-    return rows, f"major: callers {'break' if proved else 'may break'}" if rows else ""
-
-
 def gate_parts(report: Report) -> tuple[list[str], list[str]]:
     """The comment: what is always shown, and the folded rest."""
     own, parts = split(report)
     breaking, told = breaks(parts["diff"])
     head = [
-        f"### onbook check: {_STATUS[report.status]} {_WORDS[report.status]}" + (f"; 🔴 {told}" if told else ""),
+        f"### onbook check: {STATUS[report.status]} {_WORDS[report.status]}" + (f"; 🔴 {told}" if told else ""),
         "",
     ]
     if report.data.get("base"):
@@ -83,7 +38,7 @@ def gate_parts(report: Report) -> tuple[list[str], list[str]]:
         return [*head, *_listed("What stops it", [finding for check in own for finding in check.findings])], []
     head += ["| part | status | found |", "|---|---|---|"]
     for name, part in parts.items():
-        head.append(f"| {name} | {_STATUS[part.status]} {part.status} | {plain(summary(name, part))} |")
+        head.append(f"| {name} | {STATUS[part.status]} {part.status} | {plain(summary(name, part))} |")
     head += [""]
     head += _broken(breaking, told)
     loosened = [finding for check in own for finding in check.findings]
@@ -92,11 +47,11 @@ def gate_parts(report: Report) -> tuple[list[str], list[str]]:
     head += _listed("What stops it", stopping)
     head += _testimony(parts["test"])
     changed, folded = diff_parts(parts["diff"])
-    if _rows(parts["diff"]):
+    if rows_of(parts["diff"]):
         head += [f"#### What it means: {plain(summary('diff', parts['diff']))}", *changed[1:]]
     shown = stopping[:_MOST]
     folded += list(_folded("lint", parts["lint"], shown))
-    folded += list(_folded("test", parts["test"], shown, _table(_rows(parts["test"]))))
+    folded += list(_folded("test", parts["test"], shown, _table(rows_of(parts["test"]))))
     return head, folded
 
 
@@ -133,7 +88,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _testimony(part: Report) -> list[str]:
-    ids = [row["id"] for row in _rows(part) if row.get("testimony")]
+    ids = [row["id"] for row in rows_of(part) if row.get("testimony")]
     if not ids:
         return []
     names = ", ".join(code(id) for id in ids[:_MOST])
@@ -160,22 +115,5 @@ def _folded(name: str, part: Report, shown: Sequence[Finding], table: Sequence[s
         return
     lines = list(_lines(findings[: 4 * _MOST]))
     more = [f"- and {len(findings) - 4 * _MOST} more"] if len(findings) > 4 * _MOST else []
-    told = f"{_STATUS[part.status]} {name}: {plain(summary(name, part))}"
+    told = f"{STATUS[part.status]} {name}: {plain(summary(name, part))}"
     yield "\n".join(["<details>", f"<summary>{told}</summary>", "", *table, *lines, *more, "", "</details>", ""])
-
-
-def _counted(findings: Sequence[Finding], looked: int) -> str:
-    words = []
-    for severity in Severity:
-        number = sum(each.severity is severity and not each.waived for each in findings)
-        words += (
-            [f"{number} {severity}{'s' if number != 1 and severity is not Severity.INFO else ''}"] if number else []
-        )
-    waived = sum(each.waived for each in findings)
-    words += [f"{waived} waived"] if waived else []
-    return ", ".join(words) or f"nothing found in {looked}"
-
-
-def _rows(part: Report) -> list[Row]:
-    found = part.data.get("prompts")
-    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
