@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -13,13 +14,15 @@ from onbook.repo.tags import TagRef, list_tags
 from onbook.versions import Tag, Version
 
 
-def base_releases(repo: Repository, prefix: str, commit: str | None, prompt: str | None = None) -> dict[str, TagRef]:
-    """Each prompt's highest release reachable from a commit, or only that of one prompt.
+def base_releases(
+    repo: Repository, prefix: str, commit: str | None, prompts: Collection[str] | None = None
+) -> dict[str, TagRef]:
+    """Each prompt's highest release reachable from a commit, or only those of some prompts.
 
     A candidate (1.4.0-rc.1) is no base: what it brings is still to be released, and measured from the release before.
     """
     found: dict[str, TagRef] = {}
-    for ref in list_tags(repo, prefix=prefix, prompt=prompt, merged=commit) if commit else ():
+    for ref in list_tags(repo, prefix=prefix, prompts=prompts, merged=commit) if commit else ():
         known = found.get(ref.tag.id)
         if _counts(ref.tag) and ref.commit and (known is None or ref.tag.version > known.tag.version):
             found[ref.tag.id] = ref
@@ -30,21 +33,23 @@ class Bases:
     """The prompts as they were released; one catalog a commit, since most releases share few.
 
     Args:
-        prompt: the only prompt that will be asked for; then git looks at no other tags.
+        prompts: the only prompts that will be asked for; then git looks at no other tags.
 
     In a shallow clone ask :meth:`version` whether what :attr:`refs` holds are the bases.
     """
 
-    def __init__(self, repo: Repository, catalog: Catalog, commit: str | None, *, prompt: str | None = None) -> None:
+    def __init__(
+        self, repo: Repository, catalog: Catalog, commit: str | None, *, prompts: Collection[str] | None = None
+    ) -> None:
         self.repo = repo
         self.prefix = catalog.config.tag_prefix
-        self._commit, self._prompt = commit, prompt
+        self._commit, self._prompts = commit, prompts
         self._catalogs: dict[str, Catalog] = {}
 
     @cached_property
     def refs(self) -> dict[str, TagRef]:
         """The base releases that are here, by prompt; listed when first asked for."""
-        return base_releases(self.repo, self.prefix, self._commit, self._prompt)
+        return base_releases(self.repo, self.prefix, self._commit, self._prompts)
 
     def version(self, id: str) -> Version | None:
         """The version of a prompt's base release; None before the first.

@@ -65,7 +65,7 @@ def compare(
     wanted = list(ids)
     before = Catalog(Commit(repo, base)) if base else None
     only = wanted[0] if len(wanted) == 1 and wanted[0] in catalog.paths else None
-    bases = Bases(repo, catalog, before.snapshot.name if before else commit, prompt=only)
+    bases = Bases(repo, catalog, before.snapshot.name if before else commit, prompts=(only,) if only else None)
     if only and before is None and not bases.refs:
         # It is new: whether it moved is asked of all the others.
         bases = Bases(repo, catalog, commit)
@@ -79,6 +79,8 @@ def compare(
     if before is not None and (not wanted or len(wanted) > _FEW):
         touched = closures.touched(before, catalog)
         chosen = [id for id in chosen if id in touched]
+    if before is not None:
+        bases = Bases(repo, catalog, before.snapshot.name, prompts=frozenset(chosen))
     for id in chosen:
         ref = bases.refs.get(id) if before is None and not repo.shallow and id in catalog.paths else None
         if ref is not None and closures.as_released(ref, catalog.paths[id], catalog.snapshot):

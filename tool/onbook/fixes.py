@@ -7,7 +7,7 @@ files were read again, what it was for is gone, and no error is there that was n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from onbook.lint import lint, selected
@@ -141,7 +141,7 @@ class _Overlay(Snapshot):
     def entry(self, path: str) -> Entry | None:
         found = self._base.entry(path)
         # What is remembered by blob must not be taken for what stands here.
-        return replace(found, blob="") if found and path in self.files else found
+        return found._replace(blob="") if found and path in self.files else found
 
     def _read(self, entry: Entry) -> bytes:
         return self.files[entry.path] if entry.path in self.files else self._base.read(entry.path)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+
+_ALLOCATIONS = 50_000  # between two looks at the young objects; Python's own is 700
 
 
 def main() -> None:
@@ -13,6 +16,8 @@ def main() -> None:
 
         print(f"onbook {__version__}")
         return
+    # What a command reads of a repository it holds until it ends: looking through it again and again frees nothing.
+    gc.set_threshold(_ALLOCATIONS, 20, 20)
     from onbook.cli.main import run
 
     sys.exit(run())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import click
 
 from onbook.cli.common import format_option, print_report, repository, snapshot
@@ -27,10 +30,12 @@ def command(
     Without BASE each prompt is compared with its latest release; without HEAD it is the work tree that is compared.
     """
     repo = repository()
-    base, head, ids = _split(repo, what)
+    tree = cache(lambda: Catalog(snapshot(repo)))
+    base, head, ids = _split(repo, what, tree)
     if staged and head is not None:
         raise UsageError("--staged compares the index, so no HEAD can be named")
-    catalog = Catalog(snapshot(repo, staged=staged, at=head))
+    # What was listed to tell a prompt from a revision is not listed again.
+    catalog = Catalog(snapshot(repo, staged=staged, at=head)) if staged or head is not None else tree()
     found = compare(repo, catalog, base=base, commit=_commit(repo, head), ids=ids)
     if bump:
         return _print_bump(ids, found)
@@ -41,7 +46,9 @@ def command(
     return report.exit_code() or (1 if exit_code and found.diffs else 0)
 
 
-def _split(repo: Repository, what: tuple[str, ...]) -> tuple[str | None, str | None, tuple[str, ...]]:
+def _split(
+    repo: Repository, what: tuple[str, ...], tree: Callable[[], Catalog]
+) -> tuple[str | None, str | None, tuple[str, ...]]:
     """The base, the head and the ids: the first word is a revision if git knows it and it is no prompt."""
     if not what:
         return None, None, ()
@@ -49,8 +56,7 @@ def _split(repo: Repository, what: tuple[str, ...]) -> tuple[str | None, str | N
     if ".." in first:
         base, _, head = first.partition("..")
         return base or "HEAD", head.lstrip(".") or "HEAD", what[1:]
-    known = set(Catalog(snapshot(repo)).ids)
-    if first in known:
+    if first in tree().paths:
         return None, None, what
     try:
         repo.resolve(first)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from onbook.errors import OnbookError
@@ -48,10 +47,14 @@ class Closures:
         folder = before.config.prompts
         if folder != after.config.prompts:
             return everything
-        stands: Callable[[str], str | None] = _remembering(before.snapshot)
-        changed = _Changed(before.snapshot, after.snapshot)
+        stands, stand = _Standing(before.snapshot, folder), _Standing(after.snapshot, folder)
+
+        def changed(path: str) -> bool:
+            return (was := stands[path]) is None or was != stand[path]
+
         listed = {*before.snapshot.entries(folder), *after.snapshot.entries(folder)}
-        stems = {_stem(path.removeprefix(f"{folder}/")) for path in listed if path.endswith(_TESTS) and changed(path)}
+        tests = {path for path in listed if path.endswith(_TESTS) and changed(path)}
+        stems = {_stem(path.removeprefix(f"{folder}/")) for path in tests}
         found = set(everything - before.paths.keys()) | (everything & stems)
         for id, path in before.paths.items():
             if after.paths.get(id) != path or changed(path):
@@ -100,12 +103,12 @@ class Closures:
             self._path.parent.mkdir(exist_ok=True)
             write_atomic(self._path, json.dumps(data, separators=(",", ":")).encode())
 
-    def _learn(self, catalog: Catalog, id: str, path: str, stands: Callable[[str], str | None]) -> Files | None:
+    def _learn(self, catalog: Catalog, id: str, path: str, stands: _Standing) -> Files | None:
         """The closure of a prompt that is read for it; None where it has problems, and its closure is not known."""
         source = catalog.get(id)
         if source is None or source.problems:
             return None
-        files = [[file.path, stands(file.path) or ""] for file in source.closure]
+        files = [[file.path, stands[file.path] or ""] for file in source.closure]
         self._prompts[path] = files
         self._dirty = True
         return files
@@ -116,34 +119,20 @@ def _stem(path: str) -> str:
     return next((path.removesuffix(suffix) for suffix in _TESTS if path.endswith(suffix)), path)
 
 
-class _Changed:
-    """Whether a path differs between two snapshots; every path is looked at once."""
+class _Standing(dict[str, str | None]):
+    """What stands at a path of a snapshot: what git's listing tells is there at once, the rest is looked at once."""
 
-    def __init__(self, before: Snapshot, after: Snapshot) -> None:
-        self._sides = before, after
-        self._known: dict[str, bool] = {}
+    def __init__(self, snapshot: Snapshot, folder: str) -> None:
+        super().__init__(snapshot.identities(folder))
+        self._snapshot = snapshot
 
-    def __call__(self, path: str) -> bool:
-        known = self._known.get(path)
-        if known is None:
-            was, now = (side.identity(path) for side in self._sides)
-            known = self._known[path] = was is None or was != now
-        return known
+    def __missing__(self, path: str) -> str | None:
+        found = self[path] = self._snapshot.identity(path)
+        return found
 
 
-def _remembering(snapshot: Snapshot) -> Callable[[str], str | None]:
-    known: dict[str, str | None] = {}
-
-    def stands(path: str) -> str | None:
-        if path not in known:
-            known[path] = snapshot.identity(path)
-        return known[path]
-
-    return stands
-
-
-def _fits(files: Files, stands: Callable[[str], str | None]) -> bool:
+def _fits(files: Files, stands: _Standing) -> bool:
     try:
-        return all(stands(path) == stood for path, stood in files)
+        return all(stands[path] == stood for path, stood in files)
     except (TypeError, ValueError):
         return False

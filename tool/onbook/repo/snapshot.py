@@ -8,7 +8,7 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from onbook.errors import OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
@@ -25,9 +25,11 @@ class SnapshotError(OnbookError):
     """A file that cannot be read: it is not there, it is no regular file, or reading it failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One path of a snapshot: git's mode, and the blob id where there is one."""
+class Entry(NamedTuple):
+    """One path of a snapshot: git's mode, and the blob id where there is one.
+
+    A tuple, for tens of thousands are made before a command does anything else.
+    """
 
     path: str
     mode: str
@@ -84,6 +86,10 @@ class Snapshot(ABC):
             return self.identity_of(entry, self.read(path))
         except SnapshotError:
             return None
+
+    def identities(self, folder: str) -> dict[str, str | None]:
+        """Identities below a folder that listing it has told already; of what is left out :meth:`identity` tells."""
+        return {}
 
     def identity_of(self, entry: Entry, raw: bytes) -> str:
         """The identity of a regular file with these bytes."""
@@ -173,10 +179,14 @@ class _Listed(Snapshot):
 
     def entries(self, folder: str) -> Mapping[str, Entry]:
         if folder not in self._trees:
-            found = (entry for entry in self._list(folder) if _below(entry.path, folder))
-            self._trees[folder] = {entry.path: entry for entry in found}
-            self._beginnings.append((f"{folder}/" if folder else "", self._trees[folder]))
+            beginning = f"{folder}/" if folder else ""
+            found = {entry.path: entry for entry in self._list(folder) if entry.path.startswith(beginning)}
+            self._trees[folder] = found
+            self._beginnings.append((beginning, found))
         return self._trees[folder]
+
+    def identities(self, folder: str) -> dict[str, str | None]:
+        return {path: f"{e.mode} {e.blob}" for path, e in self.entries(folder).items() if e.blob and e.is_regular}
 
     def entry(self, path: str) -> Entry | None:
         for beginning, tree in self._beginnings:
@@ -291,6 +301,11 @@ class WorkTree(_Listed):
         if entry is not None and (blob := self._clean.get(path)):
             return f"{entry.mode} {blob}"
         return super().identity(path)
+
+    def identities(self, folder: str) -> dict[str, str | None]:
+        entries, clean = self.entries(folder), self._clean
+        known = {path: f"{e.mode} {clean[path]}" for path, e in entries.items() if path in clean}
+        return {**super().identities(folder), **known}
 
     def _list(self, folder: str) -> Iterable[Entry]:
         # Git compares the files' times and sizes with its index, and their bytes where these cannot tell; what it does

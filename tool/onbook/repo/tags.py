@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from onbook.errors import IntegrityError, OnbookError
 from onbook.manifest import TagObject
 from onbook.repo.git import GitError, Repository
 from onbook.versions import Tag
+
+_MOST_ASKED = 500  # prompts that a command line names
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +32,30 @@ class TagRef:
 
 
 def list_tags(
-    repo: Repository, *, prefix: str = "", prompt: str | None = None, merged: str | None = None
+    repo: Repository,
+    *,
+    prefix: str = "",
+    prompt: str | None = None,
+    prompts: Collection[str] | None = None,
+    merged: str | None = None,
 ) -> list[TagRef]:
-    """The release tags of one prompt, or of all; with ``merged`` only those reachable from that commit.
+    """The release tags of one prompt, of some, or of all; with ``merged`` only those reachable from that commit.
 
     What the repository awaits (:attr:`Repository.awaited`) is listed as if it were here.
 
     Raises:
         OnbookError: a tag leads to an object that is not here.
     """
-    pattern = f"refs/tags/{prefix}{prompt}/" if prompt else "refs/tags/"
+    asked = prompts if prompt is None else (prompt,)
+    if asked is not None and not asked:
+        return []
+    # Git reads the object behind every tag that it lists, so it is asked for no others while the names are few.
+    patterns = ["refs/tags/"]
+    if asked is not None and len(asked) <= _MOST_ASKED:
+        patterns = [f"refs/tags/{prefix}{id}/" for id in asked]
     args = ["for-each-ref", "--format=%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)"]
     try:
-        out = repo.text(*args, *([f"--merged={merged}"] if merged else []), pattern)
+        out = repo.text(*args, *([f"--merged={merged}"] if merged else []), *patterns)
     except GitError as error:
         if "missing object" not in error.message:
             raise
@@ -55,22 +68,22 @@ def list_tags(
     for line in out.split("\n") if out else ():
         ref, oid, kind, peeled, peeled_kind = line.split("\0")
         tag = Tag.parse(ref.removeprefix("refs/tags/"), prefix)
-        if tag is None or (prompt is not None and tag.id != prompt):
+        if tag is None or (asked is not None and tag.id not in asked):
             continue
         commit = peeled if peeled_kind == "commit" else oid if kind == "commit" else ""
         found.append(TagRef(tag, oid, kind == "tag", commit))
     if repo.awaited:
         here = {ref.tag.ref for ref in found}
-        found += [ref for ref in _awaited(repo, prefix, prompt, merged) if ref.tag.ref not in here]
+        found += [ref for ref in _awaited(repo, prefix, asked, merged) if ref.tag.ref not in here]
     return found
 
 
-def _awaited(repo: Repository, prefix: str, prompt: str | None, merged: str | None) -> Iterator[TagRef]:
+def _awaited(repo: Repository, prefix: str, asked: Collection[str] | None, merged: str | None) -> Iterator[TagRef]:
     reached: dict[str, bool] = {}
     for name, oid in repo.awaited.items():
         tag = Tag.parse(name.removeprefix("refs/tags/"), prefix)
         kind, raw = repo.read_object(oid) or ("", b"")
-        if tag is None or kind != "tag" or (prompt is not None and tag.id != prompt):
+        if tag is None or kind != "tag" or (asked is not None and tag.id not in asked):
             continue
         commit = TagObject.parse(raw, name).target
         if merged and commit not in reached:
