@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from onbook.formats import MAX_FILE_BYTES, Document, compose, read_yaml
+from onbook.formats.document import _CONTROL, read_text
 
 CASES = Path(__file__).parents[1] / "cases" / "formats"
 
@@ -165,3 +166,14 @@ def test_the_slower_reader_of_pyyaml_says_the_same(monkeypatch: pytest.MonkeyPat
         assert [p.code for p in problems] == [told.split()[0] for told in case.get("problems", [])], case["name"]
         if document is not None:
             assert json.dumps(document.data) == json.dumps(case["data"]), case["name"]
+
+
+def test_no_control_character_is_passed_over() -> None:
+    known = 0
+    for number in (*range(0x3000), *range(0xF000, 0x10100)):
+        if not 0xD800 <= number < 0xE000:
+            raw = f"text {chr(number)}".encode()
+            found = _CONTROL.search(raw.decode().removeprefix("\ufeff")) is not None
+            assert bool(read_text(raw, "a.txt")[1]) == found, hex(number)
+            known += found
+    assert known > 60

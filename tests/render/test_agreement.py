@@ -169,3 +169,22 @@ def test_a_check_refuses_in_the_words_of_a_rendering() -> None:
         assert told[0] == told[1], texts
         refused += told[0] is not None and "gone" in told[0][0]
     assert refused > 30
+
+
+def test_what_a_simple_template_writes_at_most_is_what_it_writes() -> None:
+    chosen = random.Random(6)
+    written = refused = 0
+    for _ in range(300):
+        text = "".join(chosen.choices(["{{a}}", "{{b}}", "{{c}}", "{{ a }}", "{{gone}}", "{{", "text\n"], k=3))
+        renderer = Renderer(Prompt("a", "a.prompt.yml", (Message("user", text),)))
+        most = renderer.most(VALUES)
+        try:
+            [message] = renderer.messages(VALUES)
+        except InputError:
+            assert most is None, text
+            refused += 1
+        else:
+            assert most == len(message["content"]), text
+            written += 1
+    assert written > 50
+    assert refused > 50

@@ -107,9 +107,12 @@ def is_sound(value: object, depth: int = _DEPTH) -> bool:  # noqa: PLR0911 a fla
         case float():
             return isfinite(value)
         case dict():
-            return depth > 0 and all(
-                type(key) is str and is_sound(key, 1) and is_sound(part, depth - 1) for key, part in value.items()
-            )
+            if depth <= 0:
+                return False
+            for key, part in value.items():
+                if type(key) is not str or not (key.isascii() or is_sound(key, 1)) or not is_sound(part, depth - 1):
+                    return False
+            return True
         case list():
             return depth > 0 and all(is_sound(part, depth - 1) for part in value)
     return False
@@ -127,7 +130,10 @@ def _fulfils(value: Any, schema: Any, definitions: Definitions) -> bool:  # noqa
     kind = type(value)
     for key, part in schema.items():
         if key == "type":
-            if not any(_is_of(value, each) for each in (part if type(part) is list else (part,))):
+            if type(part) is str:
+                if kind not in _KINDS[part]:
+                    return False
+            elif not any(kind in _KINDS[each] for each in part):
                 return False
         elif key in ("enum", "const"):
             # Whether 1 is 1.0 or true is for the library to say.
@@ -150,16 +156,14 @@ def _fulfils(value: Any, schema: Any, definitions: Definitions) -> bool:  # noqa
     return True
 
 
-def _is_of(value: object, name: str) -> bool:
-    kind = type(value)
-    return kind in _KINDS[name]
-
-
 def _members_fulfil(value: dict[str, Any], key: str, part: Any, schema: Any, definitions: Definitions) -> bool:
     if key == "properties":
-        return all(_fulfils(value[name], inner, definitions) for name, inner in part.items() if name in value)
+        for name, inner in part.items():
+            if name in value and not _fulfils(value[name], inner, definitions):
+                return False
+        return True
     if key == "required":
-        return all(name in value for name in part)
+        return all(map(value.__contains__, part))
     if key == "additionalProperties":
         known = schema.get("properties", {})
         return all(name in known or _fulfils(inner, part, definitions) for name, inner in value.items())

@@ -18,6 +18,8 @@ _MAX_CONTROL = 10
 
 # What YAML lets stand in a file (YAML 1.2, section 5.1), turned round.
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# In UTF-8, every byte that is no part of such a character: those beyond ASCII begin with 0xC2 or 0xEF.
+_HARMLESS = bytes({*b"\t\n\r", *range(0x20, 0x7F), *range(0x80, 0x100)} - {0xC2, 0xEF})
 
 
 class Mark(NamedTuple):
@@ -135,6 +137,8 @@ def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> t
         text = raw.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         return None, [not_utf8(raw, path, error.start)]
+    if not raw.translate(None, _HARMLESS):
+        return text, []
     lines = Lines(text)
     problems = []
     for found in _CONTROL.finditer(text):

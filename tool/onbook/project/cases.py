@@ -58,24 +58,26 @@ def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
     """Read what stands beside a prompt. A row that is wrong is a problem with its line, and is left out."""
     problems: list[Problem] = []
     parts: list[list[Case] | Lines] = []
+    beside = stem(loaded.path)
     for suffix in CASE_SUFFIXES:
-        path = stem(loaded.path) + suffix
+        path = beside + suffix
         if snapshot.entry(path) is not None:
             parts.append(_cases(snapshot, path, problems))
     for suffix, meant in _MISNAMED.items():
-        path = stem(loaded.path) + suffix
+        path = beside + suffix
         if snapshot.entry(path) is not None:
             message = f"a file of this name is not read: it must end in {meant}"
-            problems.append(Problem("wrong-shape", message, path, hint=f"rename it to {stem(loaded.path) + meant}"))
+            problems.append(Problem("wrong-shape", message, path, hint=f"rename it to {beside + meant}"))
     parts.append(_test_data(loaded))
-    _drop_repeated(parts, problems)
+    if any(parts):
+        _drop_repeated(parts, problems)
     many = any(isinstance(part, Lines) for part in parts)
     cases = Gold(parts) if many else tuple(case for part in parts for case in part)
-    suite = _suite(snapshot, stem(loaded.path) + SUITE_SUFFIX, problems)
+    suite = _suite(snapshot, beside + SUITE_SUFFIX, problems)
     if loaded.prompt and loaded.prompt.evaluators:
         evaluators = tuple({EVALUATOR: evaluator} for evaluator in loaded.prompt.evaluators)
         suite = replace(suite, assertions=(*suite.assertions, *evaluators))
-    labels = _labels(snapshot, stem(loaded.path) + LABELS_SUFFIX, problems)
+    labels = _labels(snapshot, beside + LABELS_SUFFIX, problems)
     return Tests(cases, suite, tuple(problems), labels)
 
 

@@ -76,7 +76,8 @@ class Bundler:
         # One file after another, not one within another: a long chain of files must not exhaust the stack.
         while self._waiting:
             where = self._waiting.popleft()
-            definitions[self._names[where.path]] = self._rewrite(self._read(where), where)
+            schema, as_it_is = self._read(where)
+            definitions[self._names[where.path]] = schema if as_it_is else self._rewrite(schema, where)
         if definitions and isinstance(bundled, dict):
             return {**bundled, "$defs": {**bundled.get("$defs", {}), **definitions}}
         return bundled
@@ -144,14 +145,15 @@ class Bundler:
             return None
         return joined
 
-    def _read(self, where: _Where) -> object:
+    def _read(self, where: _Where) -> tuple[object, bool]:
+        """A file's schema, and whether it can stand in the bundle as it is."""
         path = where.path
         try:
             raw = self.snapshot.read(path)
         except (SnapshotError, ValueError) as error:
             what = error.message if isinstance(error, SnapshotError) else str(error)
             self.complain("ref-missing", f"$ref to {path!r}: {what}", where.at, near_file(self.snapshot, path))
-            return True
+            return True, True
         if path not in self.files:
             self.files.append(path)
         wrong = f"the file has {len(raw):,} bytes; at most {MAX_FILE_BYTES:,} are read"
@@ -159,7 +161,7 @@ class Bundler:
             if path.endswith((".yml", ".yaml")):
                 document, problems = read_yaml(raw, path)
                 if document is not None and not problems:
-                    return document.data
+                    return document.data, False
                 wrong = f"no readable YAML at {problems[0].place}: {problems[0].message}"
             else:
                 try:
@@ -167,7 +169,7 @@ class Bundler:
                 except (ValueError, RecursionError) as error:
                     wrong = f"no readable JSON: {error}"
         self.complain("ref-syntax", f"$ref to {path!r}: {wrong}", where.at)
-        return True
+        return True, True
 
     def _name(self, path: str) -> str:
         """A name for a file's schema that stands in a URI fragment as it is, and that nothing else there has."""
@@ -181,9 +183,14 @@ class Bundler:
 
 
 @lru_cache(maxsize=256)
-def _shared_json(raw: bytes) -> object:
-    """What many prompts refer to is read once; nobody changes it, for a bundle is a copy."""
-    return read_json(raw)
+def _shared_json(raw: bytes) -> tuple[object, bool]:
+    """What many prompts refer to is read once, and nobody changes it.
+
+    It can stand in a bundle as it is where no key of it can be ``$ref`` or an identity, and it has too few brackets to
+    be nested too deep.
+    """
+    brackets = raw.count(b"{") + raw.count(b"[")
+    return read_json(raw), b"$" not in raw and b"\\" not in raw and brackets <= MAX_DEPTH
 
 
 def read_json(text: str | bytes) -> object:

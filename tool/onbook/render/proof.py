@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onbook.render.scan import For, If, Include, Outline, Value, Write, outline
+from onbook.render.template import analyse
 from onbook.render.values import RenderError, as_text
 
 # Far below what a rendering may do.
@@ -38,6 +39,19 @@ def most(text: str, values: Mapping[str, Any], partials: Mapping[str, str], *, i
     except (_UnknownError, RenderError):
         return None
     return MAX_CHARACTERS - walk.left
+
+
+def most_of_simple(text: str, values: Mapping[str, Any]) -> int | None:
+    """The same of a template in the simple format, of which all that is no variable is written as it stands."""
+    length = len(text)
+    if length > MAX_CHARACTERS // 2:
+        return None
+    for use in analyse(text, "simple").variables:
+        if use.name not in values:
+            return None
+        value = values[use.name]
+        length += len(value) if type(value) is str else len(as_text(value))
+    return length if length <= MAX_CHARACTERS else None
 
 
 def first_missing(text: str, values: Mapping[str, Any], partials: Mapping[str, str]) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from onbook.errors import InputError
 from onbook.prompt import SUFFIXES, Message, Prompt, Slot
-from onbook.render.proof import first_missing, most
+from onbook.render.proof import first_missing, most, most_of_simple
 from onbook.render.template import Pieces, analyse, pieces
 from onbook.render.types import TemplateProblem, Use
 from onbook.render.values import RUN, RenderError, Run, as_text, plain
@@ -103,11 +103,14 @@ class Renderer:
         """
         prompt = self._prompt
         texts = [item.content for item in prompt.messages if isinstance(item, Message)]
-        if prompt.template_format != "jinja2" or prompt.examples or len(texts) > MAX_PROVED:
+        if prompt.examples or len(texts) > MAX_PROVED:
             return None
         values, total = self._values(inputs, None), 0
         for text in texts:
-            found = most(text, values, prompt.partials, if_any=if_any)
+            if prompt.template_format == "jinja2":
+                found = most(text, values, prompt.partials, if_any=if_any)
+            else:
+                found = most_of_simple(text, values)
             if found is None:
                 return None
             total += found

@@ -7,12 +7,14 @@ line by line are therefore not seen, and those that share whole lines are.
 
 from __future__ import annotations
 
+from array import array
+from binascii import a2b_base64, b2a_base64
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
-from itertools import accumulate
-from typing import Any, cast
+from itertools import accumulate, repeat
+from typing import Any, NamedTuple, cast
 from zlib import crc32
 
 from onbook.project import Source
@@ -79,14 +81,15 @@ class NearDuplicate(AcrossRule):
         said = _messages(source)
         if sum(map(len, said)) < FEWEST_CHARACTERS:
             return None
-        sums = {crc32(sentence) for lines in _lines(source) for sentence in _sentences(lines)}
-        return [source.path, *sorted(sums)[:MOST_SENTENCES]] if len(sums) >= FEWEST_SENTENCES else None
+        sums = set().union(*map(_sentences, _said(source)))
+        return [source.path, _packed(sorted(sums)[:MOST_SENTENCES])] if len(sums) >= FEWEST_SENTENCES else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Two that are alike share one of their smallest checksums nearly always: only such pairs are compared."""
         seen: dict[int, list[tuple[str, frozenset[int]]]] = {}
         for id, note in notes.items():
-            path, *sums = cast(list[Any], note)
+            path, packed = cast(list[Any], note)
+            sums = _unpacked(packed)
             mine = frozenset(sums)
             best, share = "", 0.0
             for key in sums[:KEYS]:
@@ -145,41 +148,49 @@ class CopiedBlock(AcrossRule):
         yield from ()
 
     def note(self, source: Source) -> object:
-        """The file, and for each sentence a checksum of the block that begins with it, and its line."""
+        """The file, and of each message that is long enough the checksum, the length and the place of each line."""
         prompt, document = source.prompt, source.document
         said = _messages(source)
         if prompt is None or document is None or sum(map(len, said)) < BLOCK_CHARACTERS:
             return None
         rows = list(map(bytes.strip, document.text.encode("utf-8", "replace").split(b"\n")))
-        lines = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))  # of equal lines, the first
-        found: list[int] = []
-        said_lines = iter(_lines(source))
-        for number, item in enumerate(prompt.messages):
-            if isinstance(item, Message):
-                blocks = _blocks(next(said_lines), lines)
-                if 0 in blocks[1::2]:  # quoted or folded: the text's lines are not the file's
-                    first = document.place(("messages", number, "content")).line
-                    blocks[1::2] = [line or first for line in blocks[1::2]]
-                found += blocks
+        places = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))  # of equal lines, the first
+        found: list[str] = []
+        numbers = (number for number, item in enumerate(prompt.messages) if isinstance(item, Message))
+        for number, (_, lines, sums) in zip(numbers, _said(source), strict=True):
+            lengths = list(map(len, lines))
+            if sum(lengths) < BLOCK_CHARACTERS:
+                continue
+            stands = list(map(places.get, lines, repeat(0)))
+            if 0 in stands:  # quoted or folded: the text's lines are not the file's
+                first = document.place(("messages", number, "content")).line
+                stands = [line or first for line in stands]
+            found.append(_packed([*sums, *lengths, *stands]))
         return [source.path, *found] if found else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Blocks that begin one after the other in a prompt are one block."""
+        packed = {id: [_unpacked(message) for message in cast(list[Any], note)[1:]] for id, note in notes.items()}
         counts = Counter[int]()
-        for note in notes.values():
-            counts.update(set(cast(list[Any], note)[1::2]))
-        homes: dict[int, list[str]] = {block: [] for block, count in counts.items() if count >= FEWEST_PROMPTS}
-        common = homes.keys()
-        having = {id: note for id, note in notes.items() if not common.isdisjoint(cast(list[Any], note)[1::2])}
-        for id, note in having.items():
-            for block in common & set(cast(list[Any], note)[1::2]):
-                homes[block].append(id)
-        for id, note in having.items():
-            path, *blocks = cast(list[Any], note)
+        for messages in packed.values():
+            counts.update(set().union(*(message[: len(message) // 3] for message in messages)))
+        # A block that stands in so many prompts begins with a line that does.
+        common = {line for line, count in counts.items() if count >= FEWEST_PROMPTS}
+        having = {
+            id: [begun for message in messages for begun in _blocks(message, common)]
+            for id, messages in packed.items()
+            if not all(common.isdisjoint(message[: len(message) // 3]) for message in messages)
+        }
+        homes: dict[bytes, list[str]] = {}
+        for id, blocks in having.items():
+            for block in {block for block, _ in blocks}:
+                homes.setdefault(block, []).append(id)
+        for id, blocks in having.items():
+            path = cast(list[Any], notes[id])[0]
             within, told = False, set[int]()
-            for block, line in zip(blocks[::2], blocks[1::2], strict=True):
-                others = homes.get(block, [])
-                copied = bool(others)
+            for block, line in blocks:
+                others = homes[block] if block else []
+                copied = len(others) >= FEWEST_PROMPTS
                 if copied and not within and line not in told:
                     told.add(line)
                     named = [other for other in others[:4] if other != id][:3]
@@ -195,37 +206,75 @@ def _messages(source: Source) -> list[str]:
     return [item.content for item in source.prompt.messages if isinstance(item, Message)] if source.prompt else []
 
 
-def _lines(source: Source) -> list[list[bytes]]:
-    """Of each message its lines in UTF-8."""
-    return memo(
-        source, "copies", lambda each: (text.encode("utf-8", "replace").split(b"\n") for text in _messages(each))
-    )
+class _Said(NamedTuple):
+    """One message in UTF-8.
+
+    Attributes:
+        whole: its lines as they stand.
+        lines: without the blanks around them; empty ones left out.
+        sums: a checksum of each of these.
+    """
+
+    whole: list[bytes]
+    lines: list[bytes]
+    sums: list[int]
 
 
-def _sentences(lines: Iterable[bytes]) -> Iterator[bytes]:
-    for line in lines:
+def _said(source: Source) -> list[_Said]:
+    return memo(source, "copies", lambda each: map(_said_in, _messages(each)))
+
+
+def _said_in(text: str) -> _Said:
+    whole = text.encode("utf-8", "replace").split(b"\n")
+    lines = list(filter(None, map(bytes.strip, whole)))
+    return _Said(whole, lines, list(map(crc32, lines)))
+
+
+def _sentences(said: _Said) -> set[int]:
+    """Checksums of the sentences of a message."""
+    if max(map(len, said.whole)) <= LONG_LINE:
+        return {checksum for line, checksum in zip(said.lines, said.sums, strict=True) if len(line) > 3}
+    found = set[int]()
+    for line in said.whole:
         part = line.strip()
         if len(line) > LONG_LINE:
-            yield from part.split(b". ")
+            found.update(map(crc32, part.split(b". ")))
         elif len(part) > 3:
-            yield part
-
-
-def _blocks(said: Iterable[bytes], lines: Mapping[bytes, int]) -> list[int]:
-    """Checksum and line of each block: from the beginning of a line on, until it is long enough."""
-    parts = list(filter(None, map(bytes.strip, said)))
-    joined, ends = b"".join(parts), list(accumulate(map(len, parts)))
-    found: list[int] = []
-    start = last = 0
-    for part in parts:
-        last = bisect_left(ends, start + BLOCK_CHARACTERS, last)
-        if last == len(ends):
-            break
-        end = ends[last]
-        # The length beside the checksum: two texts in millions that share one would be told as copies.
-        found += (crc32(joined[start:end]) << 16 | min(end - start, 0xFFFF), lines.get(part, 0))
-        start += len(part)
+            found.add(crc32(part))
     return found
+
+
+def _blocks(message: array[int], common: set[int]) -> Iterator[tuple[bytes, int]]:
+    """Each block of a message and its line: from the beginning of a line on, until it is long enough.
+
+    A block is the checksums and the lengths of its lines: of the first alone, two texts in millions would be the same.
+    One that begins with a line that few prompts have is empty.
+    """
+    count = len(message) // 3
+    sums, lengths, lines = message[:count], message[count : 2 * count], message[2 * count :]
+    ends = list(accumulate(lengths))
+    start = last = 0
+    for number, end in enumerate(ends):
+        last = bisect_left(ends, start + BLOCK_CHARACTERS, last)
+        if last == count:
+            break
+        block = b""
+        if sums[number] in common:
+            block = sums[number : last + 1].tobytes() + lengths[number : last + 1].tobytes()
+        yield block, lines[number]
+        start = end
+
+
+def _packed(numbers: list[int]) -> str:
+    """Numbers below 2**32 as a text, which is quicker to write and to read than they are as JSON."""
+    return b2a_base64(array(_NUMBER, numbers), newline=False).decode("ascii")
+
+
+def _unpacked(text: str) -> array[int]:
+    return array(_NUMBER, a2b_base64(text))
+
+
+_NUMBER = "I"
 
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> float:
