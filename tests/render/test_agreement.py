@@ -171,7 +171,7 @@ def test_a_check_refuses_in_the_words_of_a_rendering() -> None:
     assert refused > 30
 
 
-def test_what_a_simple_template_writes_at_most_is_what_it_writes() -> None:
+def test_what_a_simple_template_writes_at_most_is_no_less_than_what_it_writes() -> None:
     chosen = random.Random(6)
     written = refused = 0
     for _ in range(300):
@@ -184,7 +184,8 @@ def test_what_a_simple_template_writes_at_most_is_what_it_writes() -> None:
             assert most is None, text
             refused += 1
         else:
-            assert most == len(message["content"]), text
+            assert most is not None, text
+            assert most >= len(message["content"]), text
             written += 1
     assert written > 50
     assert refused > 50
