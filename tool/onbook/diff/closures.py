@@ -10,6 +10,7 @@ import contextlib
 import json
 from pathlib import Path
 
+from onbook.diff.reading import closures
 from onbook.errors import OnbookError
 from onbook.files import write_atomic
 from onbook.project import Catalog
@@ -56,15 +57,22 @@ class Closures:
         tests = {path for path in listed if path.endswith(_TESTS) and changed(path)}
         stems = {_stem(path.removeprefix(f"{folder}/")) for path in tests}
         found = set(everything - before.paths.keys()) | (everything & stems)
+        unknown: dict[str, str] = {}
         for id, path in before.paths.items():
             if after.paths.get(id) != path or changed(path):
                 found.add(id)
                 continue
             files = self._prompts.get(path)
             if files is None or not _fits(files, stands):
-                files = self._learn(before, id, path, stands)
-            if files is None or any(changed(each[0]) for each in files):
+                unknown[path] = id
+            elif any(changed(each[0]) for each in files):
                 found.add(id)
+        for path, read in zip(unknown, closures(self._repo, before.snapshot, [*unknown], folder), strict=True):
+            if read is not None:
+                self._prompts[path] = [[file, stands[file] or ""] for file in read]
+                self._dirty = True
+            if read is None or any(changed(file) for file in read):
+                found.add(unknown[path])
         return found
 
     def as_released(self, ref: TagRef, path: str, snapshot: Snapshot) -> bool:
@@ -102,16 +110,6 @@ class Closures:
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(exist_ok=True)
             write_atomic(self._path, json.dumps(data, separators=(",", ":")).encode())
-
-    def _learn(self, catalog: Catalog, id: str, path: str, stands: _Standing) -> Files | None:
-        """The closure of a prompt that is read for it; None where it has problems, and its closure is not known."""
-        source = catalog.get(id)
-        if source is None or source.problems:
-            return None
-        files = [[file.path, stands[file.path] or ""] for file in source.closure]
-        self._prompts[path] = files
-        self._dirty = True
-        return files
 
 
 def _stem(path: str) -> str:
