@@ -181,3 +181,28 @@ def test_words_make_up_both_texts_and_long_ones_are_cut() -> None:
     assert "1500{+ out+} of" in shown
     hostile = words("a " * 50_000, "b a " * 50_000)
     assert "".join(part.text for part in hostile if part.kind in "=+") == "b a " * 50_000
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        *RICH["properties"].values(),
+        {"type": "array", "items": {"$ref": "#/$defs/who"}, "minItems": 2},
+        {"$ref": "#/properties/either"},
+        {"$ref": "#/$defs/nowhere"},
+        True,
+        False,
+        [],
+    ],
+)
+def test_what_is_kept_for_other_prompts_is_what_would_be_made_up_anew(schema: object) -> None:
+    for constants, keys in (((), ()), (("free", 3, "_shared/x.md"), ("id",))):
+        anew = Values(RICH, constants, keys)
+        expected = anew._found(schema)
+        for _ in range(2):
+            kept = Values(RICH, constants, keys)
+            assert [dump(value) for value in kept.of(schema)] == [dump(value) for value in expected]
+            # Nobody's answer depends on who asked before: the same work counts.
+            assert kept._steps == anew._steps
+    spent = Values(RICH, _steps=1)
+    assert [dump(value) for value in spent.of(schema)] == [dump(v) for v in Values(RICH, _steps=1)._found(schema)]

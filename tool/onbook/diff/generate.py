@@ -32,6 +32,7 @@ _LONGEST = 5_000
 _MANY = 50
 MAX_EFFORT = 100_000  # schemas that may be asked about one value
 _BACKTRACK_LIMIT = 10_000
+_LONGEST_KEPT = 20_000  # characters of a schema whose values are kept for others
 _SEED = 20260101
 
 _TYPES = ("string", "number", "boolean", "null", "array", "object")
@@ -131,7 +132,15 @@ class Values:
         if (leaf := _leaf(schema)) is not None:
             self._steps -= 1
             return list(_of_leaf(leaf, dump(list(self.constants)))) if self._steps >= 0 else []
-        return self._found(schema)
+        part = rooted(schema, self.root)
+        asked = dump(part)
+        if len(asked) > _LONGEST_KEPT:
+            return self._found(schema)
+        values, steps = _of_part(asked, dump(list(self.constants)), tuple(self.keys))
+        if steps > self._steps:
+            return self._found(schema)
+        self._steps -= steps
+        return list(values)
 
     def _found(self, schema: object) -> list[object]:
         found: dict[str, object] = {}
@@ -310,6 +319,14 @@ def _leaf(schema: object) -> str | None:
 @lru_cache(maxsize=256)
 def _of_leaf(asked: str, constants: str) -> tuple[object, ...]:
     return tuple(Values({}, json.loads(constants))._found(json.loads(asked)))
+
+
+@lru_cache(maxsize=256)
+def _of_part(asked: str, constants: str, keys: tuple[str, ...]) -> tuple[tuple[object, ...], int]:
+    """The values of a part with its definitions, and the steps that they took: prompts share schemas, too."""
+    schema = json.loads(asked)
+    values = Values(schema, json.loads(constants), keys)
+    return tuple(values._found(schema)), _STEPS - values._steps
 
 
 def measure(value: object) -> int:

@@ -253,9 +253,9 @@ def _piece(piece: str | Use, values: Values) -> str:
 def _compile(text: str, name: str | None) -> jinja2.Template:
     """A template that any renderer may use: what one rendering does, and its partials, are kept in its Run."""
     from onbook.render.sandbox import compile_template
-    from onbook.render.syntax import check
+    from onbook.render.syntax import fresh
 
-    tree = check(text).tree
+    tree = fresh(text).tree
     assert tree is not None, "analysed before"
     return compile_template(tree, name)
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
@@ -45,8 +46,17 @@ class Raw(NamedTuple):
     value: str
 
 
+@lru_cache(maxsize=32)
 def check(text: str) -> Checked:
-    """Parse a text of at most MAX_TEMPLATE characters and check it against the allowed language. Never raises."""
+    """Parse a text of at most MAX_TEMPLATE characters and check it against the allowed language. Never raises.
+
+    Several ask about one text, one soon after the other, and share the tree: whoever changes it takes :func:`fresh`.
+    """
+    return fresh(text)
+
+
+def fresh(text: str) -> Checked:
+    """What :func:`check` finds, with a tree of the caller's own."""
     text = normal_newlines(text)
     walker, tree = Walker(), None
     tags: list[PlacedError] = []
