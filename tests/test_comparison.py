@@ -142,3 +142,19 @@ def test_the_comment(author: Person) -> None:
     assert told.startswith("### onbook diff: 2 minor\n\n| prompt |")
     assert "@octocat" not in told
     assert "no longer asked" in told
+
+
+def test_against_a_base_only_the_versions_of_what_changed_are_asked_for(author: Person) -> None:
+    author.edit("prompts/c.prompt.yml", "Nothing", "Little")
+    author.commit("two")
+    # A tag that leads to nothing that is here: git would stop at it.
+    (author.cwd / ".git/refs/tags/a/v9.0.0").write_text("1" * 40 + "\n")
+    assert [(row["id"], row["base_version"]) for row in rows(author, "HEAD~1..HEAD")] == [("c", "0.1.0")]
+
+
+def test_a_file_that_has_the_name_of_a_revision_is_the_prompt(author: Person) -> None:
+    author.write("prompts/main.prompt.yml", PROMPT.format(text="Main."))
+    assert [row["id"] for row in rows(author, "main")] == ["main"]
+    author.edit("prompts/c.prompt.yml", "Nothing", "Little")
+    assert [row["id"] for row in rows(author, "HEAD")] == ["c", "main"]
+    assert [row["id"] for row in rows(author, "--staged", "HEAD")] == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from onbook.errors import UsageError
 
@@ -182,7 +181,6 @@ def is_prompt_path(path: str) -> bool:
     return path.endswith(SUFFIXES) and not path.startswith("_") and "/_" not in path
 
 
-@lru_cache(maxsize=256)
 def id_of(path: str) -> str:
     """The id that a path below the prompts folder stands for, legal or not."""
     for suffix in SUFFIXES:

@@ -14,7 +14,7 @@ from onbook.manifest import ClosureFile, digest
 from onbook.project.cases import Tests, load_tests
 from onbook.project.config import Config
 from onbook.project.load import Loaded, is_prompt, load_prompt
-from onbook.prompt import Case, Label, Prompt, Suite, id_of
+from onbook.prompt import Case, Label, Prompt, Suite, id_of, is_prompt_path
 from onbook.repo import Snapshot
 from onbook.report import Problem
 
@@ -120,12 +120,13 @@ class Catalog:
         """Prompt files by id, in the order of the ids."""
         folder = self.config.prompts
         entries = self.snapshot.entries(folder)
-        found = {path for path in entries if is_prompt(path, folder)}
+        start = len(folder) + 1
+        found = {path for path in entries if is_prompt_path(path[start:])}
         # A folder that has the name of a prompt is taken for one, and lint tells that nothing can be read of it.
         inside = (path for path in entries if _SUFFIX in path.rpartition("/")[0])
         found |= {path for each in inside for path in _folders(each, folder)}
         # Two files of one id: .prompt.yaml counts, and lint tells of .prompt.yml.
-        by_id = {id_of(path.removeprefix(f"{folder}/")): path for path in sorted(found, reverse=True)}
+        by_id = {id_of(path[start:]): path for path in sorted(found, reverse=True)}
         return dict(sorted(by_id.items()))
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -234,9 +235,7 @@ class Commit(_Listed):
     def _ls_tree(self, folder: str, *options: str) -> Iterable[Entry]:
         args = ["ls-tree", "-z", "--full-tree", *options, self.name]
         out = self.repo.git(*args, *(["--", f"{folder}/"] if folder else []))
-        for record in records(out):
-            meta, path = record.split("\t", 1)
-            mode, _, blob = meta.split(" ")
+        for mode, blob, path in _IN_TREE.findall(out.decode("utf-8", "surrogateescape")):
             yield Entry(path, mode, blob)
 
 
@@ -482,6 +481,7 @@ def _opened(path: str) -> tuple[int, int]:
 
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FOLDER = "040000"
+_IN_TREE = re.compile(r"(\d+) \w+ (\w+)\t([^\0]+)\0")  # ls-tree -z
 _EMPTY_BLOBS = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
