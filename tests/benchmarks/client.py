@@ -1,6 +1,6 @@
 """What the client costs: bytes on the wire, time, threads and processes, against a remote of many prompts and tags.
 
-    python tests/benchmarks/client.py [PROMPTS TAGS]     (10000 52000)
+    python tests/benchmarks/client.py [--count 10000] [--tags 52000]
 
 Bytes are those that go through a loopback proxy, both ways, everything counted. Times of what memory serves are
 processor time of a tight loop. The soak, which is the other half, is tests/benchmarks/soak.py.
@@ -8,6 +8,7 @@ processor time of a tight loop. The soak, which is the other half, is tests/benc
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import statistics
@@ -193,7 +194,11 @@ def _spent() -> float:
 
 
 def main() -> None:
-    prompts, tags = (int(word) for word in sys.argv[1:3]) if len(sys.argv) > 2 else (10_000, 52_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000, help="how many prompts")
+    parser.add_argument("--tags", type=int, default=52_000, help="how many release tags, in all")
+    asked = parser.parse_args()
+    prompts, tags = asked.count, asked.tags
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         os.environ["ONBOOK_CACHE"] = str(base / "cache")

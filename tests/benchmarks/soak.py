@@ -156,7 +156,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30), help="which trouble, in which order")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    # A refresh in the background may still write there when all is over.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         soak = Soak(Path(name), asked.seed)
         soak.run(asked.minutes * 60)
     lines = [
