@@ -9,7 +9,7 @@ import pytest
 from onbook.call import response_format_of, tools_of
 from onbook.contract import Contract
 from onbook.manifest import sha256
-from onbook.project.load import MAX_INCLUDE_DEPTH, is_alone
+from onbook.project.load import MAX_INCLUDE_DEPTH
 from onbook.project.references import MAX_FILES
 from onbook.prompt import Example, Message, Prompt, Slot
 from support.sources import source
@@ -206,33 +206,6 @@ def test_the_closure_is_all_that_rendering_and_contract_read() -> None:
     beside = source({**files, "prompts/a.cases.jsonl": '{"id": "x", "inputs": {}}\n', "prompts/_shared/unused.md": "y"})
     assert beside.digest == found.digest
     assert source({**files, "schemas/deep.json": "{ }"}).digest != found.digest
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        """messages: [{role: user, content: "{% include '_shared/one.md' %}"}]""",
-        """messages: [{role: user, content: "{%-\n\n  include '_shared/one.md' %}"}]""",
-        """messages: [{role: user, content: "{% inc\\x6cude '_shared/one.md' %}"}]""",
-        """messages: [{role: user, content: "{% inc\\\n    lude '_shared/one.md' %}"}]""",
-        """messages: [{role: user, content: x}]\ninputs: {$ref: ../schemas/in.json}""",
-        """messages: [{role: user, content: x}]\ninputs: {"$\\u0072ef": ../schemas/in.json}""",
-        """messages: [{slot: history}]\njsonSchema: '{"name": "x", "schema": {"\\u0024ref": "../schemas/in.json"}}'""",
-        """messages: [{role: user, content: x}]\nexamples: a.examples.jsonl""",
-        """messages: [{role: user, content: x}]\n? "examples"\n: a.examples.jsonl""",
-    ],
-)
-def test_a_prompt_that_other_files_belong_to_is_never_taken_for_alone(lines: str) -> None:
-    text = f"templateFormat: jinja2\n{lines}\n"
-    found = source({
-        "prompts/a.prompt.yml": text,
-        "prompts/_shared/one.md": "one",
-        "schemas/in.json": "{}",
-        "prompts/a.examples.jsonl": '{"inputs": {}, "output": "x"}\n',
-    })  # fmt: skip
-    assert len(found.closure) == 2, found.problems
-    assert not is_alone(text.encode())
-    assert is_alone(HEAD.encode())
 
 
 def test_a_chain_of_partials_ends() -> None:

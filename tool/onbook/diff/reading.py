@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from onbook.project.load import is_alone, load_prompt
-from onbook.repo import Repository, Snapshot
+from onbook.project.load import load_prompt
+from onbook.project.named import named_files
+from onbook.repo import Repository, Snapshot, SnapshotError
 from onbook.repo.snapshot import Entry
 
 _AT_ONCE = 200  # prompts whose bytes are held
@@ -23,8 +24,8 @@ def closures(repo: Repository, snapshot: Snapshot, paths: Sequence[str], folder:
     while some := list(islice(left, _AT_ONCE)):
         ahead.hold(repo, some)
         for path in some:
-            if ahead.is_alone(path):
-                yield [path]
+            if (named := ahead.named(path, folder)) is not None:
+                yield named
                 continue
             loaded = load_prompt(ahead, path, folder)
             yield None if loaded.problems else [file.path for file in loaded.closure]
@@ -50,9 +51,16 @@ class _Ahead(Snapshot):
             if answer is not None and answer[0] == "blob"
         }
 
-    def is_alone(self, path: str) -> bool:
-        """Whether a prompt is plainly all of its closure."""
-        return path in self._held and is_alone(self._held[path])
+    def named(self, path: str, folder: str) -> list[str] | None:
+        """The closure of a prompt where it is plain."""
+        held = self._held.get(path)
+        return None if held is None else named_files(held, path, folder, self._if_readable)
+
+    def _if_readable(self, path: str) -> bytes | None:
+        try:
+            return self.read(path)
+        except (SnapshotError, ValueError):  # a path with a NUL is no path
+            return None
 
     def entries(self, folder: str) -> Mapping[str, Entry]:
         return self._snapshot.entries(folder)

@@ -54,15 +54,6 @@ def load_prompt(snapshot: Snapshot, path: str, folder: str) -> Loaded:
     return _Loader(snapshot, path, folder).load()
 
 
-def is_alone(raw: bytes) -> bool:
-    """Whether a prompt file with these bytes is all of its closure, told without reading what it says.
-
-    Another file gets into a closure through a reference, examples or an include, and each of these words stands in
-    the bytes as it is, unless a backslash hides it. False says nothing.
-    """
-    return not (b"\\" in raw or b"$ref" in raw or b"examples" in raw or (b"{%" in raw and b"include" in raw))
-
-
 @dataclass(slots=True)
 class _Loader:
     snapshot: Snapshot
