@@ -10,6 +10,7 @@ from onbook.call import response_format_of, tools_of
 from onbook.contract import Contract
 from onbook.manifest import sha256
 from onbook.project.load import MAX_INCLUDE_DEPTH
+from onbook.project.named import named_files
 from onbook.project.references import MAX_FILES
 from onbook.prompt import Example, Message, Prompt, Slot
 from support.sources import source
@@ -198,6 +199,9 @@ def test_the_closure_is_all_that_rendering_and_contract_read() -> None:
         "schemas/in.json",
     ]
     assert all(file.sha256 == sha256(found.snapshot.read(file.path)) for file in found.closure)
+    named = named_files(found.snapshot.read(paths[0]), paths[0], "prompts", found.snapshot.read)
+    assert named is not None
+    assert sorted(named) == sorted(paths)
     assert found.prompt
     assert found.prompt.partials == {"_shared/one.md": "{% include '_shared/two.md' %}", "_shared/two.md": "two"}
     # The digest: sha256 over the sorted lines "<path> <sha256 of the bytes>" (DESIGN, section 2).

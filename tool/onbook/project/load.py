@@ -1,6 +1,7 @@
 """One prompt file -> Prompt, with the closure of files that its rendering and its contract read.
 
 Nothing here raises for what a file holds: every fault is a problem with a place, so that one bad file hides no other.
+What brings another file into a closure is known to ``named`` too: a new way has to be told there as well.
 """
 
 from __future__ import annotations
