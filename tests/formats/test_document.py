@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from onbook.formats import MAX_FILE_BYTES, Document, compose, read_yaml
+from onbook.formats import MAX_FILE_BYTES, Document, compose, read_yaml, spans
 from onbook.formats.document import _CONTROL, read_text
 
 CASES = Path(__file__).parents[1] / "cases" / "formats"
@@ -67,6 +68,34 @@ def test_every_character_of_a_literal_block_is_where_the_source_has_it() -> None
         line, column = document.locate(("x", 0, "a"), offset)
         text = lines[line - 1] + "\n"
         assert text[column - 1] == character, offset
+
+
+def test_places_in_plain_literal_blocks_are_those_that_a_match_for_each_line_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dice = random.Random(8)
+    plain, found = spans._plain_literal, 0
+    for _ in range(3_000):
+        indent = " " * dice.choice((2, 2, 7))
+        lines = dice.choices(["a", "b c", "  d", "", " ", "\u00e9", "a", "x\u2028y", "\r"], k=dice.randint(1, 6))
+        block = "".join(
+            f"{dice.choice((indent, indent, '')) if not line.strip() else indent}{line}\n" for line in lines
+        )
+        source = f"a: {dice.choice(('|', '|-', '|+', '| # note', '|2'))}\n{block}" + dice.choice(("", "b: a\n", "\n\n"))
+        document, _ = read_yaml(source.encode(), "p.yml")
+        if document is None or not isinstance(document.data, dict) or not document.data["a"]:
+            continue
+        text, value = document.text, document.data["a"]
+        fast = plain(text, 3, 3, value)
+        monkeypatch.setattr(spans, "_plain_literal", lambda *_: None)
+        slow = spans.spans(text, 3, value)
+        monkeypatch.undo()
+        if fast is not None:
+            found += 1
+            assert [fast.index(at) for at in range(-1, len(value) + 2)] == [
+                slow.index(at) for at in range(-1, len(value) + 2)
+            ], source
+    assert found > 500
 
 
 def test_offsets_outside_a_value_have_a_place() -> None:

@@ -80,6 +80,8 @@ def apply(findings: Iterable[Finding], waivers: Sequence[Waiver], today: date) -
         The findings in their order, and the numbers of the waivers that cover one, in force or not.
     """
     used = set[int]()
+    if not waivers:
+        return list(findings), used
     judged = []
     for finding in findings:
         covering = [number for number, waiver in enumerate(waivers) if waiver.covers(finding)]

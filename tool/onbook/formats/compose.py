@@ -137,17 +137,23 @@ def places(data: object, starting: Iterable[int]) -> dict[Pointer, Place]:
     found: dict[Pointer, Place] = {}
     starts = iter(starting)
 
-    def walk(pointer: Pointer, key_start: int | None, value: object) -> None:
-        start = next(starts)
-        found[pointer] = Place(start if key_start is None else key_start, start, value)
-        if isinstance(value, dict):
-            for key, item in value.items():
-                walk((*pointer, key), next(starts), item)
-        elif isinstance(value, list):
-            for number, item in enumerate(value):
-                walk((*pointer, number), None, item)
+    def walk(pointer: Pointer, within: object) -> None:
+        if isinstance(within, dict):
+            for key, value in within.items():
+                inner = (*pointer, key)
+                found[inner] = Place(next(starts), next(starts), value)
+                if isinstance(value, dict | list):
+                    walk(inner, value)
+        elif isinstance(within, list):
+            for number, value in enumerate(within):
+                inner, start = (*pointer, number), next(starts)
+                found[inner] = Place(start, start, value)
+                if isinstance(value, dict | list):
+                    walk(inner, value)
 
-    walk((), None, data)
+    start = next(starts)
+    found[()] = Place(start, start, data)
+    walk((), data)
     return found
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import marshal
 import re
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from onbook.formats.compose import Place, Pointer, compose, places
 from onbook.formats.spans import Spans, spans
+from onbook.lines import line_starts
 from onbook.report import Problem
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -32,17 +33,17 @@ class Mark(NamedTuple):
 class Lines:
     """Characters of a text -> marks."""
 
-    __slots__ = ("_ends", "_text")
+    __slots__ = ("_starts", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._ends: list[int] | None = None
+        self._starts: list[int] | None = None
 
     def mark(self, index: int) -> Mark:
-        if self._ends is None:
-            self._ends = [found.start() for found in re.finditer("\n", self._text)]
-        before = bisect_left(self._ends, index)
-        return Mark(before + 1, index - (self._ends[before - 1] if before else -1))
+        if self._starts is None:
+            self._starts = line_starts(self._text)
+        line = bisect_right(self._starts, index)
+        return Mark(line, index - self._starts[line - 1] + 1)
 
 
 @dataclass(slots=True)

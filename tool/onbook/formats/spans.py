@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate, count
+from operator import add, sub
+
+from onbook.lines import line_starts
 
 _PROPERTIES = re.compile(r"(?:[!&]\S*\s+)*")
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_ODD_BREAK = re.compile("[\r\x85\u2028\u2029]")
+_MAX_INDENT = 100
 _VALUE_BREAK = re.compile("[\n\u2028\u2029]")
 _FIRST_LINE = re.compile("[^\r\n\x85\u2028\u2029]*")
 _HEADER = re.compile(r"\|[-+0-9]*[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?")
@@ -69,6 +75,8 @@ def spans(text: str, start: int, value: object) -> Spans:
 
 
 def _literal(text: str, start: int, at: int, value: str) -> Spans:
+    if (found := _plain_literal(text, start, at, value)) is not None:
+        return found
     # A line of the value is the end of a line of the source, whatever the indentation: no need to know it.
     offsets: list[int] = []
     sources: list[int] = []
@@ -87,6 +95,28 @@ def _literal(text: str, start: int, at: int, value: str) -> Spans:
         sources.append(end - len(line))
         offset += len(line) + 1
     return Spans(start, offsets, sources, offset - 1)
+
+
+def _plain_literal(text: str, start: int, at: int, value: str) -> Spans | None:
+    """The same where every line ends at ``\\n``, without a match for each; None where that is not plain."""
+    lines = value.removesuffix("\n").split("\n")
+    first = text.find("\n", at) + 1
+    indent = text.find(lines[0], first, first + len(lines[0]) + _MAX_INDENT) - first
+    if not lines[0] or not first or indent < 0:
+        return None
+    # No line is indented further than the first one is, apart from blanks that belong to the value.
+    end = first + len(value) + indent * len(lines) + 1
+    if _ODD_BREAK.search(text, at, end):
+        return None
+    *written, _ = text[first:end].split("\n", len(lines))
+    if len(written) != len(lines) or not all(map(str.endswith, written, lines)):
+        return None
+    ends = map(add, accumulate(map(len, written)), count(first))
+    sources = list(map(sub, ends, map(len, lines)))
+    offsets = line_starts(value)
+    if value.endswith("\n"):  # behind the last line break is told as the end of that line
+        sources.append(sources[-1] + len(lines[-1]))
+    return Spans(start, offsets, sources, len(value))
 
 
 def _quoted(text: str, start: int, at: int, value: str, token: re.Pattern[str]) -> Spans:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from onbook.lines import line_starts
 
 
 class Use(NamedTuple):
@@ -58,7 +59,7 @@ class Places:
     def at(self, offset: int) -> tuple[int, int]:
         """The line and column of the character at ``offset``."""
         if not self._starts:
-            self._starts = [0, *map(re.Match.end, re.finditer("\n", self._text))]
+            self._starts = line_starts(self._text)
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 

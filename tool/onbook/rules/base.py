@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
 from importlib import import_module, metadata
-from itertools import accumulate
 from typing import ClassVar
 
 from onbook.bases import Bases
 from onbook.errors import OnbookError, UsageError
 from onbook.formats import Pointer
+from onbook.lines import line_starts
 from onbook.project import Catalog, Source
 from onbook.report import Problem, Severity
 
@@ -179,7 +179,7 @@ def hit_in(
 @lru_cache(maxsize=16)
 def _starts(text: str) -> tuple[int, ...]:
     """Where each line of a text begins: one text may have many findings."""
-    return (0, *accumulate(len(line) + 1 for line in text.split("\n")))
+    return tuple(line_starts(text))
 
 
 def builtin_rules() -> list[Rule]:

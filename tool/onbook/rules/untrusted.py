@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onbook.lines import line_starts
 from onbook.project import Source
 from onbook.prompt import Prompt
 from onbook.render.scan import If, Include, Outline, Value, Write, outline
@@ -280,7 +281,7 @@ def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tup
         parsed = check(content).tree
         yield from _Flow().body(parsed.body, tainted) if parsed else ()
         return
-    starts = [0, *(match.end() for match in re.finditer("\n", content))]
+    starts = line_starts(content)
     for use in plain:
         if not isinstance(use, str) and use.name in tainted:
             yield starts[use.line - 1] + use.column - 1, tainted[use.name].origin, None
