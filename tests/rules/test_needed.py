@@ -8,6 +8,7 @@ import re
 import pytest
 
 from onbook.rules import hidden, injection, issuers, markup, personal
+from onbook.rules import texts as texts_rules
 from onbook.rules.kept import long_words
 
 LETTERS = "aZ09-._@+ \n\t\r\x0b\x1c\x85\xa0\u2003\u2028é漢🙂\ud800"
@@ -40,12 +41,14 @@ def test_numbers_and_accounts() -> None:
 
 
 def test_secrets_with_blanks() -> None:
+    looked_for = {literal for _, literals in issuers._BY_CHARACTER for literal in literals}
+    for character, literals in issuers._BY_CHARACTER:
+        assert literals, character
+        assert all(character in literal for literal in literals)
     for issuer in issuers.ISSUERS:
         if issuer.anywhere:
             # A literal of two words is two literals: one of them stands with the other.
-            assert any(part in " ".join(issuer.literals).lower() for part in issuers._ANYWHERE_PARTS), issuer.name
-            alone = [name for name in issuer.literals if not any(p in name.lower() for p in issuers._ANYWHERE_PARTS)]
-            assert alone in ([], ["PRIVATE"]), issuer.name
+            assert set(issuer.literals) - looked_for in (set(), {"PRIVATE"}), issuer.name
 
 
 @pytest.mark.parametrize(
@@ -84,3 +87,11 @@ def test_nouns_of_secrets() -> None:
         text = f"the {noun} is h7gq2xv9"
         assert injection._SECRET.search(text), noun
         assert any(part in text for part in injection._NOUNS), noun
+
+
+def test_tags_without_other_code() -> None:
+    found = 0
+    for text in texts("{{{%%%}}} -a\n", 40):
+        assert texts_rules._TAGS.findall(text) == [match[0] for match in texts_rules._CODE.finditer(text)], text
+        found += "{%" in text and "%}" in text
+    assert found > 200

@@ -150,8 +150,12 @@ SHORTEST = 20
 """Characters of a secret with its literal, where both stand in one word; most texts have few words as long."""
 
 _ANYWHERE = tuple(dict.fromkeys(literal for issuer in ISSUERS if issuer.anywhere for literal in issuer.literals))
-# One of them is part of each, in lower case: few to look for.
-_ANYWHERE_PARTS = ("secret", "key", "_token", "_password", "://", ":\\/\\/")
+# One character is found much sooner than a word: each literal by the first of these that stands in it.
+_CHARACTERS = ("\\", "_", "K", "/")
+_BY_CHARACTER = tuple(
+    (character, tuple(each for each in _ANYWHERE if next(filter(each.__contains__, _CHARACTERS), None) == character))
+    for character in _CHARACTERS
+)
 _IN_WORDS = tuple(dict.fromkeys(literal for issuer in ISSUERS if not issuer.anywhere for literal in issuer.literals))
 
 
@@ -159,9 +163,9 @@ def _present(text: str) -> set[str]:
     """The literals of which one stands near every secret."""
     words = long_words(text, SHORTEST)
     present = {literal for literal in _IN_WORDS if literal in words} if words else set[str]()
-    lowered = text.lower()
-    if any(part in lowered for part in _ANYWHERE_PARTS):
-        present.update(literal for literal in _ANYWHERE if literal in text)
+    for character, literals in _BY_CHARACTER:
+        if character in text:
+            present.update(literal for literal in literals if literal in text)
     return present
 
 

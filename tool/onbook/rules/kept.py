@@ -61,7 +61,8 @@ def _all_kept(source: Source) -> Iterator[Kept]:
             told.add(text.path)
             yield _kept(text.path, text.text)
     suffixes = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
-    beside = [stem(source.path) + suffix for suffix in suffixes]
+    start = stem(source.path)
+    beside = [start + suffix for suffix in suffixes]
     for path in (*(file.path for file in source.closure), *beside):
         if path not in told and source.snapshot.entry(path) is not None:
             told.add(path)

@@ -219,6 +219,8 @@ _SLOT = re.compile(r"\[([A-Z][^\[\]\n]{12,300})\](?!\()")
 
 
 def _may_have_blank(text: str) -> bool:
+    if "[" not in text and "<" not in text:
+        return False
     if text.isascii():  # other letters may be alike without being equal in lower case
         lowered = text.lower()
         if not any(part in lowered for part in _BLANK_PARTS):

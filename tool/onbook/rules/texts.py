@@ -169,6 +169,10 @@ _CODE = re.compile(
 )
 
 
+# The last of them alone, which ``re`` finds quickly: most templates have no other code.
+_TAGS = re.compile(r"\{%(?:(?!\{%)[\s\S])*?%\}")
+
+
 def blank_code(text: str) -> str:
     """The text with blanks for code, for jinja2's comments and for its tags: what is left is prose and variables."""
     return _blank_code(text) if "`" in text or "{%" in text or "{#" in text else text
@@ -176,4 +180,5 @@ def blank_code(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _blank_code(text: str) -> str:
-    return _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    code = _CODE if "`" in text or "{#" in text else _TAGS
+    return code.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)

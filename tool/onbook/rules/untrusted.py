@@ -210,18 +210,25 @@ def _once(hits: Iterator[Hit]) -> Iterator[Hit]:
 
 
 def _may_be_marked(source: Source) -> bool:
-    """Whether the mark stands in the prompt's file, or may stand in a schema that it refers to."""
+    """Whether the mark may stand in the prompt's file, or in a schema that it refers to: in letters, or in escapes."""
     text = source.document.text if source.document else ""
-    return "x-untrusted" in text or "$ref" in text or "\\" in text
+    if "x-untrusted" in text or "\\" in text:
+        return True
+    others = (source.snapshot.read(file.path) for file in source.closure[1:]) if "$ref" in text else ()
+    return any(b"x-untrusted" in raw or b"\\" in raw for raw in others)
 
 
 _SEVERAL = ("anyOf", "oneOf", "allOf", "prefixItems")
+# A schema that has none of these is not marked, and has no part that is.
+_LEADING = frozenset({"x-untrusted", "$ref", "items", "properties", *_SEVERAL})
 MAX_MARKS = 1_000  # places of one input's schema that are looked at: a schema may refer to itself
 
 
 def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
     """The inputs that are marked, or that have a part which is: a property, the items, or what is referred to."""
     for name, schema in prompt.input_properties.items():
+        if type(schema) is dict and _LEADING.isdisjoint(schema):
+            continue
         paths: set[tuple[str, ...]] = set()
         seen: list[object] = []
         waiting: list[tuple[object, tuple[str, ...]]] = [(schema, ())]
