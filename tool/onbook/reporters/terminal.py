@@ -31,13 +31,13 @@ def write_terminal(report: Report, color: bool = False) -> str:
 
 class _Style:
     def __init__(self, color: bool) -> None:
-        self._color = color
+        self.color = color
 
     def __call__(self, text: str, *names: str) -> str:
         """A text on one line: what a line end in it would break into looks like a line of ours."""
         if not text.isprintable():
             text = self.block(text).replace("\n", "\\n").replace("\t", " ")
-        if not self._color or not names:
+        if not self.color or not names:
             return text
         return "".join(f"\x1b[{_CODES[name]}m" for name in names) + text + "\x1b[0m"
 
@@ -76,10 +76,14 @@ def _findings(report: Report, style: _Style) -> Iterator[str]:
 
 def _finding(finding: Finding, style: _Style, *, hint: bool = True) -> Iterator[str]:
     parts = [str(part) for part in (finding.path, finding.line, finding.column) if part is not None]
-    place = f"{style(':'.join(parts), 'bold')}: " if parts else ""
-    rule = style(finding.rule, _SEVERITY[finding.severity])
-    waived = style(" (waived)", "dim") if finding.waived else ""
-    yield f"{place}{rule} {style(finding.message)} {style(f'[{finding.slug}]', 'dim')}{waived}"
+    place, named, waiver = ":".join(parts), f"[{finding.slug}]", " (waived)" if finding.waived else ""
+    line = f"{place}: {finding.rule} {finding.message} {named}{waiver}" if parts else ""
+    # Of nearly every finding nothing needs to be changed, which is seen of the whole line at once.
+    if style.color or not parts or not line.isprintable():
+        place = f"{style(place, 'bold')}: " if parts else ""
+        rule = style(finding.rule, _SEVERITY[finding.severity])
+        line = f"{place}{rule} {style(finding.message)} {style(named, 'dim')}{style(waiver, 'dim') if waiver else ''}"
+    yield line
     if finding.hint and hint:
         yield style(f"    {finding.hint}", "dim")
 
