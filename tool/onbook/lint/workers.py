@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onbook.errors import OnbookError
@@ -49,15 +50,16 @@ def shared_out(
     ours: list[Connection] = []
     processes: list[BaseProcess] = []
     try:
-        for _ in range(min(jobs, len(chunks))):
-            mine, theirs = context.Pipe()
-            ours.append(mine)
-            # A forked child holds our ends too: unless it closes them, nobody would see that we are gone.
-            inherited = tuple(ours) if method == "fork" else ()
-            process = context.Process(target=_serve, args=(work, chunks, theirs, inherited), daemon=True)
-            process.start()
-            theirs.close()
-            processes.append(process)
+        with _uninterrupted():
+            for _ in range(min(jobs, len(chunks))):
+                mine, theirs = context.Pipe()
+                ours.append(mine)
+                # A forked child holds our ends too: unless it closes them, nobody would see that we are gone.
+                inherited = tuple(ours) if method == "fork" else ()
+                process = context.Process(target=_serve, args=(work, chunks, theirs, inherited), daemon=True)
+                process.start()
+                theirs.close()
+                processes.append(process)
         # Two chunks each, so that no process waits for the next while its last one is read.
         for idle in (*ours, *ours):
             _send(idle, next(waiting, None))
@@ -75,6 +77,19 @@ def shared_out(
         for process in processes:
             process.terminate()
             process.join()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until all children are known: in the midst of a fork Python would drop it, or lose a child."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _send(pipe: Connection, index: int | None) -> None:
