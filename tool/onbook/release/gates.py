@@ -9,11 +9,12 @@ from onbook.diff import PromptDiff
 from onbook.diff.report import finding_of, undeclared_major
 from onbook.errors import OnbookError, UsageError
 from onbook.lint import lint
+from onbook.lint.workers import cores
 from onbook.project import Catalog, Source
 from onbook.repo import Repository
 from onbook.repo.git import GitError
 from onbook.repo.remote import default_remote, head_branch
-from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.report import Check, Finding, Severity, Status
 from onbook.testing import runner
 from onbook.testing.baseline import against, judge, settle
 from onbook.testing.statistics import Verdict
@@ -48,7 +49,7 @@ def gates(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dict[st
     config = catalog.config
     faults: dict[str | None, list[Check]] = {}
     if config.gate("lint"):
-        for check in lint(catalog, [source.id for source, _ in due]).checks:
+        for check in lint(catalog, [source.id for source, _ in due], jobs=cores()).checks:
             faults.setdefault(check.prompt, []).append(check)
     tested = runner.run(source for source, _ in due)
     verdicts = _verdicts(catalog, due)
@@ -56,6 +57,10 @@ def gates(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dict[st
     by_prompt: dict[str | None, list[Check]] = {}
     for check in tested.checks:
         by_prompt.setdefault(check.prompt, []).append(check)
+    rows: dict[object, list[object]] = {}
+    assert isinstance(tested.data["prompts"], list)
+    for row in tested.data["prompts"]:
+        rows.setdefault(row["id"], []).append(row)
     for source, changed in due:
         own = tuple(by_prompt.get(source.id, ()))
         checks = [*faults.get(source.id, ()), *_tests(catalog, source, own)]
@@ -64,7 +69,8 @@ def gates(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dict[st
         if config.gate("major") and (undeclared := undeclared_major(changed)):
             checks.append(Check.of(f"release/{source.id}", undeclared, prompt=source.id))
         checks += verdicts.get(source.id, ())
-        found[source.id] = Judged(tuple(checks), runner.summary(_part(tested, source, own)))
+        its_own = replace(tested, checks=own, data={"prompts": rows.get(source.id, [])})
+        found[source.id] = Judged(tuple(checks), runner.summary(its_own))
     return found
 
 
@@ -125,12 +131,6 @@ def _tests(catalog: Catalog, source: Source, own: Iterable[Check]) -> Iterator[C
 # Cases without an answer, and tests that are none: of the latter nobody knows whether the others would have failed.
 _MISSING = frozenset({"recording-missing", "not-recorded", "not-run"})
 _WRONG = frozenset({"case-wrong", "prompt-unusable"})
-
-
-def _part(tested: Report, source: Source, own: tuple[Check, ...]) -> Report:
-    rows = tested.data["prompts"]
-    assert isinstance(rows, list)
-    return replace(tested, checks=own, data={"prompts": [row for row in rows if row["id"] == source.id]})
 
 
 def incomparable(catalog: Catalog, source: Source, base: Version | None, error: OnbookError) -> list[Check]:
