@@ -14,7 +14,7 @@ import pytest
 from onbook.lint import lint
 from onbook.project import Catalog
 from onbook.repo import Repository
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 from support.console import ONBOOK, Person, person
 
 GOOD = """\

@@ -16,7 +16,7 @@ from onbook.contract import Contract
 from onbook.gate.outputs import MARKER, output_lines
 from onbook.project import Catalog
 from onbook.repo import Repository
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 from onbook.testing.models import Response
 from onbook.testing.planning import plan, unit_of
 from onbook.testing.recordings import Recording, Recordings

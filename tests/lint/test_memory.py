@@ -17,7 +17,8 @@ from benchmarks import corpus
 from onbook.lint import gathering, lint, memory
 from onbook.project import Catalog
 from onbook.repo import Repository, Snapshot
-from onbook.repo.snapshot import Commit, Index, WorkTree
+from onbook.repo.snapshot import Commit, Index
+from onbook.repo.worktree import WorkTree
 from onbook.report import Report
 from onbook.rules import GROUP, all_rules
 from support.console import ONBOOK

@@ -14,7 +14,7 @@ from onbook.project import Catalog, Source
 from onbook.project.gold import Gold
 from onbook.prompt import Case
 from onbook.repo import Repository
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 from support.git import new_repo
 from support.snapshots import files
 

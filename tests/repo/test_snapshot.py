@@ -12,7 +12,8 @@ import pytest
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Catalog
 from onbook.repo import Repository, Snapshot, SnapshotError
-from onbook.repo.snapshot import SUBMODULE, SYMLINK, Commit, Index, WorkTree
+from onbook.repo.snapshot import SUBMODULE, SYMLINK, Commit, Index
+from onbook.repo.worktree import WorkTree
 from support.git import PROMPT, Repo, clone, new_repo
 
 ODD = [

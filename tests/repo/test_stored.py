@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from onbook.repo import Repository, SnapshotError
-from onbook.repo.snapshot import Commit, Index, WorkTree
+from onbook.repo.snapshot import Commit, Index
 from onbook.repo.stored import _MOST_OPEN, IN_MEMORY, Stored
+from onbook.repo.worktree import WorkTree
 from support.git import new_repo
 
 

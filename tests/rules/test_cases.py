@@ -21,7 +21,7 @@ import yaml
 from onbook.lint import lint
 from onbook.project import Catalog
 from onbook.repo import Repository, Snapshot
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 from onbook.rules import all_rules
 from support.git import manifest, new_repo
 from support.snapshots import files

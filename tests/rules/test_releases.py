@@ -10,8 +10,9 @@ from onbook import bases
 from onbook.lint import lint
 from onbook.project import Catalog
 from onbook.repo import Repository
-from onbook.repo.snapshot import Commit, WorkTree
+from onbook.repo.snapshot import Commit
 from onbook.repo.tags import list_tags
+from onbook.repo.worktree import WorkTree
 from onbook.report import Report, Status
 from support.git import Repo, clone, new_repo
 

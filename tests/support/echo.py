@@ -7,7 +7,7 @@ from pathlib import Path
 from onbook.project import Catalog
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 from onbook.testing.models import Response
 from onbook.testing.planning import plan, unit_of
 from onbook.testing.recordings import Recording, Recordings

@@ -11,7 +11,7 @@ import pytest
 
 from onbook.project import Catalog
 from onbook.repo import Repository
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 from onbook.report import Finding, Severity
 from onbook.testing.models import Request, Response
 from onbook.testing.packed import Packed

@@ -9,8 +9,9 @@ from weakref import WeakKeyDictionary
 from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
 from onbook.repo import Repository
-from onbook.repo.snapshot import Commit, Index, WorkTree
+from onbook.repo.snapshot import Commit, Index
 from onbook.repo.tags import TagRef, list_tags
+from onbook.repo.worktree import WorkTree
 from onbook.versions import Tag, Version
 
 

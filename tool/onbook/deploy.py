@@ -21,8 +21,9 @@ from onbook.prompt import require_id
 from onbook.repo import Repository
 from onbook.repo.git import GitError
 from onbook.repo.remote import default_remote
-from onbook.repo.snapshot import Commit, WorkTree
+from onbook.repo.snapshot import Commit
 from onbook.repo.tags import TagRef, list_tags, read_tag
+from onbook.repo.worktree import WorkTree
 from onbook.versions import Bump, Version
 
 MAX_HISTORY = 1_000

@@ -14,7 +14,8 @@ import click
 from onbook.errors import UsageError
 from onbook.prompt import Prompt
 from onbook.repo import Repository, Snapshot
-from onbook.repo.snapshot import Commit, Index, WorkTree
+from onbook.repo.snapshot import Commit, Index
+from onbook.repo.worktree import WorkTree
 from onbook.report import Check, Report, Status
 from onbook.reporters import FORMATS, reporter
 

@@ -14,7 +14,8 @@ from onbook.errors import UsageError
 from onbook.project import Catalog, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
-from onbook.repo.snapshot import Commit, WorkTree
+from onbook.repo.snapshot import Commit
+from onbook.repo.worktree import WorkTree
 from onbook.testing.asking import INTERRUPTED, Memory
 from onbook.testing.baseline import Side, ask, lay_out, settle, variant
 from onbook.testing.baseline import judge as grade

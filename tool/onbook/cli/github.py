@@ -10,7 +10,7 @@ from onbook.cli.common import note
 from onbook.files import write_atomic
 from onbook.project import Config
 from onbook.repo import Repository
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 
 FOLDER = ".github/workflows"
 WORKFLOWS = ("prompts", "prompts-comment", "prompts-release", "prompts-nightly", "prompts-site")

@@ -13,7 +13,7 @@ from onbook.files import write_atomic
 from onbook.project import Config
 from onbook.project.config import FILE
 from onbook.repo import Repository
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 
 _CONFIG = """\
 # onbook's configuration; every key has a default that is meant to be right.

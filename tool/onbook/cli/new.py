@@ -14,7 +14,7 @@ from onbook.files import write_atomic
 from onbook.project import Catalog
 from onbook.project.cases import CASE_SUFFIXES
 from onbook.prompt import SUFFIXES, is_id
-from onbook.repo.snapshot import WorkTree
+from onbook.repo.worktree import WorkTree
 from onbook.testing import local
 
 _PROMPT = """\

@@ -6,7 +6,8 @@ from onbook.call import Caller
 from onbook.client.book import Book, require_one
 from onbook.client.loaded import LoadedPrompt
 from onbook.repo import Repository, Snapshot
-from onbook.repo.snapshot import Commit, Index, WorkTree
+from onbook.repo.snapshot import Commit, Index
+from onbook.repo.worktree import WorkTree
 
 WORKTREE = "worktree"
 INDEX = "index"

@@ -29,7 +29,8 @@ from onbook.lint.trace import Identities, listing
 from onbook.project import Catalog
 from onbook.prompt import id_of
 from onbook.repo import Snapshot
-from onbook.repo.snapshot import Index, WorkTree
+from onbook.repo.snapshot import Index
+from onbook.repo.worktree import WorkTree
 from onbook.rules import Rule
 
 FORMAT = 3
