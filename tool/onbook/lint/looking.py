@@ -21,6 +21,9 @@ MAX_TOLD = 1_000
 """Places of one prompt that one rule tells: more say nothing new, and a hostile file could ask for any number."""
 
 
+Note = str | bytes
+
+
 @dataclass(slots=True)
 class Looked:
     """What came of looking at one prompt, before waivers and severities: it depends on files and on rules alone.
@@ -31,7 +34,7 @@ class Looked:
         unread: other parts that could not be read: a partial, the suite, a row of the cases.
         hits: every place, with the id of the rule that it breaks.
         unchecked: what could not be looked at.
-        notes: by rule id, what a rule that compares prompts keeps of this one, as JSON.
+        notes: by rule id, what a rule that compares prompts keeps of this one: bytes, or JSON.
         waivers: those that stand as comments in the prompt's files.
     """
 
@@ -39,7 +42,7 @@ class Looked:
     sound: bool
     hits: list[tuple[str, Hit]] = field(default_factory=list)
     unchecked: list[Hit] = field(default_factory=list)
-    notes: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
     waivers: list[Waiver] = field(default_factory=list)
     unread: list[Hit] = field(default_factory=list)
 
@@ -66,7 +69,7 @@ def look(source: Source, rules: Iterable[Rule]) -> Looked:
                 looked.hits.append((rule.id, hit))
             if across is not None and (note := across.note(source)) is not None:
                 # As text it is the same whether it was kept in between or not, and quick to hand on.
-                looked.notes[rule.id] = _NOTE.encode(note)
+                looked.notes[rule.id] = note if isinstance(note, bytes) else _NOTE.encode(note)
         except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
             looked.unchecked.append(_crashed(rule, source.path, error))
     if problems:
@@ -96,7 +99,7 @@ def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: dat
     for rule in rules:
         if isinstance(rule, ReleaseRule) and type(rule).across is ReleaseRule.across:
             continue
-        noted = {id: json.loads(found.notes[rule.id]) for id, found in looked.items() if rule.id in found.notes}
+        noted = {id: _noted(found.notes[rule.id]) for id, found in looked.items() if rule.id in found.notes}
         hits: dict[str, list[Hit]] = {}
         try:
             for id, hit in rule.across(noted, today):
@@ -109,6 +112,10 @@ def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: dat
             for id in noted:
                 of(id).unchecked.append(_crashed(rule, looked[id].path, error))
     return told
+
+
+def _noted(note: Note) -> object:
+    return note if isinstance(note, bytes) else json.loads(note)
 
 
 def since(looked: Mapping[str, Looked], rules: Iterable[ReleaseRule], catalog: Catalog) -> None:

@@ -105,7 +105,7 @@ class AcrossRule(Rule):
     """
 
     def note(self, source: Source) -> object:
-        """What ``across`` needs of one prompt: JSON data, as little as will do; None for a prompt to pass over."""
+        """What ``across`` needs of one prompt, as little as will do: JSON data or bytes; None for one to pass over."""
         raise NotImplementedError
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:

@@ -8,13 +8,12 @@ line by line are therefore not seen, and those that share whole lines are.
 from __future__ import annotations
 
 from array import array
-from binascii import a2b_base64, b2a_base64
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import accumulate, repeat
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 from zlib import crc32
 
 from onbook.project import Source
@@ -82,19 +81,19 @@ class NearDuplicate(AcrossRule):
         if sum(map(len, said)) < FEWEST_CHARACTERS:
             return None
         sums = set().union(*map(_sentences, _said(source)))
-        return [source.path, _packed(sorted(sums)[:MOST_SENTENCES])] if len(sums) >= FEWEST_SENTENCES else None
+        return _packed(source.path, sorted(sums)[:MOST_SENTENCES]) if len(sums) >= FEWEST_SENTENCES else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Two that are alike share one of their smallest checksums nearly always: only such pairs are compared."""
         seen: dict[int, list[tuple[str, frozenset[int]]]] = {}
         for id, note in notes.items():
-            path, packed = cast(list[Any], note)
-            sums = _unpacked(packed)
-            mine = frozenset(sums)
+            path, sums = _unpacked(note)
+            mine, size, keys = frozenset(sums), len(sums), sums[:KEYS]
             best, share = "", 0.0
-            for key in sums[:KEYS]:
+            for key in keys:
                 for other, theirs in seen.get(key, ()):
-                    if min(len(mine), len(theirs)) < SAME * max(len(mine), len(theirs)):
+                    # What they share is at most the smaller of the two, and their union at least the larger.
+                    if len(theirs) < SAME * size or size < SAME * len(theirs):
                         continue
                     alike = _alike(mine, theirs)
                     if alike > share:
@@ -103,7 +102,7 @@ class NearDuplicate(AcrossRule):
                 hint = f"{share:.0%} of their sentences are the same: make one of them, with an input for what differs"
                 yield id, Hit(f"this prompt is nearly the same as {best}", path, 1, 1, hint)
                 continue
-            for key in sums[:KEYS]:
+            for key in keys:
                 others = seen.setdefault(key, [])
                 if len(others) < MOST_COMPARED:
                     others.append((id, mine))
@@ -155,7 +154,7 @@ class CopiedBlock(AcrossRule):
             return None
         rows = list(map(bytes.strip, document.text.encode("utf-8", "replace").split(b"\n")))
         places = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))  # of equal lines, the first
-        found: list[str] = []
+        found: list[int] = []
         numbers = (number for number, item in enumerate(prompt.messages) if isinstance(item, Message))
         for number, (_, lines, sums) in zip(numbers, _said(source), strict=True):
             lengths = list(map(len, lines))
@@ -165,28 +164,30 @@ class CopiedBlock(AcrossRule):
             if 0 in stands:  # quoted or folded: the text's lines are not the file's
                 first = document.place(("messages", number, "content")).line
                 stands = [line or first for line in stands]
-            found.append(_packed([*sums, *lengths, *stands]))
-        return [source.path, *found] if found else None
+            found += [len(lines), *sums, *lengths, *stands]
+        return _packed(source.path, found) if found else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Blocks that begin one after the other in a prompt are one block."""
-        packed = {id: [_unpacked(message) for message in cast(list[Any], note)[1:]] for id, note in notes.items()}
         counts = Counter[int]()
-        for messages in packed.values():
-            counts.update(set().union(*(message[: len(message) // 3] for message in messages)))
-        # A block that stands in so many prompts begins with a line that does.
+        packed = {}
+        for id, note in notes.items():
+            path, numbers = _unpacked(note)
+            packed[id] = path, numbers
+            for start, count in _each(numbers):
+                counts.update(numbers[start : start + count])
+        # A block that stands in so many prompts is made of lines that do; what one prompt repeats is counted too often.
         common = {line for line, count in counts.items() if count >= FEWEST_PROMPTS}
-        having = {
-            id: [begun for message in messages for begun in _blocks(message, common)]
-            for id, messages in packed.items()
-            if not all(common.isdisjoint(message[: len(message) // 3]) for message in messages)
-        }
+        having: dict[str, list[tuple[bytes, int]]] = {}
         homes: dict[bytes, list[str]] = {}
+        for id, (_, numbers) in packed.items():
+            blocks = [block for start, count in _each(numbers) for block in _blocks(numbers, start, count, common)]
+            if begun := {begun for begun, _ in blocks if begun}:
+                having[id] = blocks
+                for block in begun:
+                    homes.setdefault(block, []).append(id)
         for id, blocks in having.items():
-            for block in {block for block, _ in blocks}:
-                homes.setdefault(block, []).append(id)
-        for id, blocks in having.items():
-            path = cast(list[Any], notes[id])[0]
+            path = packed[id][0]
             within, told = False, set[int]()
             for block, line in blocks:
                 others = homes[block] if block else []
@@ -244,34 +245,46 @@ def _sentences(said: _Said) -> set[int]:
     return found
 
 
-def _blocks(message: array[int], common: set[int]) -> Iterator[tuple[bytes, int]]:
+def _each(numbers: array[int]) -> Iterator[tuple[int, int]]:
+    """Where the checksums of each message begin in a note, and how many lines it has."""
+    start = 0
+    while start < len(numbers):
+        yield start + 1, numbers[start]
+        start += 1 + 3 * numbers[start]
+
+
+def _blocks(numbers: array[int], start: int, count: int, common: set[int]) -> Iterator[tuple[bytes, int]]:
     """Each block of a message and its line: from the beginning of a line on, until it is long enough.
 
     A block is the checksums and the lengths of its lines: of the first alone, two texts in millions would be the same.
-    One that begins with a line that few prompts have is empty.
+    In place of those that hold a line that few prompts have, one stands that is empty.
     """
-    count = len(message) // 3
-    sums, lengths, lines = message[:count], message[count : 2 * count], message[2 * count :]
-    ends = list(accumulate(lengths))
-    start = last = 0
-    for number, end in enumerate(ends):
-        last = bisect_left(ends, start + BLOCK_CHARACTERS, last)
-        if last == count:
-            break
-        block = b""
-        if sums[number] in common:
-            block = sums[number : last + 1].tobytes() + lengths[number : last + 1].tobytes()
-        yield block, lines[number]
-        start = end
+    sums = numbers[start : start + count]
+    if common.isdisjoint(sums):
+        yield b"", 0
+        return
+    lengths, lines = numbers[start + count : start + 2 * count], numbers[start + 2 * count : start + 3 * count]
+    ends = [0, *accumulate(lengths)]
+    begin = 0
+    for stop in (*(number for number, line in enumerate(sums) if line not in common), count):
+        for number in range(begin, stop + 1):
+            end = bisect_left(ends, ends[number] + BLOCK_CHARACTERS, number, stop + 1)
+            if end > stop:
+                break
+            yield sums[number:end].tobytes() + lengths[number:end].tobytes(), lines[number]
+        if ends[number] + BLOCK_CHARACTERS <= ends[-1]:
+            yield b"", 0
+        begin = stop + 1
 
 
-def _packed(numbers: list[int]) -> str:
-    """Numbers below 2**32 as a text, which is quicker to write and to read than they are as JSON."""
-    return b2a_base64(array(_NUMBER, numbers), newline=False).decode("ascii")
+def _packed(path: str, numbers: Iterable[int]) -> bytes:
+    """A path and numbers below 2**32, quick to hand on and to keep."""
+    return path.encode("utf-8", "surrogateescape") + b"\0" + array(_NUMBER, numbers).tobytes()
 
 
-def _unpacked(text: str) -> array[int]:
-    return array(_NUMBER, a2b_base64(text))
+def _unpacked(note: object) -> tuple[str, array[int]]:
+    path, _, numbers = cast(bytes, note).partition(b"\0")
+    return path.decode("utf-8", "surrogateescape"), array(_NUMBER, numbers)
 
 
 _NUMBER = "I"
@@ -279,10 +292,11 @@ _NUMBER = "I"
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> float:
     """The share of equal sentences; of long prompts, an estimate from the smallest checksums of both."""
-    both = one | other
     if len(one) >= MOST_SENTENCES or len(other) >= MOST_SENTENCES:
-        both = frozenset(sorted(both)[:MOST_SENTENCES])
-    return len(one & other & both) / len(both)
+        both = frozenset(sorted(one | other)[:MOST_SENTENCES])
+        return len(one & other & both) / len(both)
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared)
 
 
 RULES: tuple[type[Rule], ...] = (NearDuplicate, CopiedBlock)
