@@ -34,14 +34,23 @@ def square(number):
     return number * number
 
 
+def squares(numbers):
+    return [square(number) for number in numbers]
+
+
+def shared(numbers, jobs):
+    for some in shared_out(squares, numbers, jobs, method=sys.argv[1]):
+        yield from some
+
+
 if __name__ == "__main__":
     numbers = list(range(500))
-    assert list(shared_out(square, numbers, 3, method=sys.argv[1])) == [square(number) for number in numbers]
-    assert list(shared_out(square, [], 3, method=sys.argv[1])) == []
+    assert list(shared(numbers, 3)) == squares(numbers)
+    assert list(shared([], 3)) == []
     for bad in (777, 888, 999):
         found = []
         try:
-            for result in shared_out(square, [*numbers[:300], bad, *numbers[300:]], 2, method=sys.argv[1]):
+            for result in shared([*numbers[:300], bad, *numbers[300:]], 2):
                 found.append(result)
         except OnbookError as error:
             assert found == [square(number) for number in numbers[:len(found)]]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from onbook.errors import OnbookError
 from onbook.lint.looking import Looked, across, look
-from onbook.lint.memory import Memory
+from onbook.lint.memory import Memory, present_in
+from onbook.lint.pieces import Notes, Packer, Piece, found_of, loose_of, notes_of
 from onbook.lint.rows import Row, from_row, to_row
 from onbook.lint.trace import Identities, Traced
 from onbook.lint.workers import shared_out
@@ -32,40 +34,62 @@ def gather(
     memory = Memory.open(catalog, rules) if keep and not named else None
     rows: dict[str, Row] = memory.recall(paths) if memory else {}
     missing = [id for id in paths if id not in rows]
-    work = _Work(catalog.snapshot, catalog.config.prompts, paths, tuple(rule.id for rule in rules), memory is not None)
-    asked: dict[str, Identities | None] = {}
-    for id, row, identities in _worked(work, missing, jobs):
-        rows[id] = row
-        asked[id] = identities
+    names = tuple(rule.id for rule in rules)
+    work = _Work(catalog.snapshot, catalog.config.prompts, paths, names, memory.present if memory else None)
+    found = {id: from_row(row) for id, row in rows.items()}
+    pieces: list[Piece] = []
+    kept = set[str]()
+    notes: Notes = {}
+    for piece in _worked(work, missing, jobs):
+        # While others look: what they send is read as soon as it comes.
+        pieces.append(piece)
+        fresh = found_of(piece.found).rows
+        kept.update(fresh)
+        found.update((id, from_row(row)) for id, (row, *_) in fresh.items())
+        found.update((id, from_row(row)) for id, row in loose_of(piece).items())
+        for rule, some in notes_of(piece.notes).items():
+            notes.setdefault(rule, {}).update(some)
+    looked = {id: found[id] for id in paths}
     # Comparing prompts takes long where there are many, and tells the same of the same notes on the same day.
     told = memory.compared(day) if memory and not missing else None
-    if memory and told is None:
-        memory.recall_notes(rows)
-    looked = {id: from_row(rows[id]) for id in paths}
-    compared = {id: from_row(row) for id, row in told.items()} if told is not None else None
-    if compared is None:
-        compared = across(looked, [rule for rule in rules if isinstance(rule, AcrossRule)], day)
-    if memory and (missing or told is None):
-        sure = not any(found.unchecked for found in compared.values())
-        fresh = {id: to_row(found) for id, found in compared.items()} if sure else None
-        memory.keep({id: rows[id] for id in paths}, asked, day, fresh)
-    for id, found in compared.items():
-        looked[id].hits += found.hits
-        looked[id].unchecked += found.unchecked
+    if told is not None:
+        compared = {id: from_row(row) for id, row in told.items()}
+    else:
+        for rule, some in memory.recall_notes().items() if memory else ():
+            notes.setdefault(rule, {}).update(some)
+        compared = across(looked, [rule for rule in rules if isinstance(rule, AcrossRule)], day, notes)
+        if memory:
+            sure = not any(each.unchecked for each in compared.values())
+            memory.keep(pieces, kept, day, {id: to_row(each) for id, each in compared.items()} if sure else None)
+    for id, each in compared.items():
+        looked[id].hits += each.hits
+        looked[id].unchecked += each.unchecked
     return looked
 
 
 @dataclass(slots=True)
 class _Work:
-    """Looking at one prompt after another; picklable, for processes that are not forked."""
+    """Looking at one prompt after another; picklable, for processes that are not forked.
+
+    Attributes:
+        present: the paths of all files where the prompts are; None where nothing is to be kept.
+    """
 
     snapshot: Snapshot
     folder: str
     paths: Mapping[str, str]
     rules: tuple[str, ...]
-    keep: bool
+    present: str | None
+    packer: Packer | None = None
 
-    def __call__(self, id: str) -> tuple[str, Row, Identities | None]:
+    def __call__(self, ids: Iterable[str]) -> Piece:
+        if self.packer is None or self.packer.worker != os.getpid():
+            self.packer = Packer(os.getpid())
+            # A process that is not forked lists the folder itself, perhaps after something has come or gone.
+            self.present = self.present if self.present == present_in(self.snapshot, self.folder) else None
+        return self.packer.pack(map(self._look, ids))
+
+    def _look(self, id: str) -> tuple[str, Looked, Identities | None]:
         known = all_rules()
         snapshot = Traced(self.snapshot)
         path = self.paths[id]
@@ -78,13 +102,16 @@ class _Work:
         except Exception as error:  # a fault of a reader: what it could not read is not fine, and hides no other prompt
             message = f"this prompt could not be checked: {type(error).__name__}: {error}"
             looked = Looked(path, False, unchecked=[Hit(message, path)])
-        asked = snapshot.asked() if self.keep and not looked.unchecked else None
-        return id, to_row(looked), None if snapshot.doubtful else asked
+        asked = snapshot.asked() if self.present is not None and not looked.unchecked else None
+        return id, looked, None if snapshot.doubtful else asked
 
 
-def _worked(work: _Work, ids: Sequence[str], jobs: int) -> Iterable[tuple[str, Row, Identities | None]]:
+def _worked(work: _Work, ids: Sequence[str], jobs: int) -> Iterator[Piece]:
+    if not ids:
+        return
     if jobs < 2 or len(ids) < MIN_SHARED:
-        return map(work, ids)
+        yield work(ids)
+        return
     # What git tells of all files at once is asked for before there are many to ask.
-    first = work(ids[0])
-    return (first, *shared_out(work, ids[1:], jobs))
+    yield work(ids[:1])
+    yield from shared_out(work, ids[1:], jobs)

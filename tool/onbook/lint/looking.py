@@ -89,8 +89,17 @@ def _kinds(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, bool, AcrossRule | None
     return tuple(kinds)
 
 
-def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: date) -> dict[str, Looked]:
-    """What rules that compare prompts find in their notes, by id; of prompts in which they find nothing, nothing."""
+def across(
+    looked: Mapping[str, Looked],
+    rules: Iterable[AcrossRule],
+    today: date,
+    apart: Mapping[str, Mapping[str, Note]] | None = None,
+) -> dict[str, Looked]:
+    """What rules that compare prompts find in their notes, by id; of prompts in which they find nothing, nothing.
+
+    Args:
+        apart: notes by rule and id, where they do not stand with what was found.
+    """
     told: dict[str, Looked] = {}
 
     def of(id: str) -> Looked:
@@ -99,7 +108,12 @@ def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: dat
     for rule in rules:
         if isinstance(rule, ReleaseRule) and type(rule).across is ReleaseRule.across:
             continue
-        noted = {id: _noted(found.notes[rule.id]) for id, found in looked.items() if rule.id in found.notes}
+        others = apart.get(rule.id, {}) if apart else {}
+        noted = {}
+        for id, found in looked.items():
+            note = found.notes.get(rule.id) or others.get(id)
+            if note is not None:
+                noted[id] = note if isinstance(note, bytes) else json.loads(note)
         hits: dict[str, list[Hit]] = {}
         try:
             for id, hit in rule.across(noted, today):
@@ -112,10 +126,6 @@ def across(looked: Mapping[str, Looked], rules: Iterable[AcrossRule], today: dat
             for id in noted:
                 of(id).unchecked.append(_crashed(rule, looked[id].path, error))
     return told
-
-
-def _noted(note: Note) -> object:
-    return note if isinstance(note, bytes) else json.loads(note)
 
 
 def since(looked: Mapping[str, Looked], rules: Iterable[ReleaseRule], catalog: Catalog) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from operator import attrgetter
 from typing import Any
 
-from onbook.lint.looking import Looked
+from onbook.lint.looking import Looked, Note
 from onbook.report import Severity
 from onbook.rules.base import Hit
 from onbook.waivers import Waiver
@@ -17,22 +18,33 @@ _WAIVER = tuple(field.name for field in fields(Waiver) if field.name not in ("un
 _hit = attrgetter(*_HIT)
 _waiver = attrgetter(*_WAIVER)
 
-Row = list[Any]
-NOTES = 4
-"""Where in a row the notes stand."""
+Row = str | list[Any]
+"""Of a prompt in which nothing was found, just its path: nearly all are such."""
 
 
-def to_row(looked: Looked) -> Row:
-    """Everything of a Looked, in lists, texts and numbers."""
+def to_row(looked: Looked, notes: Mapping[str, Note] | None = None) -> Row:
+    """Everything of a Looked, in lists, texts and numbers.
+
+    Args:
+        notes: those to keep with it, where they are not all.
+    """
+    kept = looked.notes if notes is None else notes
+    if looked.sound and not (looked.hits or looked.unchecked or kept or looked.waivers or looked.unread):
+        return looked.path
     return [
         looked.path,
         looked.sound,
         [[rule, *_of_hit(hit)] for rule, hit in looked.hits],
         [_of_hit(hit) for hit in looked.unchecked],
-        looked.notes,
+        dict(kept),
         [[waiver.until.isoformat(), waiver.lines, *_waiver(waiver)] for waiver in looked.waivers],
         [_of_hit(hit) for hit in looked.unread],
     ]
+
+
+def path_of(row: Row) -> str:
+    """The path of the prompt's file."""
+    return row if isinstance(row, str) else str(row[0])
 
 
 def from_row(row: Row) -> Looked:
@@ -41,17 +53,17 @@ def from_row(row: Row) -> Looked:
     Raises:
         ValueError, TypeError, KeyError: the row is none that ``to_row`` made.
     """
+    if isinstance(row, str):
+        return Looked(row, True)
     path, sound, hits, unchecked, notes, waivers, unread = row
     if not (isinstance(path, str) and isinstance(sound, bool) and isinstance(notes, dict)):
         raise TypeError("this is no row of a prompt")
-    if not (hits or unchecked or waivers or unread):
-        return Looked(path, sound, notes=notes)
     return Looked(
         path,
         sound,
         [(rule, _to_hit(severity, given)) for rule, severity, *given in hits],
         [_to_hit(severity, given) for severity, *given in unchecked],
-        notes,
+        dict(notes),
         [_to_waiver(until, lines, given) for until, lines, *given in waivers],
         [_to_hit(severity, given) for severity, *given in unread],
     )

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CHUNK = 40
+LARGEST, SMALLEST = 40, 5
+"""Items that a process is given at a time."""
+COLLECT = 50_000
+"""What a child makes before it looks for garbage: most of what it makes is no part of a circle."""
+
 # Where processes can be forked safely they begin with all that is read already; elsewhere each starts anew.
 METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
 
@@ -30,9 +34,9 @@ def cores() -> int:
 
 
 def shared_out(
-    work: Callable[[Item], Result], items: Sequence[Item], jobs: int, *, method: str = METHOD
+    work: Callable[[Iterable[Item]], Result], items: Sequence[Item], jobs: int, *, method: str = METHOD
 ) -> Iterator[Result]:
-    """``work`` of every item, in the order of the items, done by ``jobs`` processes.
+    """``work`` of some items after the other, in the order of the items, done by ``jobs`` processes.
 
     Args:
         work: runs in a child; where children are not forked, it and the items must be picklable.
@@ -44,9 +48,9 @@ def shared_out(
     from multiprocessing.connection import wait
 
     context: Any = multiprocessing.get_context(method)
-    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+    chunks = list(_chunks(items, jobs))
     waiting = iter(range(len(chunks)))
-    done: dict[int, list[Result]] = {}
+    done: dict[int, Result] = {}
     ours: list[Connection] = []
     processes: list[BaseProcess] = []
     try:
@@ -67,16 +71,25 @@ def shared_out(
             while number not in done:
                 for ready in wait(ours):
                     pipe: Any = ready
-                    index, results = _received(pipe)
-                    done[index] = results
+                    index, result = _received(pipe)
                     _send(pipe, next(waiting, None))
-            yield from done.pop(number)
+                    done[index] = result
+            yield done.pop(number)
     finally:
         for end in ours:
             end.close()
         for process in processes:
             process.terminate()
             process.join()
+
+
+def _chunks(items: Sequence[Item], jobs: int) -> Iterator[Sequence[Item]]:
+    """Smaller ones towards the end, so that no process waits long for the last one of another."""
+    start = 0
+    while start < len(items):
+        size = min(LARGEST, max(SMALLEST, (len(items) - start) // (4 * jobs)))
+        yield items[start : start + size]
+        start += size
 
 
 @contextmanager
@@ -100,14 +113,14 @@ def _send(pipe: Connection, index: int | None) -> None:
             raise _ended() from None
 
 
-def _received(pipe: Connection) -> tuple[int, list[Any]]:
+def _received(pipe: Connection) -> tuple[int, Any]:
     try:
-        index, results, failure = pipe.recv()
+        index, result, failure = pipe.recv()
     except (EOFError, OSError):
         raise _ended() from None
     if failure is not None:
         raise failure
-    return index, results
+    return index, result
 
 
 def _ended() -> OnbookError:
@@ -115,12 +128,12 @@ def _ended() -> OnbookError:
     return OnbookError("a process that looked at prompts ended before it was done, so not all are checked", hint=hint)
 
 
-def _while_wanted(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def _while_wanted(items: Iterable[Item]) -> Iterator[Item]:
     parent = os.getppid()
     for item in items:
         if os.getppid() != parent:
             raise EOFError  # the parent was killed: nobody waits for the rest
-        yield work(item)
+        yield item
 
 
 def _serve(
@@ -131,21 +144,22 @@ def _serve(
         other.close()
     # What was imported stays as long as the process does: it need not be looked through for garbage again and again.
     gc.freeze()
+    gc.set_threshold(COLLECT)
     # Ctrl-C reaches all processes of a terminal at once. The parent says so and ends us: a child that ended by itself
     # could be seen first, as one that was killed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         while True:
             index = pipe.recv()
-            answer: tuple[int, list[Any], OnbookError | None]
+            answer: tuple[int, Any, OnbookError | None]
             try:
-                answer = (index, list(_while_wanted(work, chunks[index])), None)
+                answer = (index, work(_while_wanted(chunks[index])), None)
             except EOFError:
                 return
             except OnbookError as error:
-                answer = (index, [], error)
+                answer = (index, None, error)
             except Exception as error:
-                answer = (index, [], OnbookError(f"prompts could not be checked: {type(error).__name__}: {error}"))
+                answer = (index, None, OnbookError(f"prompts could not be checked: {type(error).__name__}: {error}"))
             pipe.send(answer)
     except (EOFError, OSError):
         return
