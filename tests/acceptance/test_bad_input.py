@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from support.console import Person, person
+from support.console import ONBOOK, Person, person
 
 PROMPT = "prompts/support/triage.prompt.yml"
 GOOD = """\
@@ -137,3 +138,66 @@ def test_configuration_that_cannot_be_meant(author: Person) -> None:
     author.write("onbook.toml", "")
     author.write("pyproject.toml", "[tool.onbook]\n")
     assert "configured twice" in author.onbook("lint", exits=2)
+
+
+def test_a_file_where_a_folder_belongs(tmp_path: Path) -> None:
+    author = person(tmp_path / "p")
+    author.write("prompts", "")
+    for command in (["init"], ["new", "support/triage", "--model", "openai/x"]):
+        told = author.onbook(*command, exits=3)
+        assert told.startswith(f"error: {author.cwd}/prompts")
+        assert "a file stands where a folder is wanted" in told
+    for command in (["lint"], ["test"]):
+        told = author.onbook(*command, exits=2)
+        assert "prompts: prompts are looked for in this folder, and it is none" in told
+        assert "onbook.toml" in told
+
+
+def test_a_folder_without_prompts_is_told(author: Person) -> None:
+    author.write("onbook.toml", 'prompts = "promtps"\n')
+    for command in ("lint", "test"):
+        assert "note: there are no prompts below promtps/" in author.onbook(command)
+    author.write("onbook.toml", "")
+    assert "no prompts below" not in author.onbook("lint")
+
+
+def test_a_bare_repository_takes_no_files(author: Person, tmp_path: Path) -> None:
+    author.commit("one")
+    author.git("clone", "--quiet", "--bare", ".", str(tmp_path / "bare.git"))
+    bare = Person(tmp_path / "bare.git")
+    bare.onbook("lint")
+    for command in (
+        ["init"],
+        ["new", "a", "--model", "openai/x"],
+        ["lint", "--fix"],
+        ["test", "--record"],
+        ["test", "--prune"],
+        ["label", "support/triage", "--case", "a", "--as", "good"],
+        ["compare", "support/triage", "HEAD", "temperature=1", "--judge", "pairwise", "--record"],
+    ):
+        told = bare.onbook(*command, exits=2)
+        assert "a bare repository has no files to write" in told
+        assert "clone" in told
+    assert not (bare.cwd / "prompts").exists()
+
+
+def test_a_full_disk(author: Person) -> None:
+    author.onbook("init")
+    # A limit on the size of files stands for it: the system refuses the bytes in the same call.
+    command = ["bash", "-c", 'ulimit -f 0 && exec "$@"', "-", ONBOOK, "new", "support/other", "--model", "openai/x"]
+    done = subprocess.run(command, cwd=author.cwd, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 3, done.stderr
+    assert f"error: {author.cwd}/prompts/support/other.prompt.yml: cannot be read or written: " in done.stderr
+    assert "make room" in done.stderr
+    assert [path.name for path in (author.cwd / "prompts/support").iterdir()] == ["triage.prompt.yml"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_an_output_that_takes_nothing(author: Person) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [ONBOOK, "list"], cwd=author.cwd, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120
+        )
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: the system refused: No space left on device\n  make room")
+    assert "Traceback" not in done.stderr

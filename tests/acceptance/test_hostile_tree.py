@@ -147,3 +147,26 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_empty(author: Person) ->
     (author.cwd / "prompts/closed").chmod(0o755)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "prompts/closed: the folder cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [
+        (["release"], ".git/onbook"),
+        (["init", "--hooks"], ".git/hooks"),
+        (["init", "--github"], "."),
+        (["new", "other", "--model", "openai/x"], "prompts"),
+    ],
+)
+def test_a_folder_that_may_not_be_written(author: Person, command: list[str], closed: str) -> None:
+    author.onbook("init")
+    author.commit("one")
+    folder = author.cwd / closed
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o555)
+    done = as_anybody(author, *command)
+    folder.chmod(0o755)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert done.stderr.startswith(f"error: {folder}"), done.stderr
+    assert "Permission denied\n  you must be allowed to read and write there\n" in done.stderr
+    assert ".onbook-" not in done.stderr

@@ -87,8 +87,9 @@ def test_everything() -> None:
         ("a = 1\na = 2", "onbook.toml", "this is not TOML: Cannot overwrite", None),
         (b"\xff", "onbook.toml", "byte 0 is no UTF-8", "save the file as UTF-8"),
         ("prompts = 3", "onbook.toml: prompts", '3 is not of type "string"', None),
-        ('prompts = "../x"', "onbook.toml: prompts", "does not match", None),
-        ('prompts = "/x"', "onbook.toml: prompts", "does not match", None),
+        ('prompts = "../x"', "onbook.toml: prompts", '^"../x" cannot stand here$', "A path from the repository's root"),
+        ('prompts = "/x"', "onbook.toml: prompts", '^"/x" cannot stand here$', "A path from the repository's root"),
+        ('lint.severity.ON203 = "of"', "onbook.toml: lint.severity", '"error", "warning", "info", "off"$', "How much"),
         ('prompts = ""', "onbook.toml: prompts", "", None),
         ('readers = "strct"', "onbook.toml: readers", "is not one of", None),
         ("prompts = nan", "onbook.toml: prompts", "", None),
@@ -123,6 +124,7 @@ def test_a_waiver_that_is_none_is_a_finding_and_stops_nothing(row: str, message:
     assert [waiver.rule for waiver in found.waivers] == ["empty-message"]
     [fault] = found.faults
     assert (fault.code, fault.path, fault.line) == ("bad-waiver", "onbook.toml", 6)
+    assert str(fault.hint).startswith("did you mean 'path'?" if "paht" in row else 'write rule = "ON203"')
     assert re.search(message, fault.message), fault.message
     assert load(onbook="waivers = [3]").faults[0].line is None
 

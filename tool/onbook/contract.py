@@ -37,6 +37,9 @@ MAX_EFFORT = 10_000
 # Values that are held against a plain schema before its validator is compiled.
 MAX_LOOKED_AT = 16
 
+# Members of an enum that an error names; the library names two.
+MAX_TOLD = 8
+
 # Under these keywords stand names with a schema each; under those, data in which nothing is a keyword.
 _NAMED = (
     "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies",
@@ -152,6 +155,8 @@ def _violation(error: Any) -> Violation:
     elif keyword == "additionalProperties":
         names = tuple(kind.unexpected)
         message = f"{', '.join(map(repr, names))} is not expected here"
+    elif keyword == "enum" and len(kind.options) <= MAX_TOLD:
+        message = f"{message.partition(' is not one of ')[0]} is not one of {', '.join(map(dump, kind.options))}"
     elif keyword in ("anyOf", "oneOf"):
         message = _closest(kind, len(error.instance_path)) or message
     return Violation(message, tuple(error.instance_path), keyword, names, tuple(error.schema_path))

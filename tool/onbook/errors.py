@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class OnbookError(Exception):
     """Something that onbook could not do or could not check (exit code 3).
@@ -23,6 +25,29 @@ class OnbookError(Exception):
     def __str__(self) -> str:
         text = f"{self.place}: {self.message}" if self.place else self.message
         return f"{text}\n  {self.hint}" if self.hint else text
+
+
+_ROOM = "make room, and run the command again"
+_RIGHTS = "you must be allowed to read and write there"
+_FOLDER = "a file stands where a folder is wanted: move it away"
+_HINTS = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: _RIGHTS,
+    errno.EEXIST: _FOLDER,
+    errno.ENOTDIR: _FOLDER,
+}
+
+
+def refused(error: OSError) -> OnbookError:
+    """What the operating system refused, told as every other error is."""
+    place = error.filename.decode("utf-8", "replace") if isinstance(error.filename, bytes) else error.filename
+    why = error.strerror or str(error) or type(error).__name__
+    message = f"cannot be read or written: {why}" if place else f"the system refused: {why}"
+    return OnbookError(message, place=None if place is None else str(place), hint=_HINTS.get(error.errno or 0))
 
 
 class UsageError(OnbookError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -17,7 +18,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
         durable: wait until the disk has it. What can be made again need not be waited for.
 
     Raises:
-        OSError: as writing a file does.
+        OSError: as writing a file does; it names this file.
     """
     # Not mkstemp: a new file has the permissions that the person's umask gives to every new file.
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
@@ -30,6 +31,9 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
         if path.exists():
             temporary.chmod(path.stat().st_mode & 0o777)
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = os.fspath(path)
         raise

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from onbook.cli.common import format_option, note, print_report
+from onbook.cli.common import format_option, note, print_report, write_output
 from onbook.cli.remotes import is_environment, remote_book, verify_options
-from onbook.errors import OnbookError, UsageError
-from onbook.files import write_atomic
+from onbook.errors import UsageError
 from onbook.report import Check, Report, Status
 
 
@@ -65,10 +64,7 @@ def command(
             note(f"note: {message}")
         releases[id, fetched.release.version] = fetched
     data = pack([releases[key] for key in sorted(releases)], environments, book.url)
-    try:
-        write_atomic(out, (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode())
-    except OSError as error:
-        raise OnbookError(f"the bundle cannot be written: {error.strerror}", place=str(out)) from None
+    write_output(out, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
     rows = [{key: row[key] for key in ("id", "version", "tag", "commit", "digest")} for row in data["releases"]]
     checks = tuple(Check(f"bundle/{row['id']}", Status.PASSED, row["id"]) for row in rows)
     print_report(Report("bundle", checks, data={"path": str(out), "releases": rows}), format)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from onbook.cli.common import note, print_report, repository, snapshot
+from onbook.cli.common import note, print_report, repository, snapshot, write_output
 from onbook.diff.report import FAIL_ON
 from onbook.errors import OnbookError, UsageError
-from onbook.files import write_atomic
 from onbook.gate import check, find_base, not_checked, read_event
 from onbook.gate.outputs import output_lines, step_outputs, written
 from onbook.lint.workers import cores
@@ -54,7 +53,7 @@ def command(
     full, code = judged(base, staged, fail_on, own_config, details=details or paged)
     report = full if details else without(full)
     for kind, path in targets:
-        write(path, written(full if kind == "html" else report, kind))
+        write_output(path, written(full if kind == "html" else report, kind))
     if actions:
         _append("GITHUB_OUTPUT", output_lines(step_outputs(report)))
         _append("GITHUB_STEP_SUMMARY", written(report, "markdown"))
@@ -100,19 +99,6 @@ def _target(text: str) -> tuple[str, Path]:
     if not equals or not path or kind not in _WRITTEN:
         raise UsageError(f"--write takes FORMAT=FILE, not {text!r}", hint=f"formats: {', '.join(_WRITTEN)}")
     return kind, Path(path)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file in one step, its folder too.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text.encode())
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", place=str(path)) from None
 
 
 def _append(variable: str, text: str) -> None:

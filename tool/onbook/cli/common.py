@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from onbook.errors import UsageError
+from onbook.files import write_atomic
+from onbook.project.config import FILE
 from onbook.prompt import Prompt
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, Index
@@ -21,8 +23,12 @@ from onbook.reporters import FORMATS, reporter
 
 if TYPE_CHECKING:
     from onbook.deploy import Plan
+    from onbook.project import Catalog
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+STANDARD = "-"
+"""The name of standard input, where a file is named."""
 
 
 def format_option(command: Command) -> Command:
@@ -58,13 +64,20 @@ def deploy_options(command: Command) -> Command:
     return commit(dry_run(format_option(command)))
 
 
-def repository() -> Repository:
+def repository(*, writes: bool = False) -> Repository:
     """The repository that the command stands in.
+
+    Args:
+        writes: the command writes beside the prompts, so a work tree is needed.
 
     Raises:
         UsageError: there is none.
     """
-    return Repository.discover(Path.cwd())
+    found = Repository.discover(Path.cwd())
+    if writes and found.bare:
+        message = "a bare repository has no files to write"
+        raise UsageError(message, place=str(found.root), hint="run this in a clone with a work tree")
+    return found
 
 
 def snapshot(repo: Repository, *, staged: bool = False, at: str | None = None) -> Snapshot:
@@ -82,6 +95,27 @@ def snapshot(repo: Repository, *, staged: bool = False, at: str | None = None) -
     return Commit(repo, "HEAD") if repo.bare else WorkTree(repo)
 
 
+def read_input(name: str, what: str) -> bytes:
+    """A file that is named on the command line; ``-`` is standard input.
+
+    Args:
+        what: what is wanted of it, in the words of an error: ``this report``.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return sys.stdin.buffer.read() if name == STANDARD else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{what} cannot be read: {error.strerror}", place=name) from None
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a file that is named on the command line in one step, its folder too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, text.encode())
+
+
 def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> dict[str, object]:
     """A prompt's inputs from the command line. Text is taken as it is where the contract wants text, else as JSON.
 
@@ -91,12 +125,11 @@ def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> d
     given: dict[str, object] = {}
     if vars_file is not None:
         try:
-            text = sys.stdin.read() if vars_file == "-" else Path(vars_file).read_text("utf-8")
-            loaded = json.loads(text)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"the inputs cannot be read: {error}", place=vars_file) from None
+            loaded = json.loads(read_input(vars_file, "these inputs"))
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"these inputs are no JSON: {error}", place=vars_file) from None
         if not isinstance(loaded, dict):
-            raise UsageError("the inputs must be one JSON object", place=vars_file)
+            raise UsageError("these inputs must be one JSON object", place=vars_file)
         given.update(loaded)
     for variable in variables:
         name, equals, value = variable.partition("=")
@@ -104,9 +137,11 @@ def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> d
             raise UsageError(f"--var takes NAME=VALUE, not {variable!r}")
         if value.startswith("@"):
             try:
-                value = Path(value[1:]).read_text("utf-8")
-            except (OSError, ValueError) as error:
-                raise UsageError(f"input {name!r} cannot be read: {error}", place=value[1:]) from None
+                value = read_input(value[1:], f"input {name!r}").decode()
+            except UnicodeDecodeError as error:
+                raise UsageError(
+                    f"input {name!r} is no text: byte {error.start} is no UTF-8", place=value[1:]
+                ) from None
         given[name] = _typed(prompt, name, value)
     return given
 
@@ -144,6 +179,21 @@ def color_wanted() -> bool:
 def note(message: str) -> None:
     """Tell a person something that is no result."""
     click.echo(message, err=True)
+
+
+def note_empty(catalog: Catalog) -> None:
+    """Tell a person that there is no prompt to look at: a misspelt folder finds nothing wrong either.
+
+    Raises:
+        UsageError: the prompts folder is a file.
+    """
+    if catalog.ids:
+        return
+    folder = catalog.config.prompts
+    if catalog.snapshot.entry(folder) is not None:
+        hint = f'move it away, or name another folder in {FILE}: prompts = "..."'
+        raise UsageError("prompts are looked for in this folder, and it is none", place=folder, hint=hint)
+    note(f"note: there are no prompts below {folder}/")
 
 
 def note_completed(tags: Collection[str], *, dry_run: bool = False) -> None:

@@ -62,7 +62,7 @@ def command(
     temperature=0.7), or several of these with commas: 1.4.0,model=openai/gpt-5.4-mini. B is measured against A.
     """
     require_details(details, format)
-    repo = repository()
+    repo = repository(writes=record)
     if judge is None and (record or judge_model):
         raise UsageError("--record and --judge-model go with --judge", hint=f"--judge {PAIRWISE}")
     if live and record:

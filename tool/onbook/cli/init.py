@@ -8,7 +8,6 @@ import click
 
 from onbook.cli.common import note, repository
 from onbook.cli.editors import SCHEMA, write_schema
-from onbook.errors import UsageError
 from onbook.files import write_atomic
 from onbook.project import Config
 from onbook.project.config import FILE
@@ -40,9 +39,7 @@ def command(hooks: bool, github: bool) -> int:
 
     --hooks keeps a hook that exists: it runs before onbook's.
     """
-    repo = repository()
-    if repo.bare:
-        raise UsageError("a bare repository has no files to set up", place=str(repo.root))
+    repo = repository(writes=True)
     folder = repo.root / Config.load(WorkTree(repo)).prompts
     done = [
         _folder(folder, repo.root),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from onbook.cli.common import note, print_report, repository, snapshot
+from onbook.cli.common import STANDARD, note, print_report, read_input, repository, snapshot
 from onbook.contract import dump
 from onbook.errors import UsageError
 from onbook.project import Catalog, Source
@@ -52,7 +51,7 @@ def command(
         raise UsageError("--format prints what is labelled and what is not, so --as makes no sense with it")
     if file is not None and (cases or label or why or format):
         raise UsageError("--from takes what the file says, so --case, --as, --note and --format make no sense with it")
-    repo = repository()
+    repo = repository(writes=not format)
     source = Catalog(snapshot(repo)).find(id)
     selection = Selection(cases or None)
     selection.sources([source])
@@ -86,11 +85,8 @@ def command(
 
 
 def _merge(source: Source, root: Path, file: str, person: str | None) -> int:
-    try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"the labels cannot be read: {error.strerror}", place=file) from None
-    merged = merge(source, root, raw, "standard input" if file == "-" else file, person)
+    raw = read_input(file, "this file of labels")
+    merged = merge(source, root, raw, "standard input" if file == STANDARD else file, person)
     where = f" to {merged.path.relative_to(root)}" if merged.path else ""
     note(f"{merged.added} added{where}" + (f", {merged.known} known already" if merged.known else ""))
     if merged.strange:

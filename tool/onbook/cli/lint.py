@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from onbook.cli.common import format_option, note, place_options, print_report, repository, snapshot
+from onbook.cli.common import format_option, note, note_empty, place_options, print_report, repository, snapshot
 from onbook.errors import UsageError
 from onbook.lint import lint
 from onbook.lint.workers import cores
@@ -52,7 +52,7 @@ def command(
         return report.exit_code()
     if fix and (staged or at is not None):
         raise UsageError("--fix mends the work tree, and neither --staged nor --at", hint="leave out one of the two")
-    repo = repository()
+    repo = repository(writes=fix)
 
     def catalog() -> Catalog:
         found = Catalog(snapshot(repo, staged=staged, at=at))
@@ -61,7 +61,9 @@ def command(
         return found
 
     fixed = _fix(repo, catalog(), ids) if fix else []
-    report = lint(catalog(), ids, jobs=jobs or cores(), keep=not no_cache)
+    looked = catalog()
+    note_empty(looked)
+    report = lint(looked, ids, jobs=jobs or cores(), keep=not no_cache)
     if fix:
         report = replace(report, data={**report.data, "fixed": fixed})
     print_report(report, format)
@@ -73,8 +75,6 @@ def _fix(repo: Repository, catalog: Catalog, ids: tuple[str, ...]) -> list[dict[
     from onbook.files import write_atomic
     from onbook.fixes import fixes, rewritten
 
-    if repo.bare:
-        raise UsageError("--fix mends the work tree, and a bare repository has none")
     done: list[dict[str, object]] = []
     for fixed in fixes(catalog, ids):
         path = repo.root / fixed.path

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
-from onbook.cli.common import format_option, print_report
+from onbook.cli.common import format_option, print_report, read_input
 from onbook.errors import UsageError
 from onbook.testing.shards import merge
 
@@ -23,8 +22,8 @@ def command(reports: tuple[str, ...], format: str) -> int:
         if name in loaded:
             raise UsageError("this report is named twice", place=name)
         try:
-            loaded[name] = json.loads(Path(name).read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
+            loaded[name] = json.loads(read_input(name, "this report"))
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"this report cannot be read: {error}", place=name) from None
     report = merge(loaded)
     print_report(report, format)

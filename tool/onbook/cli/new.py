@@ -64,7 +64,7 @@ def command(id: str, model: str | None) -> int:
             f"{id!r} is no legal prompt id",
             hint="parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>, as in support/triage",
         )
-    repo = repository()
+    repo = repository(writes=True)
     catalog = Catalog(WorkTree(repo))
     folder = repo.root / catalog.config.prompts
     path = folder / f"{id}{SUFFIXES[0]}"

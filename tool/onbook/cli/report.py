@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from onbook.cli.check import judged, write
-from onbook.cli.common import note
+from onbook.cli.check import judged
+from onbook.cli.common import STANDARD, note, read_input, write_output
 from onbook.errors import OnbookError, UsageError
 from onbook.pages.report import VERBS, report_page
 from onbook.report import Report
 from onbook.reporters.json import read_json
-
-_STANDARD = "-"
 
 
 @click.command()
@@ -31,23 +28,20 @@ def command(report: str | None, out: str, base: str | None, staged: bool, strict
     """
     if report is None:
         found, code = judged(base, staged, details=True)
-        write(Path(out), report_page(found))
+        write_output(Path(out), report_page(found))
         note(f"{found.status}: {out}")
         return code or found.exit_code(strict=strict)
     if base is not None or staged or strict:
         raise UsageError("--base, --staged and --strict judge; with REPORT it has been judged already")
-    write(Path(out), report_page(_read(report)))
+    write_output(Path(out), report_page(_read(report)))
     note(f"written: {out}")
     return 0
 
 
 def _read(name: str) -> Report:
+    raw = read_input(name, "this report")
     try:
-        raw = sys.stdin.buffer.read() if name == _STANDARD else Path(name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"this report cannot be read: {error.strerror}", place=name) from None
-    try:
-        return read_json(raw, VERBS, "standard input" if name == _STANDARD else name)
+        return read_json(raw, VERBS, "standard input" if name == STANDARD else name)
     except OnbookError as error:
         hint = "write one with `onbook check --details --format json`"
         raise UsageError(error.message, place=error.place, hint=hint) from None

@@ -7,7 +7,16 @@ import contextlib
 import click
 
 from onbook.cli.baseline import RELEASE, compare_with
-from onbook.cli.common import format_option, note, place_options, print_report, repository, require_details, snapshot
+from onbook.cli.common import (
+    format_option,
+    note,
+    note_empty,
+    place_options,
+    print_report,
+    repository,
+    require_details,
+    snapshot,
+)
 from onbook.cli.progress import Bar
 from onbook.errors import UsageError
 from onbook.project import Catalog, Source
@@ -89,11 +98,12 @@ def command(
         fresh=fresh, limited=max_cost is not None or max_calls is not None,
         details=details, format=format,
     )  # fmt: skip
-    repo = repository()
+    repo = repository(writes=record or prune)
     selection = Selection(cases or None, tags or None, _failed(repo) if failed else None, _shard(shard))
     if prune and selection.narrows:
         raise UsageError("--prune looks at all cases of a prompt, so name prompts and not cases")
     catalog = Catalog(snapshot(repo, staged=staged, at=at))
+    note_empty(catalog)
     if against in catalog.ids and against is not None:
         # `--against support/triage`: the revision was left out, and what follows is a prompt.
         against, ids = RELEASE, (against, *ids)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 
 from onbook.errors import UsageError
-from onbook.project.shapes import contract, meant
+from onbook.project.shapes import contract, meant, wanted
 from onbook.repo import Snapshot
 from onbook.report import Problem
 from onbook.waivers import Waiver
@@ -102,7 +102,10 @@ def _config(data: Mapping[str, object], file: str, snapshot: Snapshot) -> Config
     lines, bad = _waiver_lines(snapshot, file), dict[int, Problem]()
     for violation in schema.violations(plain):
         where = ".".join(map(str, violation.pointer))
-        message, hint = violation.message, None
+        message, hint = violation.message, None if violation.keyword == "type" else wanted(schema, violation)
+        if violation.keyword == "pattern":
+            # The pattern is ours, and says to people less than the schema's words of it.
+            message = f"{violation.message.partition(' does not match ')[0]} cannot stand here"
         if violation.keyword == "additionalProperties":
             message = f"unknown key {', '.join(map(repr, violation.names))}"
             hint = meant(schema, violation, violation.names[0])
@@ -111,7 +114,8 @@ def _config(data: Mapping[str, object], file: str, snapshot: Snapshot) -> Config
             # A waiver that is none waives nothing: lint tells it, and no other verb need stop for it.
             inner = "".join(f"{key}: " for key in violation.pointer[2:])
             message = f"this waiver is none: {inner}{message}"
-            hint = hint or 'write rule = "ON203", until = 2027-03-01 and reason = "..."'
+            if violation.keyword != "additionalProperties":
+                hint = 'write rule = "ON203", until = 2027-03-01 and reason = "..."'
             bad.setdefault(number, Problem("bad-waiver", message, file, lines.get(number), hint=hint))
             continue
         raise UsageError(message, place=f"{place}: {where}" if where else place, hint=hint)
