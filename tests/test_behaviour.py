@@ -9,7 +9,7 @@ from onbook.call import Caller
 from onbook.project import Source
 from onbook.testing.models import Response
 from onbook.testing.recordings import Recording
-from onbook.testing.runner import request_for
+from onbook.testing.unit import request_for
 from support.sources import MODEL, PROMPT, source
 
 CASES = {"refund": "money", "login": "password", "bug": "crash"}

@@ -204,7 +204,7 @@ def test_the_closure_is_all_that_rendering_and_contract_read() -> None:
     assert sorted(named) == sorted(paths)
     assert found.prompt
     assert found.prompt.partials == {"_shared/one.md": "{% include '_shared/two.md' %}", "_shared/two.md": "two"}
-    # The digest: sha256 over the sorted lines "<path> <sha256 of the bytes>" (DESIGN, section 2).
+    # The digest: sha256 over the sorted lines "<path> <sha256 of the bytes>".
     lines = sorted(f"{path} {hashlib.sha256(found.snapshot.read(path)).hexdigest()}\n" for path in paths)
     assert found.digest == "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
     beside = source({**files, "prompts/a.cases.jsonl": '{"id": "x", "inputs": {}}\n', "prompts/_shared/unused.md": "y"})

@@ -95,6 +95,7 @@ def _main() -> None:
 
     from onbook.errors import OnbookError
     from onbook.testing import models
+    from onbook.testing.limits import Limits, Meter
 
     asked = json.load(sys.stdin)
     for name, value in asked["constants"].items():
@@ -130,7 +131,8 @@ def _main() -> None:
             for it in one["requests"]
         ]
         try:
-            asyncio.run(models.ask_all(requests, concurrency=one.get("concurrency", 8), on_answer=keep, on_error=fail))
+            meter = Meter(Limits(one.get("concurrency", 8)))
+            asyncio.run(models.ask_all(requests, meter=meter, on_answer=keep, on_error=fail))
         except OnbookError as error:
             outcome.append({"raised": error.message, "hint": error.hint})
         outcomes.append(outcome)

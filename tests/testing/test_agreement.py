@@ -22,8 +22,9 @@ from onbook.testing.models import Request, Response
 from onbook.testing.planning import read_recordings
 from onbook.testing.recordings import Recording
 from onbook.testing.results import from_json, to_json
-from onbook.testing.runner import replay, report_of, request_for, run, summary
+from onbook.testing.runner import replay, report_of, run, summary
 from onbook.testing.statistics import Verdict
+from onbook.testing.unit import request_for
 from support.sources import MODEL, PROMPT, source
 
 LABELS, RECORDINGS = "prompts/a.labels.jsonl", "prompts/a.recordings.jsonl"

@@ -20,7 +20,8 @@ from onbook.testing.judging import report_of
 from onbook.testing.models import Request, Response
 from onbook.testing.recordings import Recording, Recordings
 from onbook.testing.runner import record as ask_missing
-from onbook.testing.runner import request_for, run, summary
+from onbook.testing.runner import run, summary
+from onbook.testing.unit import request_for
 from support.projects import HERE, RECORDINGS, case, lines, project
 from support.sources import MODEL, PROMPT, source
 

@@ -13,10 +13,10 @@ from onbook.errors import OnbookError
 from onbook.project import Source
 from onbook.prompt import Case, Prompt
 from onbook.testing.assertions import check
+from onbook.testing.grading import grade
 from onbook.testing.planning import read_recordings
 from onbook.testing.recordings import Recording, Recordings
-from onbook.testing.runner import request_for
-from onbook.testing.unit import Attempt, Unit, grade
+from onbook.testing.unit import Attempt, Unit, request_for
 
 MAX_SHOWN = 50  # answers of one prompt that are told one by one
 _SEEN = ("passed", "failed", "error")

@@ -47,7 +47,6 @@ def compare(
     base: str | None,
     commit: str | None,
     ids: Iterable[str] = (),
-    more: bool = True,
     waivers: Waivers | None = None,
 ) -> Comparison:
     """Compare prompts with a revision, or each with its own latest release.
@@ -72,8 +71,7 @@ def compare(
     for id in wanted:
         if before is None or id not in before.paths:
             catalog.find(id)
-    found = Comparison()
-    closures = Closures(repo)
+    found, closures = Comparison(), Closures(repo)
     chosen = wanted or sorted({*catalog.ids, *(before.ids if before else _gone(repo, bases, catalog, commit))})
     # One or two prompts are read sooner than an index of all of them is.
     if before is not None and (not wanted or len(wanted) > _FEW):
@@ -83,16 +81,8 @@ def compare(
         bases = Bases(repo, catalog, before.snapshot.name, prompts=frozenset(chosen))
     for id in chosen:
         ref = bases.refs.get(id) if before is None and not repo.shallow and id in catalog.paths else None
-        if ref is not None and closures.as_released(ref, catalog.paths[id], catalog.snapshot):
-            continue
-        try:
-            old, version = bases.source(id) if before is None else (before.get(id), bases.version(id))
-            compared = diff_sources(id, old, catalog.get(id), base=version, readers=catalog.config.readers)
-        except OnbookError as error:
-            found.broken[id] = error
-            continue
-        if compared.changes:
-            found.diffs.append(compared)
+        if ref is None or not closures.as_released(ref, catalog.paths[id], catalog.snapshot):
+            _compare_one(id, found, bases, before, catalog)
     found.diffs = paired(found.diffs, _earlier(found, bases, before, catalog), readers=catalog.config.readers)
     if wanted:
         # Somebody who asks for one side of a move is told of it.
@@ -102,6 +92,18 @@ def compare(
     found.more = {each.id: row for each in found.diffs if (row := _more(each))}
     closures.save()
     return found
+
+
+def _compare_one(id: str, found: Comparison, bases: Bases, before: Catalog | None, catalog: Catalog) -> None:
+    """Compare one prompt, and note what came of it."""
+    try:
+        old, version = bases.source(id) if before is None else (before.get(id), bases.version(id))
+        compared = diff_sources(id, old, catalog.get(id), base=version, readers=catalog.config.readers)
+    except OnbookError as error:
+        found.broken[id] = error
+        return
+    if compared.changes:
+        found.diffs.append(compared)
 
 
 def _gone(repo: Repository, bases: Bases, catalog: Catalog, commit: str | None) -> list[str]:

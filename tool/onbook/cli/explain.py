@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 
 import click
@@ -10,6 +9,7 @@ import click
 from onbook.cli.common import format_option, print_report
 from onbook.diff import RULES
 from onbook.errors import UsageError
+from onbook.nearest import nearest
 from onbook.report import Report
 from onbook.rules import all_rules, find_rule
 from onbook.testing import assertions
@@ -33,8 +33,8 @@ def _one(name: str) -> dict[str, object]:
             return {"id": change.id, "slug": change.slug, "severity": str(change.bump), "text": text}
     if name in assertions.names():
         return _assertion(name, text_of(name) + "\n")
-    if near := difflib.get_close_matches(name, assertions.names(), n=1, cutoff=0.8):
-        raise UsageError(f"there is no rule or assertion {name!r}", hint=f"did you mean {near[0]}?")
+    if near := nearest(name, assertions.names(), 0.8):
+        raise UsageError(f"there is no rule or assertion {name!r}", hint=f"did you mean {near}?")
     found = find_rule(name)
     text = (inspect.getdoc(found) or "") + "\n"
     return {"id": found.id, "slug": found.slug, "severity": str(found.severity), "text": text}

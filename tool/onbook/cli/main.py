@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from onbook.errors import OnbookError
+from onbook.errors import OnbookError, refused
 
 # Commands in the order of the work; each module is imported only when its command is asked for.
 COMMANDS = {
@@ -56,10 +56,10 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            import difflib
+            from onbook.nearest import nearest
 
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            ctx.fail(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+            near = nearest(name, COMMANDS)
+            ctx.fail(f"there is no command {name!r}" + (f"; did you mean {near!r}?" if near else ""))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -81,10 +81,7 @@ def run() -> int:
     """Run the command line and return the exit code."""
     try:
         code = group.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        return 130
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as error:
@@ -97,6 +94,10 @@ def run() -> int:
         # Whoever read has gone, as `| head` does; say nothing, also not at the interpreter's exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A full disk, a folder that is somebody else's, a file where a folder belongs: no defect of ours.
+        _show(refused(error))
+        return 3
     return code if isinstance(code, int) else 0
 
 

@@ -10,7 +10,7 @@ from onbook.errors import UsageError
 from onbook.project import Catalog
 from onbook.report import Report
 from onbook.testing.models import ask
-from onbook.testing.runner import request_for
+from onbook.testing.unit import request_for
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """What a change means: the changes between two prompts, and the bump that they ask for.
 
-The rules are DESIGN's table, published as docs/versioning.md: MAJOR where a call that was valid or a response that was
+The rules are the table of docs/versioning.md: MAJOR where a call that was valid or a response that was
 handled may now fail, MINOR where behaviour may move, PATCH where no change of behaviour is intended, none where nothing
 that a caller, a reader or a model sees has changed.
 """

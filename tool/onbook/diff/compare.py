@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onbook.diff.changes import Change, change
@@ -129,14 +129,13 @@ def _released(old: Source) -> Prompt:
         ) from None
 
 
-def diff_catalogs(old: Catalog, new: Catalog, ids: Iterable[str] = ()) -> Iterator[PromptDiff]:
+def diff_catalogs(old: Catalog, new: Catalog) -> Iterator[PromptDiff]:
     """What changed between two places in history, prompt by prompt; prompts without a change are left out.
 
     Raises:
         UsageError: a prompt that changed cannot be read on one of the two sides.
     """
-    wanted = list(dict.fromkeys(ids)) or sorted({*old.ids, *new.ids})
-    for id in wanted:
+    for id in sorted({*old.ids, *new.ids}):
         found = diff_sources(id, old.get(id), new.get(id), readers=new.config.readers)
         if found.changes:
             yield found

@@ -40,7 +40,6 @@ def check(
     fork: bool = False,
     own_config: bool = False,
     jobs: int = 1,
-    today: date | None = None,
     details: bool = False,
 ) -> Report:
     """Lint everything, tell what changed since the base, and replay what the change touches.
@@ -57,7 +56,7 @@ def check(
         UsageError: nothing is configured that could be read, on either side.
     """
     work = _Work(repo, snapshot, base, own_config)
-    day = today or date.today()
+    day = date.today()
     told_of = Details() if details else None
     parts = {
         "lint": _part("lint", lambda: _lint(work, jobs, day)),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 _WIDTH = 240
 _INSET = 6
+_BINS = 24  # bars of a distribution
 
 
 def interval(value: float, low: float, high: float, said: str, *, mark: float | None = None) -> Markup:
@@ -48,13 +49,13 @@ def sparkline(values: Sequence[float | None], said: str) -> Markup:
     return _svg("sparkline", 40, said, drawn)
 
 
-def distribution(values: Sequence[float], said: str, *, bins: int = 24) -> Markup:
+def distribution(values: Sequence[float], said: str) -> Markup:
     """How many values lie where, from 0 to the largest, with a line at the median."""
     most = max(values, default=0.0)
-    counts = [0] * bins
+    counts = [0] * _BINS
     for value in values:
-        counts[min(int(value / most * bins), bins - 1) if most > 0 else 0] += 1
-    tallest, width = max(counts, default=0), (_WIDTH - 2 * _INSET) / bins
+        counts[min(int(value / most * _BINS), _BINS - 1) if most > 0 else 0] += 1
+    tallest, width = max(counts, default=0), (_WIDTH - 2 * _INSET) / _BINS
     drawn = [
         Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
             _INSET + index * width, 44 - height, max(width - 1, 1), height

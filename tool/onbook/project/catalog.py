@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 from onbook.errors import UsageError
 from onbook.formats import Document
 from onbook.manifest import ClosureFile, digest
+from onbook.nearest import nearest
 from onbook.project.cases import Tests, load_tests
 from onbook.project.config import Config
 from onbook.project.load import Loaded, is_prompt, load_prompt
@@ -162,8 +162,8 @@ class Catalog:
         """
         if id not in self.paths:
             # People also write the path of the file, as their shell completes it.
-            near = difflib.get_close_matches(id_of(id.removeprefix(f"{self.config.prompts}/")), self.ids, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "`onbook list` names them all"
+            near = nearest(id_of(id.removeprefix(f"{self.config.prompts}/")), self.ids)
+            hint = f"did you mean {near!r}?" if near else "`onbook list` names them all"
             if not self.ids:
                 hint = f"there are no prompts below {self.config.prompts}/ yet: `onbook new {id}` writes one"
             raise UsageError(f"there is no prompt {id!r} in {self.snapshot.name}", hint=hint)

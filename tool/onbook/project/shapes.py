@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
 from functools import cache
 
 from onbook import resources
 from onbook.contract import Contract, Violation
 from onbook.formats import Document, Pointer
+from onbook.nearest import nearest
 from onbook.report import Problem
 
 Json = Mapping[str, object]
@@ -26,9 +27,7 @@ def contract(name: str, part: str | None = None) -> Contract:
     return Contract({**definitions[part], "$defs": definitions})
 
 
-def shape_problems(
-    contract: Contract, document: Document, *, at: Pointer = (), value: object = None, code: str = "wrong-shape"
-) -> list[Problem]:
+def shape_problems(contract: Contract, document: Document, *, at: Pointer = (), value: object = None) -> list[Problem]:
     """What a schema of ours says of a part of a file: unknown keys with the nearest known one, then everything else."""
     problems = []
     within = f" in {'/'.join(map(str, at))}" if at else ""
@@ -43,7 +42,7 @@ def shape_problems(
                 problems.append(Problem("unknown-key", message, document.path, mark.line, mark.column, hint))
             continue
         mark = document.place(_as_written(document, pointer))
-        problems.append(Problem(code, told(violation, pointer), document.path, mark.line, mark.column, hint))
+        problems.append(Problem("wrong-shape", told(violation, pointer), document.path, mark.line, mark.column, hint))
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
@@ -107,7 +106,7 @@ def is_bare_schema(declared: object) -> bool:
 
 def only_near(name: str, known: Iterable[str]) -> str | None:
     """The known name that a misspelt one can only be: much like it (0.75 of 1), and no other nearly as much."""
-    ratios = sorted(((difflib.SequenceMatcher(None, name, other).ratio(), other) for other in known), reverse=True)
+    ratios = sorted(((SequenceMatcher(None, name, other).ratio(), other) for other in known), reverse=True)
     clear = bool(ratios) and (len(ratios) == 1 or ratios[0][0] - ratios[1][0] >= 0.1)
     return ratios[0][1] if clear and ratios[0][0] >= 0.75 else None
 
@@ -123,7 +122,7 @@ def row_problems(contract: Contract, data: Json, wrong: str, path: str, line: in
             hint = meant(contract, violation, violation.names[0])
             inside = f" in {'/'.join(map(str, violation.pointer))}" if violation.pointer else ""
             message = f"unknown key {', '.join(map(repr, violation.names))}{inside}"
-        elif violation.keyword == "required" and difflib.get_close_matches(violation.names[0], unknown):
+        elif violation.keyword == "required" and nearest(violation.names[0], unknown):
             continue  # it is there and misspelt, which is told
         problems.append(Problem("row-shape", f"{wrong}: {message}", path, line, hint=hint))
     return problems
@@ -141,8 +140,8 @@ def told(violation: Violation, pointer: Pointer) -> str:
 def meant(contract: Contract, violation: Violation, name: str) -> str:
     """What to say of an unknown key: the nearest of those that may stand there, or all of them."""
     known = sorted(_properties(_at(contract.schema, violation.schema_pointer[:-1])))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(known)}"
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else f"known keys here: {', '.join(known)}"
 
 
 # What JSON Schema calls a type, as people write it.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from jinja2.lexer import Token, TokenStream, ignored_tokens, operators
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from onbook.nearest import nearest
 from onbook.render.allowed import Walker
 from onbook.render.language import CLOSING_TAGS, REFUSED_TAGS, TAGS
 from onbook.render.types import PlacedError, Places, Template, TemplateProblem, normal_newlines
@@ -176,8 +176,8 @@ def _check_tags(raw: list[Raw]) -> Iterator[PlacedError]:
                 open_blocks.pop()
                 branches.pop()
         elif name not in TAGS | CLOSING_TAGS:
-            near = get_close_matches(name, TAGS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the tags are {', '.join(sorted(TAGS))}"
+            near = nearest(name, TAGS)
+            hint = f"did you mean {near}?" if near else f"the tags are {', '.join(sorted(TAGS))}"
             raise PlacedError("template-syntax", f"unknown tag {name!r}", offset, hint)
     if open_blocks:
         raise _unclosed_block(*open_blocks[-1], "")

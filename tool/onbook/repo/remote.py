@@ -15,7 +15,7 @@ from onbook.repo.git import Environment, GitError, Repository
 TIMEOUT = 60.0
 
 
-def push(repo: Repository, remote: str, refs: Mapping[str, str], *, timeout: float = TIMEOUT) -> None:
+def push(repo: Repository, remote: str, refs: Mapping[str, str]) -> None:
     """Push objects to refs of a remote: all, or none. Refs that are there already, with the same object, are fine.
 
     Raises:
@@ -24,21 +24,21 @@ def push(repo: Repository, remote: str, refs: Mapping[str, str], *, timeout: flo
     # Nothing but these refs, whatever push.followTags and the like say.
     alone = ["--no-verify", "--no-follow-tags", "--recurse-submodules=no"]
     specs = [f"{oid}:{ref}" for ref, oid in refs.items()]
-    exchange(repo, ["push", "--atomic", "--porcelain", *alone, "--", remote, *specs], remote, timeout)
+    exchange(repo, ["push", "--atomic", "--porcelain", *alone, "--", remote, *specs], remote, TIMEOUT)
 
 
-def remote_tags(repo: Repository, remote: str, *, timeout: float = TIMEOUT) -> dict[str, str]:
+def remote_tags(repo: Repository, remote: str) -> dict[str, str]:
     """The tags of a remote: full ref -> object id.
 
     Raises:
         GitError: the remote cannot be reached.
     """
-    out = exchange(repo, ["ls-remote", "--tags", "--refs", "--", remote], remote, timeout)
+    out = exchange(repo, ["ls-remote", "--tags", "--refs", "--", remote], remote, TIMEOUT)
     rows = (line.split("\t", 1) for line in out.split("\n") if "\t" in line)
     return {ref: oid for oid, ref in rows}
 
 
-def head_branch(repo: Repository, remote: str, *, timeout: float = TIMEOUT) -> str | None:
+def head_branch(repo: Repository, remote: str) -> str | None:
     """The branch that a remote's HEAD names: as the clone knows it, else as the remote says. None if it names none.
 
     Raises:
@@ -47,7 +47,7 @@ def head_branch(repo: Repository, remote: str, *, timeout: float = TIMEOUT) -> s
     known = repo.text("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD", accept=(0, 1))
     if known:
         return known.removeprefix(f"refs/remotes/{remote}/")
-    out = exchange(repo, ["ls-remote", "--symref", "--", remote, "HEAD"], remote, timeout)
+    out = exchange(repo, ["ls-remote", "--symref", "--", remote, "HEAD"], remote, TIMEOUT)
     words = out.split()
     return words[1].removeprefix("refs/heads/") if words[:1] == ["ref:"] else None
 

@@ -94,19 +94,6 @@ def _awaited(repo: Repository, prefix: str, asked: Collection[str] | None, merge
             yield TagRef(tag, oid, True, commit)
 
 
-def releases_by_prompt(refs: Iterable[TagRef]) -> dict[str, list[TagRef]]:
-    """Release tags by prompt, lowest version first; withdrawn releases and the tags that withdraw them left out."""
-    everything = list(refs)
-    withdrawn = {(ref.tag.id, ref.tag.version) for ref in everything if ref.tag.yanked}
-    grouped: dict[str, list[TagRef]] = {}
-    for ref in everything:
-        if not ref.tag.yanked and (ref.tag.id, ref.tag.version) not in withdrawn:
-            grouped.setdefault(ref.tag.id, []).append(ref)
-    for group in grouped.values():
-        group.sort(key=lambda ref: ref.tag.version)
-    return grouped
-
-
 def read_tag(repo: Repository, ref: TagRef) -> TagObject:
     """The tag object behind a ref.
 

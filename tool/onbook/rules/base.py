@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ from onbook.bases import Bases
 from onbook.errors import OnbookError, UsageError
 from onbook.formats import Pointer
 from onbook.lines import line_starts
+from onbook.nearest import nearest
 from onbook.project import Catalog, Source
 from onbook.report import Problem, Severity
 
@@ -231,8 +231,8 @@ def find_rule(name: str) -> Rule:
     by_name = {**rules, **{rule.slug: rule for rule in rules.values()}}
     if found := by_name.get(name) or by_name.get(name.upper()):
         return found
-    near = difflib.get_close_matches(name, by_name, n=1)
-    hint = f"did you mean {near[0]}?" if near else "`onbook explain` lists them all"
+    near = nearest(name, by_name)
+    hint = f"did you mean {near}?" if near else "`onbook explain` lists them all"
     raise UsageError(f"there is no rule {name!r}", hint=hint)
 
 

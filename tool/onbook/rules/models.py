@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from onbook import tokens
+from onbook.nearest import nearest
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import AcrossRule, Hit, Rule, hit_at
@@ -220,7 +220,7 @@ def _place(source: Source, name: str) -> tuple[int | None, int | None]:
 def _nearest(provider: str, name: str) -> str | None:
     """The name of the provider's that a wrong one was meant to be; None where it may be right."""
     names = list(tokens.names(provider))
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.85)
+    near = nearest(name, names, 0.85)
     if not near:
         return None
     # Only digits differ: it may be newer than the table, unless it carries an older day.
@@ -228,7 +228,7 @@ def _nearest(provider: str, name: str) -> str | None:
         dated = _DAY.search(name)
         if dated is None or dated[1] > tokens.source()[1].isoformat():
             return None
-    return near[0]
+    return near
 
 
 def _plain(name: str) -> str:

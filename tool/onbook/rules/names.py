@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 
 from onbook.formats import Pointer
+from onbook.nearest import nearest
 from onbook.project import Source
 from onbook.project.shapes import only_near
 from onbook.prompt import Prompt
@@ -63,22 +63,22 @@ class MisplacedInput(Rule):
         if not isinstance(inputs, Mapping):
             return
         for name in misplaced(inputs):
-            near = difflib.get_close_matches(name, KEYWORDS, n=1, cutoff=0.8)
+            near = nearest(name, KEYWORDS, 0.8)
             value = inputs[name]
             kind = value if isinstance(value, str) else value.get("type") if isinstance(value, Mapping) else None
             hint = f"declare it: inputs: {{type: object, properties: {{{name}: {{type: {kind or 'string'}}}}}}}"
             message = f"{name!r} is no keyword of JSON Schema, so it declares nothing"
-            hint = f"did you mean {near[0]!r}?" if near else hint
+            hint = f"did you mean {near!r}?" if near else hint
             yield hit_at(source, ("inputs", name), message, key=True, hint=hint)
         properties = inputs.get("properties")
         for name, schema in properties.items() if isinstance(properties, Mapping) else ():
             for key in schema if isinstance(schema, Mapping) else ():
                 if key in KEYWORDS or key.startswith(("x-", "$")):
                     continue
-                if near := difflib.get_close_matches(key, KEYWORDS, n=1, cutoff=0.8):
+                if near := nearest(key, KEYWORDS, 0.8):
                     message = f"{key!r} is no keyword of JSON Schema, so it says nothing of input {name!r}"
                     at = ("inputs", "properties", name, key)
-                    yield hit_at(source, at, message, key=True, hint=f"did you mean {near[0]!r}?")
+                    yield hit_at(source, at, message, key=True, hint=f"did you mean {near!r}?")
 
     def fixes(self, source: Source) -> Iterator[Edit]:
         """A misspelt keyword that can only be one other."""

@@ -14,13 +14,14 @@ from onbook.project import Source
 from onbook.prompt import Case, Json, Prompt
 from onbook.testing.agreement import Agreement
 from onbook.testing.asking import Memory, Progress, ask_missing
+from onbook.testing.grading import grade
 from onbook.testing.limits import Meter
 from onbook.testing.measuring import agreements
 from onbook.testing.planning import plan, read_recordings, unit_of
 from onbook.testing.recordings import Recordings
 from onbook.testing.selection import Selection
 from onbook.testing.statistics import Comparison, Pair, Verdict, compare, decide
-from onbook.testing.unit import Attempt, Unit, grade
+from onbook.testing.unit import Attempt, Unit
 
 ALL = Selection()
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from onbook.call import Caller
 from onbook.errors import InputError
@@ -21,21 +19,11 @@ from onbook.project.load import load_prompt
 from onbook.prompt import SUFFIXES, Case, Prompt
 from onbook.render.values import RenderError, as_text
 from onbook.repo import Snapshot
-
-if TYPE_CHECKING:
-    from onbook.testing.models import Request
-    from onbook.testing.unit import Attempt, Unit
+from onbook.testing.assertions.base import read_json
+from onbook.testing.models import Request
+from onbook.testing.unit import Attempt, Link, Unit, request_for, unusable
 
 _USE = re.compile(r"\{\{([^\s{}]+)\}\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One step of a chain. ``inputs``: what the step says of its inputs, by name, before anything is filled in."""
-
-    name: str
-    caller: Caller
-    inputs: Mapping[str, object]
 
 
 def links_of(unit: Unit, case: Case) -> tuple[Link, ...]:
@@ -73,8 +61,6 @@ def links_of(unit: Unit, case: Case) -> tuple[Link, ...]:
 
 def advance(unit: Unit, attempt: Attempt) -> None:
     """Bring an attempt to the first step whose answer is not recorded, or to its last."""
-    from onbook.testing.unit import unusable
-
     while attempt.step is not None and attempt.broken is None:
         recording = unit.recordings.get(attempt.key)
         if recording is None:
@@ -108,8 +94,6 @@ def request_of(
     Raises:
         InputError: its prompt does not accept what they say.
     """
-    from onbook.testing.unit import request_for
-
     link, last = links[number], number == len(links) - 1
     prompt = link.caller.prompt
     scope = {**case.inputs, **answers}
@@ -169,8 +153,6 @@ def _declared(prompt: Prompt, scope: Mapping[str, object]) -> Iterable[str]:
 
 
 def _answer(prompt: Prompt, text: str) -> object:
-    from onbook.testing.assertions.base import read_json
-
     return read_json(text) if prompt.output_schema is not None or prompt.response_format == "json_object" else text
 
 

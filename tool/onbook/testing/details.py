@@ -12,10 +12,11 @@ from typing import Any
 
 from onbook.report import Report
 from onbook.testing.baseline import Match
+from onbook.testing.grading import grade
 from onbook.testing.planning import Planned
 from onbook.testing.recordings import Recording
 from onbook.testing.results import CaseResult
-from onbook.testing.unit import Attempt, Unit, grade
+from onbook.testing.unit import Attempt, Unit
 
 MAX_TEXT = 8_000
 """Characters of one text; of the inputs of one case, as JSON."""

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from onbook.project import Source
 from onbook.prompt import Case, Json
 from onbook.testing.agreement import Agreement
-from onbook.testing.assertions import AssertionUseError, Outcome, Subject, check, decide, judges, may_ask, requests
+from onbook.testing.assertions import (
+    AssertionUseError,
+    Outcome,
+    Subject,
+    check,
+    decide,
+    judges,
+    may_ask,
+    name_of,
+    requests,
+)
 from onbook.testing.models import Request
 from onbook.testing.recordings import Recording, Recordings
 from onbook.testing.statistics.agreement import kappa, weighted_kappa
@@ -54,8 +64,7 @@ def labelled_requests(source: Source, recordings: Recordings) -> Iterator[tuple[
                     asked = requests([assertion], _subject(source, case, recording))
                 except AssertionUseError:
                     continue  # planning tells of it
-                name = next(each for each in assertion if each != "weight")
-                yield from ((case.id, name, request) for request in asked)
+                yield from ((case.id, name_of(assertion), request) for request in asked)
 
 
 @dataclass(slots=True)

@@ -150,14 +150,13 @@ def ask(request: Request) -> Response:
 async def ask_all(
     requests: Iterable[Request],
     *,
-    concurrency: int | None = None,
     meter: Meter | None = None,
     on_answer: Callable[[Request, Response], None],
     on_error: Callable[[Request, ModelError], None],
 ) -> None:
     """Ask for every request; each is told to one of the two functions as soon as it is settled.
 
-    Each provider has a queue of its own; the local model is asked one request at a time, whatever ``concurrency`` is.
+    Each provider has a queue of its own; the local model is asked one request at a time, whatever the meter allows.
     Once the meter refuses, what was not sent is settled by a :class:`NotAskedError`.
 
     Raises:
@@ -166,7 +165,7 @@ async def ask_all(
     """
     import asyncio
 
-    meter = meter or Meter(Limits(concurrency=concurrency or Limits().concurrency))
+    meter = meter or Meter(Limits())
     queues: dict[str, list[Request]] = {}
     for request in requests:
         provider = local.PREFIX if local.is_local(request.model) else request.model.partition("/")[0]

@@ -15,6 +15,8 @@ from onbook.project import Catalog, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.report import Report, Status
 from onbook.testing.asking import Keeper, Memory, Progress, Standing, ask_missing, needed
+from onbook.testing.assertions import name_of
+from onbook.testing.grading import grade
 from onbook.testing.journal import Journal
 from onbook.testing.judging import at, report_of
 from onbook.testing.limits import Meter
@@ -29,9 +31,9 @@ from onbook.testing.preference import standing
 from onbook.testing.recordings import Recording, Recordings, Slot
 from onbook.testing.results import NOTHING, CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
-from onbook.testing.unit import Attempt, Unit, grade, request_for
+from onbook.testing.unit import Attempt, Unit
 
-__all__ = ["Progress", "Standing", "live", "prune", "record", "replay", "report_of", "request_for", "run", "summary"]
+__all__ = ["Progress", "Standing", "live", "prune", "record", "replay", "report_of", "run", "summary"]
 
 ALL = Selection()
 
@@ -133,8 +135,7 @@ def prune(sources: Iterable[Source], root: Path) -> dict[str, int]:
             for attempt in unit.attempts:
                 case, request = attempt.case, attempt.request
                 slots.add((case.id, request.model, request.repeat, None))
-                named = (next(key for key in each if key != "weight") for each in unit.assertions(case))
-                judges.setdefault(case.id, set()).update(named)
+                judges.setdefault(case.id, set()).update(map(name_of, unit.assertions(case)))
                 steps.setdefault(case.id, set()).update(link.name for link in attempt.links[:-1])
         # Which verdicts an answer that is yet to come will ask for is not known: those of its assertions stay.
         slots |= {

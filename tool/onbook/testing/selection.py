@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from onbook.errors import UsageError
+from onbook.nearest import nearest
 from onbook.project import Catalog, Source
 from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.prompt import Case
@@ -168,6 +168,6 @@ def _bytes(source: Source, suffix: str) -> bytes | str | None:
 def _known(what: str, wanted: Iterable[str], there: Collection[str]) -> None:
     for name in wanted:
         if name not in there:
-            near = difflib.get_close_matches(name, there, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else None
+            near = nearest(name, there)
+            hint = f"did you mean {near!r}?" if near else None
             raise UsageError(f"none of these prompts has a {what} {name!r}", hint=hint)

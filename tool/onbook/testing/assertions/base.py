@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
+from onbook.nearest import nearest
 from onbook.testing.models import Request
 from onbook.testing.subject import AssertionUseError, Json, Subject, filled, misspelt, shown, value_of
 
@@ -93,8 +93,8 @@ def parts(argument: object, needed: Mapping[str, Wanted], more: Mapping[str, Wan
         return f"it takes a mapping of {', '.join(known)}"
     for name, value in argument.items():
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            return f"unknown key {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}")
+            near = nearest(str(name), known)
+            return f"unknown key {name!r}; " + (f"did you mean {near!r}?" if near else f"known: {', '.join(known)}")
         if not is_open(value) and (wrong := known[name](value)):
             return f"{name}: {wrong}"
     missing = [name for name in needed if name not in argument]

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from onbook.testing.models import Request
 from onbook.testing.subject import Json, Outcome, Subject, shown
 
 
-class Negation:
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What is asked of the assertions within a group: the table's own functions, which look each up by its name."""
+
+    check: Callable[[Json], str | None]
+    requests: Callable[[Iterable[Json], Subject], Sequence[Request]]
+    decide: Callable[[Json, Subject], Outcome]
+
+
+class Group:
+    """An assertion whose argument is others. They are filled with the row on their own."""
+
+    def __init__(self, within: Within) -> None:
+        self._within = within
+
+    def fill(self, argument: object, row: Json) -> object:
+        """The argument as it is."""
+        return argument
+
+    def requests(self, argument: object, subject: Subject) -> Sequence[Request]:
+        """The calls to judges that those within need."""
+        return self._within.requests(members(argument), subject)
+
+    def _check_one(self, argument: object) -> str | None:
+        return self._within.check(argument) if isinstance(argument, Mapping) else "it takes one assertion"
+
+
+class Negation(Group):
     """The assertion within does not hold.
 
     What could not be checked does not become true by turning it round: that stays an error.
@@ -34,28 +62,17 @@ class Negation:
 
     def check(self, argument: object) -> str | None:
         """One assertion that means something."""
-        return _check_one(argument)
-
-    def fill(self, argument: object, row: Json) -> object:
-        """What is within is filled there."""
-        return argument
-
-    def requests(self, argument: object, subject: Subject) -> Sequence[Request]:
-        """Those of what is within."""
-        from onbook.testing.assertions.table import requests
-
-        return requests([_mapping(argument)], subject)
+        return self._check_one(argument)
 
     def decide(self, argument: object, subject: Subject) -> Outcome:
         """Turns it round."""
-        from onbook.testing.assertions.table import decide
-
-        inner = decide(_mapping(argument), subject)
-        told = shown({name: value for name, value in _mapping(argument).items() if name != "weight"})
+        [one] = members(argument)
+        inner = self._within.decide(one, subject)
+        told = shown({name: value for name, value in one.items() if name != "weight"})
         return Outcome(not inner.passed, f"expected not {told} of {shown(subject.text)}", 1.0 - inner.score)
 
 
-class AnyOf:
+class AnyOf(Group):
     """At least one of a list of assertions holds. The score is the best of theirs.
 
     **Argument**
@@ -79,17 +96,9 @@ class AnyOf:
 
     def check(self, argument: object) -> str | None:
         """Assertions that mean something."""
-        return _check_list(argument)
-
-    def fill(self, argument: object, row: Json) -> object:
-        """What is within is filled there."""
-        return argument
-
-    def requests(self, argument: object, subject: Subject) -> Sequence[Request]:
-        """Those of what is within."""
-        from onbook.testing.assertions.table import requests
-
-        return requests(_list(argument), subject)
+        if not isinstance(argument, list) or not argument:
+            return "it takes a list of assertions"
+        return next((wrong for inner in argument if (wrong := self._check_one(inner))), None)
 
     def decide(self, argument: object, subject: Subject) -> Outcome:
         """The best of them."""
@@ -97,11 +106,8 @@ class AnyOf:
         reason = "none of these holds: " + "; ".join(outcome.message for outcome in outcomes)
         return Outcome(any(o.passed for o in outcomes), reason, max(o.score for o in outcomes))
 
-    @staticmethod
-    def _outcomes(argument: object, subject: Subject) -> list[Outcome]:
-        from onbook.testing.assertions.table import decide
-
-        return [decide(inner, subject) for inner in _list(argument)]
+    def _outcomes(self, argument: object, subject: Subject) -> list[Outcome]:
+        return [self._within.decide(inner, subject) for inner in members(argument)]
 
 
 class AllOf(AnyOf):
@@ -133,21 +139,6 @@ class AllOf(AnyOf):
         return Outcome(not failed, "; ".join(failed) or "all of these hold", min(o.score for o in outcomes))
 
 
-def _check_one(argument: object) -> str | None:
-    from onbook.testing.assertions.table import check
-
-    return check(argument) if isinstance(argument, Mapping) else "it takes one assertion"
-
-
-def _check_list(argument: object) -> str | None:
-    if not isinstance(argument, list) or not argument:
-        return "it takes a list of assertions"
-    return next((wrong for inner in argument if (wrong := _check_one(inner))), None)
-
-
-def _mapping(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Json]:
-    return [_mapping(item) for item in value] if isinstance(value, list) else []
+def members(argument: object) -> list[Json]:
+    """The assertions within a group's argument, whether it takes one or a list of them."""
+    return [each for each in (argument if isinstance(argument, list) else [argument]) if isinstance(each, Mapping)]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 
 from onbook.errors import OnbookError
+from onbook.nearest import nearest
 from onbook.project.cases import EVALUATOR
 from onbook.testing.assertions.base import misspelt_within
 from onbook.testing.assertions.calls import ToolCalled
-from onbook.testing.assertions.groups import AllOf, AnyOf, Negation
+from onbook.testing.assertions.groups import AllOf, AnyOf, Group, Negation, Within, members
 from onbook.testing.assertions.judges import AnswerRelevance, ContextPrecision, Faithfulness, Judge
 from onbook.testing.assertions.manner import Language, Refusal
 from onbook.testing.assertions.measures import Cost, Latency, Length, Number, Tokens
@@ -23,44 +23,6 @@ from onbook.testing.models import Request
 from onbook.testing.subject import Assertion, AssertionUseError, Json, Outcome, Subject, filled
 
 GROUP = "onbook.assertions"
-
-BUILT_IN: Mapping[str, Assertion] = {
-    "equals": Equals(),
-    "contains": Contains(),
-    "starts-with": StartsWith(),
-    "ends-with": EndsWith(),
-    "regex": Matches(),
-    "is-json": IsJson(),
-    "json-schema": JsonSchema(),
-    "json-path": JsonPath(),
-    "number": Number(),
-    "length": Length(),
-    "similarity": Similarity(),
-    "rouge-1": Rouge1(),
-    "rouge-2": Rouge2(),
-    "rouge-l": RougeL(),
-    "bleu": Bleu(),
-    "chrf": Chrf(),
-    "language": Language(),
-    "refusal": Refusal(),
-    "tool-called": ToolCalled(),
-    "tokens": Tokens(),
-    "cost": Cost(),
-    "latency": Latency(),
-    "judge": Judge(),
-    "faithfulness": Faithfulness(),
-    "answer-relevance": AnswerRelevance(),
-    "context-precision": ContextPrecision(),
-    "not": Negation(),
-    "any": AnyOf(),
-    "all": AllOf(),
-    EVALUATOR: Evaluator(),
-}
-
-_GROUPS = frozenset({"not", "any", "all"})
-
-# Their texts are no templates: they hand the row on to what is within them, or {{ means something else there.
-_OWN_TEXTS = frozenset({*_GROUPS, "json-schema", EVALUATOR})
 
 
 @cache
@@ -99,9 +61,9 @@ def check(assertion: Json) -> str | None:
     try:
         kind = known(name)
         if kind is None:
-            near = difflib.get_close_matches(name, names(), n=1)
+            near = nearest(name, names())
             return f"unknown assertion {name!r}; " + (
-                f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names())}"
+                f"did you mean {near!r}?" if near else f"known are {', '.join(names())}"
             )
         wrong = None if name in _OWN_TEXTS else misspelt_within(argument)
         wrong = wrong or kind.check(argument)
@@ -149,10 +111,11 @@ def decide(assertion: Json, subject: Subject) -> Outcome:
 
 def may_ask(assertion: Json) -> bool:
     """Whether an assertion may ask a judge; one of a package may, unless it says ``asks = False``."""
+    # Also of one that nobody has checked yet.
     name = next((key for key in assertion if key != "weight"), "")
-    if name in _GROUPS:
-        return any(map(may_ask, _within(assertion[name])))
     kind = known(name)
+    if isinstance(kind, Group):
+        return any(map(may_ask, members(assertion[name])))
     of = getattr(kind, "asks_of", None)
     return bool(of(assertion[name]) if of is not None else getattr(kind, "asks", True))
 
@@ -163,18 +126,13 @@ def judges(assertion: Json) -> frozenset[str]:
     One of a package says so with ``judged_by(argument)``, or is its own judge where it says ``asks = True``.
     """
     name, kind, argument = _parts(assertion)
-    if name in _GROUPS:
-        return frozenset().union(*map(judges, _within(argument)))
+    if isinstance(kind, Group):
+        return frozenset().union(*map(judges, members(argument)))
     who = getattr(kind, "judged_by", None)
     if who is not None:
         named = who(argument)
         return frozenset({str(named)} if named else ())
     return frozenset({name} if getattr(kind, "asks", False) is True else ())
-
-
-def _within(argument: object) -> Iterable[Json]:
-    """The assertions within ``not``, ``any`` or ``all``."""
-    return [each for each in (argument if isinstance(argument, list) else [argument]) if isinstance(each, Mapping)]
 
 
 def weight(assertion: Json) -> float:
@@ -183,8 +141,13 @@ def weight(assertion: Json) -> float:
     return float(value) if isinstance(value, int | float) else 1.0
 
 
+def name_of(assertion: Json) -> str:
+    """The name of an assertion that ``check`` has seen."""
+    return next(key for key in assertion if key != "weight")
+
+
 def _parts(assertion: Json) -> tuple[str, Assertion, object]:
-    name = next(key for key in assertion if key != "weight")
+    name = name_of(assertion)
     kind = known(name)
     assert kind, "check() comes first"
     return name, kind, assertion[name]
@@ -201,3 +164,43 @@ def _filled(kind: Assertion, argument: object, row: Json) -> object:
 
 def _what(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+# Below the functions, which groups ask of what is within them.
+_WITHIN = Within(check, requests, decide)
+
+BUILT_IN: Mapping[str, Assertion] = {
+    "equals": Equals(),
+    "contains": Contains(),
+    "starts-with": StartsWith(),
+    "ends-with": EndsWith(),
+    "regex": Matches(),
+    "is-json": IsJson(),
+    "json-schema": JsonSchema(),
+    "json-path": JsonPath(),
+    "number": Number(),
+    "length": Length(),
+    "similarity": Similarity(),
+    "rouge-1": Rouge1(),
+    "rouge-2": Rouge2(),
+    "rouge-l": RougeL(),
+    "bleu": Bleu(),
+    "chrf": Chrf(),
+    "language": Language(),
+    "refusal": Refusal(),
+    "tool-called": ToolCalled(),
+    "tokens": Tokens(),
+    "cost": Cost(),
+    "latency": Latency(),
+    "judge": Judge(),
+    "faithfulness": Faithfulness(),
+    "answer-relevance": AnswerRelevance(),
+    "context-precision": ContextPrecision(),
+    "not": Negation(_WITHIN),
+    "any": AnyOf(_WITHIN),
+    "all": AllOf(_WITHIN),
+    EVALUATOR: Evaluator(),
+}
+
+# Their texts are no templates: they hand the row on to what is within them, or {{ means something else there.
+_OWN_TEXTS = frozenset({"not", "any", "all", "json-schema", EVALUATOR})
