@@ -82,12 +82,13 @@ class Composed(NamedTuple):
 
     Attributes:
         data: the first document: of duplicate keys the first, None in place of a value that could not be read.
-        starts: where every key and value of ``data`` starts, in the order of the text.
+        starts: where every key and value of ``data`` starts, in the order of the text. None where the text is in plain
+            block style: to read it again is quick, and most files are never asked for a place.
         sound: False where reading stopped, and ``data`` is None for that reason.
     """
 
     data: object
-    starts: list[int]
+    starts: list[int] | None
     flaws: list[Flaw]
     sound: bool
 
@@ -99,7 +100,7 @@ class _StopError(Exception):
 def compose(text: str) -> Composed:
     """Reads one YAML document. Never raises."""
     if (plainly := blocks.read(text)) is not None:
-        return Composed(*plainly, [], True)
+        return Composed(plainly, None, [], True)
     return parse(text)
 
 

@@ -6,9 +6,11 @@ import marshal
 import re
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from onbook.formats import blocks
 from onbook.formats.compose import Place, Pointer, compose, places
 from onbook.formats.spans import Spans, spans
 from onbook.lines import line_starts
@@ -51,8 +53,8 @@ class _Index:
     """What a document works out when it is first asked for a place: most files never are."""
 
     lines: Lines
-    starts: array[int]
-    data: bytes  # as it was read: whoever has a document may change its data
+    # The starts and the data as it was read, for whoever has a document may change its data; None: to be read again.
+    read: tuple[array[int], bytes] | None
     places: dict[Pointer, Place] | None = None
     spans: dict[Pointer, Spans] = field(default_factory=dict)
 
@@ -91,10 +93,17 @@ class Document:
 
     def _place(self, pointer: Pointer) -> tuple[Pointer, Place]:
         if self._index.places is None:
-            self._index.places = places(marshal.loads(self._index.data), self._index.starts)  # noqa: S302 our own
+            self._index.places = places(*self._read())
         while pointer not in self._index.places:
             pointer = pointer[:-1]
         return pointer, self._index.places[pointer]
+
+    def _read(self) -> tuple[object, Iterable[int]]:
+        if self._index.read is not None:
+            starts, data = self._index.read
+            return marshal.loads(data), starts  # noqa: S302 our own
+        again: list[int] = []
+        return blocks.read(self.text, again), again
 
 
 def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
@@ -122,8 +131,8 @@ def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
     if not composed.sound:
         return None, problems
     data: Any = composed.data
-    index = _Index(lines, array("L", composed.starts), marshal.dumps(data))
-    return Document(path, composed.data, text, index), problems
+    read = None if composed.starts is None else (array("L", composed.starts), marshal.dumps(data))
+    return Document(path, data, text, _Index(lines, read)), problems
 
 
 def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> tuple[str | None, list[Problem]]:
