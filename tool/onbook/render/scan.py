@@ -93,22 +93,23 @@ def scan(text: str) -> Template | None:
     Args:
         text: with normal line ends.
     """
-    scanner = _Scanner(text)
-    try:
-        return scanner.template()
-    except _UnclearError:
-        return None
+    found = _scanned(text)
+    return found and found[0]
+
+
+def outline(text: str) -> Outline | None:
+    """The tags of a template as a tree, or None where only jinja2 can tell. Nobody changes it."""
+    found = _scanned(normal_newlines(text))
+    return found and found[1]
 
 
 @lru_cache(maxsize=512)
-def outline(text: str) -> Outline | None:
-    """The tags of a template as a tree, or None where only jinja2 can tell. Nobody changes it."""
-    scanner = _Scanner(normal_newlines(text))
+def _scanned(text: str) -> tuple[Template, Outline] | None:
+    scanner = _Scanner(text)
     try:
-        scanner.template()
+        return scanner.template(), scanner.root
     except _UnclearError:
         return None
-    return scanner.root
 
 
 class _Scanner:
@@ -144,12 +145,14 @@ class _Scanner:
         )
 
     def _tag(self, tag: re.Match[str]) -> None:
-        if tag["value"]:
-            self._value(tag["value"], tag.start("value"))
-            self._body.append(Write(tag.start("value"), tuple(tag["value"].split("."))))
-        elif tag["test"]:
+        last = tag.lastgroup
+        if last == "value":
+            value, start = tag[last], tag.start(last)
+            self._value(value, start)
+            self._body.append(Write(start, tuple(value.split("."))))
+        elif last == "condition":
             self._test(tag)
-        elif tag["target"]:
+        elif last == "list":
             self._value(tag["list"], tag.start("list"))
             targets = {name for name in (tag["target"], tag["second"]) if name}
             if targets & RESERVED or tag["target"] == tag["second"]:
@@ -161,7 +164,7 @@ class _Scanner:
             self._blocks.append((loop, self._body))
             self._body.append(loop)
             self._body = loop.body
-        elif tag["path"]:
+        elif last == "path":
             if len(tag["path"]) > 1024:
                 raise _UnclearError
             self._includes.append((tag.start("path"), tag["path"], self._scope))

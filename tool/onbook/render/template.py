@@ -38,10 +38,13 @@ def _analyse(text: str, template_format: str) -> Template:
         from onbook.render.syntax import check
 
         return check(text).template
-    problems = tuple(_simple_problems(text)) if template_format == "simple" else ()
-    return Template(tuple(piece for piece in found if isinstance(piece, Use)), problems=problems)
+    uses = tuple(piece for piece in found if type(piece) is Use)
+    # Where all that opens belongs to a variable there is nothing to suspect.
+    suspect = template_format == "simple" and text.count("{") != 2 * len(uses)
+    return Template(uses, problems=tuple(_simple_problems(text)) if suspect else ())
 
 
+@lru_cache(maxsize=128)
 def pieces(text: str, template_format: str) -> Pieces | None:
     """The literal pieces and variables of a text, or None if only jinja2's own parser can tell.
 
@@ -52,33 +55,33 @@ def pieces(text: str, template_format: str) -> Pieces | None:
         return _split(text, _SIMPLE)
     if template_format != "jinja2":
         raise ValueError(f"unknown template format {template_format!r}")
-    text = normal_newlines(text)
-    return None if _has_more_than_names(text) else _split(text, _PLAIN)
+    found = _split(text := normal_newlines(text), _PLAIN)
+    names = [piece.name for piece in found if type(piece) is Use]
+    # Every "{{" begins a name, then, and nothing else opens; of three braces in a row nobody can tell which two do.
+    opened = text.count("{{") + text.count("{%") + text.count("{#") if "{" in text else 0
+    return found if opened == len(names) and "{{{" not in text and RESERVED.isdisjoint(names) else None
 
 
 _SIMPLE = re.compile(r"\{\{([^\s{}]+)\}\}")
 _PLAIN = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
-_OPENING = re.compile(r"\{[{%#]")
 
 
 def _split(text: str, variable: re.Pattern[str]) -> Pieces:
-    places, found, end = Places(text), list[str | Use](), 0
-    for match in variable.finditer(text):
-        if match.start() > end:
-            found.append(text[end : match.start()])
-        found.append(Use(match[1], *places.at(match.start(1))))
+    if (opening := text.find("{")) < 0:
+        return (text,) if text else ()
+    found, end = list[str | Use](), 0
+    line, begin, counted = 1, 0, 0
+    for match in variable.finditer(text, opening):
+        start, at = match.start(), match.start(1)
+        if start > end:
+            found.append(text[end:start])
+        if lines := text.count("\n", counted, at):
+            line += lines
+            begin = text.rindex("\n", counted, at) + 1
+        counted = at
+        found.append(Use(match[1], line, at - begin + 1))
         end = match.end()
     return (*found, text[end:]) if end < len(text) else tuple(found)
-
-
-def _has_more_than_names(text: str) -> bool:
-    position = 0
-    while opening := _OPENING.search(text, position):
-        match = _PLAIN.match(text, opening.start())
-        if match is None or match[1] in RESERVED:
-            return True
-        position = match.end()
-    return False
 
 
 # Each alternative stops at the next brace or a bounded distance: hostile text costs linear time.
