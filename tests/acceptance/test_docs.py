@@ -34,6 +34,32 @@ BLOCK = re.compile(
     r"(?:<!-- (setup|slow|not run): ([^>]+) -->\n)?^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
+GITHUB = """\
+name: Text Summarizer
+description: Summarizes input text concisely
+model: openai/gpt-4o-mini
+modelParameters:
+  temperature: 0.5
+messages:
+  - role: system
+    content: You are a text summarizer. Your only job is to summarize text given to you.
+  - role: user
+    content: |
+      Summarize the given text, beginning with "Summary -":
+      <text>
+      {{input}}
+      </text>
+testData:
+  - input: |
+      The quick brown fox jumped over the lazy dog.
+      The dog was too tired to react.
+    expected: Summary - A fox jumped over a lazy, unresponsive dog.
+evaluators:
+  - name: Output should mention the dog
+    string:
+      contains: dog
+"""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -148,6 +174,24 @@ def _production(folder: Path) -> Path:
     return application.cwd
 
 
+def _github(folder: Path) -> Path:
+    """A repository with a prompt as GitHub's editor wrote it."""
+    author = person(folder)
+    author.write("summarize.prompt.yml", GITHUB)
+    author.commit("A prompt")
+    return author.cwd
+
+
+def _export(folder: Path) -> Path:
+    """Prompts as some other tool exports them."""
+    author = person(folder)
+    author.onbook("init")
+    messages = [{"role": "system", "content": "You sum up.\n"}, {"role": "user", "content": "Sum up:\n{{text}}\n"}]
+    found = [{"name": "support/summary", "model": "openai/gpt-5.4-mini-2026-03-17", "messages": messages}]
+    author.write("export.json", json.dumps(found))
+    return author.cwd
+
+
 SETUPS: dict[str, Callable[[Path], Path]] = {
     "empty": _empty,
     "released": _released,
@@ -158,6 +202,8 @@ SETUPS: dict[str, Callable[[Path], Path]] = {
     "upstream": _upstream,
     "signing": _signing,
     "judged": _judged,
+    "github": _github,
+    "export": _export,
 }
 
 
