@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import onbook
-from onbook.client import RemoteBook
+from onbook.client.remote import RemoteBook
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from support.console import Person
 from support.git import PROMPT, Repo, new_repo, release_by_hand

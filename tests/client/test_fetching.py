@@ -13,7 +13,8 @@ import pytest
 
 import onbook
 from onbook import release
-from onbook.client import LoadedPrompt, RemoteBook
+from onbook.client.loaded import LoadedPrompt
+from onbook.client.remote import RemoteBook
 from onbook.errors import InputError, IntegrityError, OnbookError, UsageError
 from onbook.lockfile import Lock, LockedRequest
 from onbook.manifest import ClosureFile, digest, sha256

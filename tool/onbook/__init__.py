@@ -6,6 +6,9 @@ Applications need one function::
     book = onbook.open("https://example.com/team/prompts.git")
     prompt = book.get("support/triage", "^1.4")
     messages = prompt.render(ticket="I was charged twice")
+
+``open`` gives a :class:`Book`, a book gives a :class:`LoadedPrompt`, and every error is an :class:`OnbookError`.
+Nothing else is public: what the modules below hold may change with any version.
 """
 
 from __future__ import annotations
@@ -15,7 +18,10 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from onbook.client import Book, Failure, LoadedPrompt, open
+    from onbook.client.book import Book
+    from onbook.client.failures import Failure
+    from onbook.client.loaded import LoadedPrompt
+    from onbook.client.opening import open
     from onbook.errors import (
         AnswerContractError,
         AnswerError,
@@ -62,3 +68,8 @@ def __getattr__(name: str) -> object:
     # The next time it is simply there.
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    # So that help() and an editor see what is loaded only when it is asked for.
+    return sorted({*globals(), *__all__})

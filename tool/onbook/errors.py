@@ -8,10 +8,11 @@ import errno
 class OnbookError(Exception):
     """Something that onbook could not do or could not check (exit code 3).
 
-    Args:
+    Attributes:
         message: what is wrong, in one sentence.
-        place: where: ``path``, ``path:line`` or ``path:line:column``, or a URL.
-        hint: what to do about it.
+        place: where: ``path``, ``path:line`` or ``path:line:column``, or a URL; None where no place is meant.
+        hint: what to do about it, or None.
+        exit_code: what the command line exits with.
     """
 
     exit_code = 3

@@ -7,19 +7,18 @@ from pathlib import Path
 
 import click
 
-from onbook.cli.common import format_option, note, print_report, write_output
-from onbook.cli.remotes import is_environment, remote_book, verify_options
+from onbook.cli.common import note, print_report, write_output
+from onbook.cli.options import format_option, remote_options
+from onbook.cli.remotes import is_environment, remote_book
 from onbook.errors import UsageError
 from onbook.report import Check, Report, Status
 
 
 @click.command()
 @click.argument("what", metavar="[ID[@RANGE]]...", nargs=-1)
-@click.option("--from", "url", required=True, metavar="URL", help="A URL or path that git can fetch from.")
+@remote_options
 @click.option("--env", "envs", metavar="ENV", multiple=True, help="Add an environment and all releases that it runs.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file that is written.")
-@verify_options
-@click.option("--tag-prefix", metavar="TEXT", help="What the repository puts before its release tags.")
 @format_option
 def command(
     what: tuple[str, ...],

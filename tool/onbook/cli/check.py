@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from onbook.cli.common import note, print_report, repository, snapshot, write_output
+from onbook.cli.options import SHAPES
 from onbook.diff.report import FAIL_ON
 from onbook.errors import OnbookError, UsageError
 from onbook.gate import check, find_base, not_checked, read_event
@@ -29,7 +30,7 @@ _WRITTEN = (*FORMATS, "comment", "outputs", "html")
 @click.option("--write", "files", metavar="FORMAT=FILE", multiple=True, help=f"Also write {', '.join(_WRITTEN)}.")
 @click.option("--details", is_flag=True, help="Put the answers, and what was asked, into the JSON report.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
-@click.option("--format", "format", type=click.Choice(FORMATS), help="How the result is printed.")
+@click.option("--format", "format", metavar="FORMAT", type=click.Choice(FORMATS), help=f"{SHAPES}.")
 def command(
     base: str | None,
     staged: bool,

@@ -13,7 +13,7 @@ from onbook.gate.posting import AUTHOR, Api, body_of, post, pull_request_of, rep
 
 
 @click.command()
-@click.option("--author", default=AUTHOR, show_default=True, metavar="LOGIN", help="Whom the token speaks for.")
+@click.option("--author", default=AUTHOR, metavar="LOGIN", help=f"Whom the token speaks for; default: {AUTHOR}.")
 def command(author: str) -> int:
     """Write the result of `onbook check` as one comment on the pull request; for GitHub Actions, on workflow_run.
 

@@ -1,67 +1,31 @@
-"""What several commands share: options, the snapshot that is meant, inputs, and printing a report."""
+"""What several commands share: the snapshot that is meant, inputs, files that are named, and printing a report."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from onbook.errors import UsageError
 from onbook.files import write_atomic
-from onbook.project.config import FILE
 from onbook.prompt import Prompt
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, Index
 from onbook.repo.worktree import WorkTree
 from onbook.report import Check, Report, Status
-from onbook.reporters import FORMATS, reporter
+from onbook.reporters import reporter
 
 if TYPE_CHECKING:
     from onbook.deploy import Plan
     from onbook.project import Catalog
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 STANDARD = "-"
 """The name of standard input, where a file is named."""
-
-
-def format_option(command: Command) -> Command:
-    """``--format``: how the report is written."""
-    option = click.option(
-        "--format", "format", type=click.Choice(FORMATS), default="terminal", help="How the result is written."
-    )
-    return option(command)
-
-
-def place_options(command: Command) -> Command:
-    """``--staged`` and ``--at``: which place in history is looked at; neither means the work tree."""
-    at = click.option("--at", metavar="REV", help="Look at a commit instead of the work tree.")
-    staged = click.option("--staged", is_flag=True, help="Look at the index: what the next commit will hold.")
-    return staged(at(command))
-
-
-def inputs_options(command: Command) -> Command:
-    """``--var`` and ``--vars``: a prompt's inputs."""
-    var = click.option(
-        "--var", "variables", metavar="NAME=VALUE", multiple=True, help="An input; NAME=@FILE reads a file."
-    )
-    file = click.option(
-        "--vars", "vars_file", metavar="FILE", help="Inputs as one JSON object; - reads standard input."
-    )
-    return var(file(command))
-
-
-def deploy_options(command: Command) -> Command:
-    """``--commit``, ``--dry-run`` and ``--format``: what becomes of an edit of an environment's file."""
-    commit = click.option("--commit", is_flag=True, help="Commit the file, and nothing else.")
-    dry_run = click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
-    return commit(dry_run(format_option(command)))
 
 
 def repository(*, writes: bool = False) -> Repository:
@@ -189,6 +153,8 @@ def note_empty(catalog: Catalog) -> None:
     """
     if catalog.ids:
         return
+    from onbook.project.config import FILE
+
     folder = catalog.config.prompts
     if catalog.snapshot.entry(folder) is not None:
         hint = f'move it away, or name another folder in {FILE}: prompts = "..."'

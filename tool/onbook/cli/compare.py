@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from onbook.cli.common import format_option, note, print_report, repository, require_details, snapshot
+from onbook.cli.common import note, print_report, repository, require_details, snapshot
+from onbook.cli.options import details_option, format_option, spending_options
 from onbook.cli.progress import Bar
 from onbook.errors import UsageError
 from onbook.project import Catalog, Source
@@ -17,14 +18,15 @@ from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
 from onbook.repo.worktree import WorkTree
 from onbook.testing.asking import INTERRUPTED, Memory
-from onbook.testing.baseline import Side, ask, lay_out, settle, variant
+from onbook.testing.baseline import Match, Side, ask, lay_out, settle, variant
 from onbook.testing.baseline import judge as grade
 from onbook.testing.details import with_details
 from onbook.testing.journal import Journal
 from onbook.testing.limits import CONCURRENCY, Limits, Meter
-from onbook.testing.locks import Locks
+from onbook.testing.locks import LOCK, Locks
 from onbook.testing.planning import read_recordings
 from onbook.testing.preference import PAIRWISE, ask_pairwise, prefer
+from onbook.testing.recordings import Recordings
 from onbook.testing.verdicts import compare_report, preference_report
 from onbook.versions import Tag, Version
 
@@ -36,12 +38,11 @@ HERE = "worktree"
 @click.argument("a")
 @click.argument("b")
 @click.option("--live", is_flag=True, help="Ask now for what is not recorded; nothing is written.")
-@click.option("--max-cost", metavar="USD", type=click.FloatRange(min=0, min_open=True), help="Spend no more than this.")
-@click.option("--max-calls", metavar="N", type=click.IntRange(min=1), help="Send no more than this, in all.")
+@spending_options
 @click.option("--judge", type=click.Choice([PAIRWISE]), help="Let a judge say whose answer is better, in both orders.")
 @click.option("--judge-model", metavar="MODEL", help="The judge's model; default: the one that its prompt names.")
 @click.option("--record", is_flag=True, help="With --judge: ask it for what is not recorded, and record that.")
-@click.option("--details", is_flag=True, help="With --format json: also what was asked and answered, for a page.")
+@details_option
 @format_option
 def command(
     id: str,
@@ -87,9 +88,7 @@ def command(
         if live:
             ask_pairwise(match, Memory(verdicts), meter, bar, model=judge_model)
         elif record:
-            with Locks(repo.git_dir / "onbook" / "recording.lock") as locks:
-                path = repo.root / (stem(head.path) + RECORDINGS_SUFFIX)
-                ask_pairwise(match, Journal(verdicts, path, locks), meter, bar, model=judge_model)
+            _record_preferences(repo, head, match, verdicts, meter, bar, judge_model)
         if live or record:
             bar.done("asked the judge for")
         report = preference_report(*prefer(match, verdicts, model=judge_model), base=a, head=b)
@@ -100,6 +99,14 @@ def command(
         note("interrupted: what was answered is kept" if record else "interrupted: nothing of it is kept")
         return 130
     return report.exit_code()
+
+
+def _record_preferences(
+    repo: Repository, head: Source, match: Match, verdicts: Recordings, meter: Meter, bar: Bar, model: str | None
+) -> None:
+    path = repo.root / (stem(head.path) + RECORDINGS_SUFFIX)
+    with Locks(repo.kept / LOCK) as locks:
+        ask_pairwise(match, Journal(verdicts, path, locks), meter, bar, model=model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from onbook.cli.common import carry_out, deploy_options, repository
+from onbook.cli.common import carry_out, repository
+from onbook.cli.options import deploy_options
 from onbook.deploy import Deployer
 
 
@@ -13,7 +14,7 @@ from onbook.deploy import Deployer
 @click.argument("id")
 @click.argument("version")
 @click.option("--canary", type=float, metavar="PERCENT", help="Give it to this share of the callers only.")
-@click.option("--key", metavar="NAME", help="The caller's attribute that decides who gets a canary [user_id].")
+@click.option("--key", metavar="NAME", help="The caller's attribute that decides who gets a canary; default: user_id.")
 @deploy_options
 def command(
     environment: str,

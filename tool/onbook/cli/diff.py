@@ -7,7 +7,8 @@ from functools import cache
 
 import click
 
-from onbook.cli.common import format_option, print_report, repository, snapshot
+from onbook.cli.common import print_report, repository, snapshot
+from onbook.cli.options import format_option
 from onbook.comparison import Comparison, compare
 from onbook.diff.report import FAIL_ON, diff_report
 from onbook.errors import UsageError

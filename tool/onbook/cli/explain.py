@@ -6,7 +6,8 @@ import inspect
 
 import click
 
-from onbook.cli.common import format_option, print_report
+from onbook.cli.common import print_report
+from onbook.cli.options import format_option
 from onbook.diff import RULES
 from onbook.errors import UsageError
 from onbook.nearest import nearest

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from onbook.cli.common import format_option, note, print_report
-from onbook.cli.remotes import is_environment, remote_book, verify_options
+from onbook.cli.common import note, print_report
+from onbook.cli.options import format_option, remote_options
+from onbook.cli.remotes import is_environment, remote_book
 from onbook.errors import UsageError
 from onbook.lockfile import FILE, Lock, LockedRequest
 from onbook.report import Check, Report, Status
@@ -15,12 +16,14 @@ from onbook.report import Check, Report, Status
 
 @click.command()
 @click.argument("what", metavar="ID[@RANGE|@ENV]")
-@click.option("--from", "url", required=True, metavar="URL", help="A URL or path that git can fetch from.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the files below this folder.")
-@click.option("--lock", type=click.Path(dir_okay=False, path_type=Path), default=FILE, help="The lock file.")
+@remote_options
+@click.option(
+    "--out", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Write the files below this folder."
+)
+@click.option(
+    "--lock", type=click.Path(dir_okay=False, path_type=Path), default=FILE, help=f"The lock file; default: {FILE}."
+)
 @click.option("--frozen", is_flag=True, help="Take the version that the lock chose, and change nothing in it.")
-@verify_options
-@click.option("--tag-prefix", metavar="TEXT", help="What the repository puts before its release tags.")
 @format_option
 def command(
     what: str,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from onbook.cli.common import format_option, note, note_empty, place_options, print_report, repository, snapshot
+from onbook.cli.common import note, note_empty, print_report, repository, snapshot
+from onbook.cli.options import format_option, place_options
 from onbook.errors import UsageError
 from onbook.lint import lint
 from onbook.lint.workers import cores
@@ -22,7 +23,7 @@ from onbook.repo import Repository
 @click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @click.option(
-    "--jobs", type=click.IntRange(1), metavar="N", help="Processes that look at prompts; one a core if not said."
+    "--jobs", type=click.IntRange(1), metavar="N", help="Processes that look at prompts; default: one a core."
 )
 @click.option("--no-cache", is_flag=True, help="Look at everything again, and keep nothing for the next time.")
 @click.option("--fix", is_flag=True, help="Mend what has one right answer, in the work tree, and tell the rest.")

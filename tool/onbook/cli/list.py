@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from onbook.bases import base_releases
-from onbook.cli.common import format_option, note, place_options, print_report, repository, snapshot
+from onbook.cli.common import note, print_report, repository, snapshot
+from onbook.cli.options import format_option, place_options
 from onbook.project import Catalog
 from onbook.report import Check, Finding, Report, Severity, Status
 

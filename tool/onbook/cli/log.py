@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import click
 
-from onbook.cli.common import format_option, print_report, repository, snapshot
+from onbook.cli.common import print_report, repository, snapshot
+from onbook.cli.options import format_option
 from onbook.errors import IntegrityError, OnbookError
 from onbook.manifest import one_line
 from onbook.project import Config

@@ -10,33 +10,39 @@ import click
 
 from onbook.errors import OnbookError, refused
 
-# Commands in the order of the work; each module is imported only when its command is asked for.
+_REMOTE = "https://example.com/team/prompts.git"
+
+# Commands in the order of the work, each with what it does and an example of its arguments. A module is imported only
+# when its command is asked for.
 COMMANDS = {
-    "init": "Set up this repository for prompts.",
-    "new": "Write a new prompt.",
-    "list": "List the prompts and their latest releases.",
-    "lint": "Find faults in prompts.",
-    "render": "Print the messages that a prompt renders.",
-    "run": "Ask the model once and print its answer.",
-    "diff": "Tell what changes mean, and which version they need.",
-    "test": "Run the cases of prompts, by replay or recording.",
-    "label": "Say which recorded answers are good, to measure judges.",
-    "check": "Lint, diff and test a change: the gate.",
-    "comment": "Write a check's result on the pull request.",
-    "report": "Write a page of a check, a test or a comparison.",
-    "merge": "Put the reports of shards together.",
-    "compare": "Compare two versions, models or parameter sets.",
-    "release": "Tag what changed since its last release.",
-    "yank": "Withdraw a release, with a reason.",
-    "log": "List the releases of a prompt.",
-    "fetch": "Fetch a released prompt by its tag, verified.",
-    "bundle": "Write releases into one file for applications without git.",
-    "deploy": "Say which release an environment runs.",
-    "promote": "Give the canary to every caller.",
-    "rollback": "Go back to what an environment ran before.",
-    "status": "Tell what runs where, since when, by whom.",
-    "site": "Write a catalogue of the prompts as static pages.",
-    "explain": "Explain a rule.",
+    "init": ("Set up this repository for prompts.", "--hooks"),
+    "new": ("Write a new prompt.", "support/triage --model openai/gpt-5.4-mini-2026-03-17"),
+    "list": ("List the prompts and their latest releases.", ""),
+    "lint": ("Find faults in prompts.", "support/triage --ignore ON5"),
+    "render": ("Print the messages that a prompt renders.", "support/triage --var ticket=@ticket.txt --tokens"),
+    "run": ("Ask the model once and print its answer.", "support/triage --var ticket='I was charged twice'"),
+    "diff": ("Tell what changes mean, and which version they need.", "main..HEAD --fail-on major"),
+    "test": ("Run the cases of prompts, by replay or recording.", "support/triage --record --max-cost 0.50"),
+    "label": ("Say which recorded answers are good, to measure judges.", "support/triage --case refund-1 --as good"),
+    "check": ("Lint, diff and test a change: the gate.", "--base main --write html=check.html"),
+    "comment": ("Write a check's result on the pull request.", ""),
+    "report": ("Write a page of a check, a test or a comparison.", "check.json --html check.html"),
+    "merge": ("Put the reports of shards together.", "part-1.json part-2.json --format json"),
+    "compare": ("Compare two versions, models or parameter sets.", "support/triage 1.4.0 temperature=0.7 --live"),
+    "release": ("Tag what changed since its last release.", "--dry-run"),
+    "yank": ("Withdraw a release, with a reason.", "support/triage 1.4.0 --reason 'takes refunds for bugs' --push"),
+    "log": ("List the releases of a prompt.", "support/triage"),
+    "fetch": ("Fetch a released prompt by its tag, verified.", f"support/triage@^1.4 --from {_REMOTE}"),
+    "bundle": (
+        "Write releases into one file for applications without git.",
+        f"--env production --from {_REMOTE} --out prompts.json",
+    ),
+    "deploy": ("Say which release an environment runs.", "production support/triage 1.4.0 --canary 10"),
+    "promote": ("Give the canary to every caller.", "production support/triage --commit"),
+    "rollback": ("Go back to what an environment ran before.", "production support/triage --to 1.3.0"),
+    "status": ("Tell what runs where, since when, by whom.", "production"),
+    "site": ("Write a catalogue of the prompts as static pages.", "--out public"),
+    "explain": ("Explain a rule or an assertion.", "ON203"),
 }
 
 
@@ -49,6 +55,8 @@ class _Commands(click.Group):
             return None
         command = import_module(f"onbook.cli.{name}").command
         assert isinstance(command, click.Command)
+        # After \b a paragraph keeps its lines, so that an example can be copied.
+        command.epilog = f"\b\nExample: onbook {name} {COMMANDS[name][1]}".rstrip()
         return command
 
     def resolve_command(
@@ -65,7 +73,7 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # From the table, so that --help imports no command.
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, meaning) for name, (meaning, _) in COMMANDS.items()])
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

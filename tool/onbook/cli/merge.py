@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from onbook.cli.common import format_option, print_report, read_input
+from onbook.cli.common import print_report, read_input
+from onbook.cli.options import format_option
 from onbook.errors import UsageError
 from onbook.testing.shards import merge
 

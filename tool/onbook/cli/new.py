@@ -56,7 +56,11 @@ _CASE = {
 
 @click.command()
 @click.argument("id")
-@click.option("--model", help="The model, as litellm names it: openai/gpt-5.4-mini-2026-03-17, local/smollm2-135m.")
+@click.option(
+    "--model",
+    metavar="MODEL",
+    help="The model, as litellm names it: openai/gpt-5.4-mini-2026-03-17, local/smollm2-135m.",
+)
 def command(id: str, model: str | None) -> int:
     """Write a new prompt, with a first case beside it."""
     if not is_id(id):

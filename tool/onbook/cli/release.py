@@ -7,7 +7,8 @@ from dataclasses import replace
 import click
 
 from onbook import release
-from onbook.cli.common import format_option, note, note_completed, print_report, repository
+from onbook.cli.common import note, note_completed, print_report, repository
+from onbook.cli.options import format_option
 from onbook.repo.remote import default_remote
 from onbook.report import Report, Status
 

@@ -4,36 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
-import click
-
-from onbook import client
-from onbook.client import RemoteBook
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from onbook.client import opening
+from onbook.client.remote import RemoteBook
 
 # Ranges begin with a sign or a number, or are a star; environments begin as every name does, most with a letter.
 _ENVIRONMENT = re.compile(r"(?!v?[0-9]+\.)[a-z0-9][a-z0-9_-]*")
-
-
-def verify_options(command: Command) -> Command:
-    """``--verify`` and ``--allowed-signers``: what is asked of a tag."""
-    policy = click.option(
-        "--verify",
-        type=click.Choice(["none", "tag", "signed"]),
-        default="tag",
-        show_default=True,
-        help="What is asked of a tag besides the digest of its files.",
-    )
-    signers = click.option(
-        "--allowed-signers",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Who may sign, as ssh-keygen(1) has it.  [default: as git is configured]",
-    )
-    return policy(signers(command))
 
 
 def is_environment(request: str) -> bool:
@@ -45,7 +22,7 @@ def remote_book(
     url: str, *, lock: Path | None, tag_prefix: str | None, verify: str, allowed_signers: Path | None
 ) -> RemoteBook:
     """A remote, opened as the options say; with the token of the environment, which no list of processes shows."""
-    book = client.open(
+    book = opening.open(
         url,
         lock=lock,
         tag_prefix=tag_prefix,

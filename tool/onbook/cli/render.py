@@ -5,16 +5,8 @@ from __future__ import annotations
 import click
 
 from onbook.call import Caller
-from onbook.cli.common import (
-    format_option,
-    inputs,
-    inputs_options,
-    note,
-    place_options,
-    print_report,
-    repository,
-    snapshot,
-)
+from onbook.cli.common import inputs, note, print_report, repository, snapshot
+from onbook.cli.options import format_option, inputs_options, place_options
 from onbook.project import Catalog
 from onbook.report import Report
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from onbook.cli.common import carry_out, deploy_options, repository
+from onbook.cli.common import carry_out, repository
+from onbook.cli.options import deploy_options
 from onbook.deploy import Deployer
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from onbook.call import Caller
-from onbook.cli.common import format_option, inputs, inputs_options, place_options, print_report, repository, snapshot
+from onbook.cli.common import inputs, print_report, repository, snapshot
+from onbook.cli.options import format_option, inputs_options, place_options
 from onbook.errors import UsageError
 from onbook.project import Catalog
 from onbook.report import Report
@@ -16,7 +17,7 @@ from onbook.testing.unit import request_for
 @click.command()
 @click.argument("id")
 @inputs_options
-@click.option("--model", help="Ask this model instead of the prompt's own.")
+@click.option("--model", metavar="MODEL", help="Ask this model instead of the prompt's own.")
 @place_options
 @format_option
 def command(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from onbook.cli.common import format_option, place_options, print_report, repository, snapshot
+from onbook.cli.common import print_report, repository, snapshot
+from onbook.cli.options import format_option, place_options
 from onbook.errors import UsageError
 from onbook.project import Catalog
 from onbook.report import Report

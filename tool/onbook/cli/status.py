@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from onbook import deploy
-from onbook.cli.common import format_option, print_report, repository
+from onbook.cli.common import print_report, repository
+from onbook.cli.options import format_option
 from onbook.report import Report
 
 

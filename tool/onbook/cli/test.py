@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 
 import click
 
 from onbook.cli.baseline import RELEASE, compare_with
-from onbook.cli.common import (
-    format_option,
-    note,
-    note_empty,
-    place_options,
-    print_report,
-    repository,
-    require_details,
-    snapshot,
-)
+from onbook.cli.common import note, note_empty, print_report, repository, require_details, snapshot
+from onbook.cli.options import details_option, format_option, place_options, spending_options
 from onbook.cli.progress import Bar
 from onbook.errors import UsageError
 from onbook.project import Catalog, Source
@@ -27,6 +20,7 @@ from onbook.testing import lastrun
 from onbook.testing.asking import INTERRUPTED
 from onbook.testing.details import Details
 from onbook.testing.limits import CONCURRENCY, Limits, Meter
+from onbook.testing.locks import LOCK
 from onbook.testing.results import UnitResult
 from onbook.testing.runner import live as ask_anew
 from onbook.testing.runner import prune as drop_orphans
@@ -55,17 +49,15 @@ from onbook.testing.verdicts import with_verdicts
 @click.option("--record", is_flag=True, help="Ask the models for answers that are not recorded, and record them.")
 @click.option("--prune", is_flag=True, help="Drop recordings that no case asks for any more.")
 @click.option("--live", is_flag=True, help="Ask for every answer anew and compare; recordings are not touched.")
-@click.option("--max-cost", metavar="USD", type=click.FloatRange(min=0, min_open=True), help="Spend no more than this.")
-@click.option("--max-calls", metavar="N", type=click.IntRange(min=1), help="Send no more than this, in all.")
+@spending_options
 @click.option(
     "--concurrency",
     metavar="N",
     type=click.IntRange(1, 1000),
     default=CONCURRENCY,
-    show_default=True,
-    help="Requests under way at one provider.",
+    help=f"Requests under way at one provider; default: {CONCURRENCY}.",
 )
-@click.option("--details", is_flag=True, help="With --format json: also what was asked and answered, for a page.")
+@details_option
 @place_options
 @format_option
 def command(
@@ -113,7 +105,7 @@ def command(
     seen = answers.seen if answers else None
     bar = Bar()
     if record:
-        locks = repo.git_dir / "onbook" / "recording.lock"
+        locks = repo.kept / LOCK
         results = ask_missing(
             sources, repo.root, selection=selection, meter=meter, progress=bar, locks=locks, seen=seen
         )
@@ -125,11 +117,7 @@ def command(
     else:
         results = list(replay(sources, selection, seen=seen))
     if prune:
-        catalog = Catalog(snapshot(repo))
-        for path, count in drop_orphans([catalog.find(source.id) for source in sources], repo.root).items():
-            note(f"dropped {count} from {path}")
-        for path in without_prompt(catalog):
-            note(f"{path} belongs to no prompt: delete it, or move it with its prompt")
+        _prune(repo, sources)
     report = _report(results, selection, catalog.snapshot.name, detail=format == "json")
     if against is not None:
         asking = (meter, bar) if fresh else None
@@ -145,6 +133,15 @@ def command(
         note("interrupted: what was answered is kept; run the same command again for the rest")
         return 130
     return report.exit_code()
+
+
+def _prune(repo: Repository, sources: Iterable[Source]) -> None:
+    """Drop what no case asks for, from the files as they stand after a recording."""
+    catalog = Catalog(snapshot(repo))
+    for path, count in drop_orphans([catalog.find(source.id) for source in sources], repo.root).items():
+        note(f"dropped {count} from {path}")
+    for path in without_prompt(catalog):
+        note(f"{path} belongs to no prompt: delete it, or move it with its prompt")
 
 
 def _tell_drift(results: list[UnitResult]) -> None:

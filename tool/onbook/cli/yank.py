@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from onbook import release
-from onbook.cli.common import format_option, note, note_completed, print_report, repository, snapshot
+from onbook.cli.common import note, note_completed, print_report, repository, snapshot
+from onbook.cli.options import format_option
 from onbook.project import Config
 from onbook.repo.remote import default_remote
 from onbook.report import Check, Report, Status

@@ -14,9 +14,10 @@ class Book:
     """A repository of prompts, opened. One book serves all threads of a process, and survives a fork."""
 
     def get(self, id: str, request: str = "*", *, env: str | None = None, key: str | int | None = None) -> LoadedPrompt:
-        """One prompt.
+        """One prompt, fetched if it has to be.
 
         Args:
+            id: ``support/triage``.
             request: ``1.4.0`` (exact), ``^1.4`` (same contract), ``~1.4`` (same behaviour) or ``*`` (any release).
             env: instead of a version, the environment that says which: ``production``.
             key: the caller's value of the canary's key, a user's id say: the same value gets the same release. Without
@@ -39,7 +40,10 @@ class Book:
         return await asyncio.to_thread(self.get, id, request, env=env, key=key)
 
     def refresh(self) -> Mapping[str, Failure]:
-        """Ask now for everything that was asked for so far, and return what failed; see :attr:`failures`."""
+        """Ask now for everything that was asked for so far, and return what failed; see :attr:`failures`.
+
+        Raises nothing for what a remote does: a failure is told, and what is known is served on.
+        """
         return {}
 
     async def arefresh(self) -> Mapping[str, Failure]:
@@ -50,7 +54,7 @@ class Book:
 
     @property
     def failures(self) -> Mapping[str, Failure]:
-        """What could not be refreshed when it was tried last, by what it is: ``support/triage@^1.4``."""
+        """What could not be refreshed when it was tried last, by what was asked for: ``support/triage@^1.4``."""
         return {}
 
 

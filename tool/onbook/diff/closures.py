@@ -32,7 +32,7 @@ class Closures:
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
-        self._path: Path = repo.git_dir / "onbook" / FILE
+        self._path: Path = repo.kept / FILE
         self._prompts: dict[str, Files] = {}
         self._tags: dict[str, Files] = {}
         self._commits: dict[str, Commit] = {}

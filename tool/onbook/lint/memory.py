@@ -64,7 +64,7 @@ class Memory:
         name = hashlib.sha256(json.dumps(place).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         key = [FORMAT, place, onbook.__version__, sys.version, _tool(), _installed(), list(_plugins(rules))]
         text = json.dumps(key, sort_keys=True).encode("utf-8", "surrogatepass")
-        path = snapshot.repo.git_dir / "onbook" / "lint" / f"{name}.kept"
+        path = snapshot.repo.kept / "lint" / f"{name}.kept"
         return Memory(path, hashlib.sha256(text).hexdigest(), snapshot, config.prompts)
 
     @cached_property

@@ -246,6 +246,11 @@ class Repository:
         """A value of git's configuration, or None."""
         return self.text("config", "--get", key, accept=(0, 1)) or None
 
+    @property
+    def kept(self) -> Path:
+        """Onbook's folder in the git directory: locks, the journal of a release, what makes the next run fast."""
+        return self.git_dir / "onbook"
+
     @cached_property
     def head(self) -> str | None:
         """The commit that HEAD names, or None in a repository without commits."""

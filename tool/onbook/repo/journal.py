@@ -38,7 +38,7 @@ def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earl
     Raises:
         OnbookError: pushing or writing failed; the message says what stands where.
     """
-    journal = _folder(repo) / JOURNAL
+    journal = repo.kept / JOURNAL
     if journal.exists():
         raise OnbookError("an interrupted release has to be completed first", hint="run `onbook release` again")
     _keep(journal, json.dumps({"version": VERSION, "remote": remote, "refs": dict(refs)}).encode())
@@ -65,7 +65,7 @@ def pending(repo: Repository) -> tuple[dict[str, str], str | None]:
     Raises:
         OnbookError: the journal is unreadable.
     """
-    journal = _folder(repo) / JOURNAL
+    journal = repo.kept / JOURNAL
     try:
         data = json.loads(journal.read_bytes())
         remote = data["remote"]
@@ -87,7 +87,7 @@ def recover(repo: Repository) -> dict[str, str]:
         IntegrityError: the remote has another release under one of the names; the interrupted one is given up.
         OnbookError: the remote cannot be reached, or another release runs.
     """
-    journal = _folder(repo) / JOURNAL
+    journal = repo.kept / JOURNAL
     if not journal.exists():
         return {}
     with locked(repo):
@@ -129,7 +129,7 @@ def _create(repo: Repository, refs: Mapping[str, str], remote: str | None) -> No
     there = f" All of them are on {remote}." if remote else ""
     raise OnbookError(
         f"{told}, {KILLED} times, while the tags were written: {len(missing)} of {len(refs)} are not here.{there}",
-        place=str(_folder(repo) / JOURNAL),
+        place=str(repo.kept / JOURNAL),
         hint="see what ends it (memory that runs out?), then run `onbook release` again: it first completes this one",
     )
 
@@ -210,10 +210,6 @@ def _keep(journal: Path, data: bytes) -> None:
     new.replace(journal)
 
 
-def _folder(repo: Repository) -> Path:
-    return repo.git_dir / "onbook"
-
-
 @contextmanager
 def locked(repo: Repository) -> Iterator[None]:
     """Hold this repository's release lock; the system frees it when a process dies.
@@ -221,7 +217,7 @@ def locked(repo: Repository) -> Iterator[None]:
     Raises:
         OnbookError: another release runs here.
     """
-    folder = _folder(repo)
+    folder = repo.kept
     folder.mkdir(exist_ok=True)
     with (folder / "release.lock").open("w") as handle:
         try:

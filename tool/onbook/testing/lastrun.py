@@ -54,4 +54,4 @@ def recall(repo: Repository) -> Mapping[str, list[str]] | None:
 def _path(repo: Repository) -> Path:
     # Work trees share the git directory, and stand on branches of their own.
     tree = hashlib.sha256(str(repo.root).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    return repo.git_dir / "onbook" / f"test-{tree}.json"
+    return repo.kept / f"test-{tree}.json"

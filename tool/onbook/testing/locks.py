@@ -14,6 +14,10 @@ except ImportError:  # Windows: nobody is kept apart there
     fcntl = None  # type: ignore[assignment]
 
 
+LOCK = "recording.lock"
+"""The file of the locks, in onbook's folder of the git directory."""
+
+
 class Locks:
     """One file of which each byte stands for a recordings file, by a hash of its path: a run locks as many as it
     records, and needs one descriptor for all. The system lets go of them when the process ends, however it does.
