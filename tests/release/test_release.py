@@ -1,55 +1,23 @@
-"""Releases are tags: what is written, when nothing is, and what a killed run leaves to the next one."""
+"""Releases are tags: what is written, and when nothing is."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from onbook import release
-from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.manifest import TagObject, digest, sha256
-from onbook.repo import Repository
-from onbook.repo.journal import JOURNAL, locked
+from onbook.errors import OnbookError, UsageError
+from onbook.manifest import digest, sha256
 from onbook.report import Status
-from support.git import PROMPT, Repo, bare_remote, clone, new_repo
-
-TRIAGE = "prompts/support/triage.prompt.yml"
-REWORDED = PROMPT.replace("You sort", "You carefully sort")
-REFUSE = """#!/bin/sh
-case "$1" in refs/tags/review/*) echo "not this one" >&2; exit 1;; esac
-"""
+from support.git import PROMPT, Repo, clone, new_repo
+from support.releasing import REWORDED, TRIAGE, journal, make, open_, tag, two_prompts
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Repo:
-    found = new_repo(tmp_path / "repo")
-    found.commit({TRIAGE: PROMPT, "prompts/review.prompt.yml": PROMPT})
-    return found
-
-
-def open_(repo: Repo) -> Repository:
-    return Repository.discover(repo.path)
-
-
-def make(repo: Repo, *ids: str, remote: str | None = None, revision: str = "HEAD") -> list[str]:
-    """Release as the command does, and return the tags."""
-    found = open_(repo)
-    release.recover(found)
-    plan = release.plan(found, ids, revision=revision)
-    assert plan.report.status is Status.PASSED, plan.report.findings
-    release.apply(found, plan, remote=remote)
-    return [item.tag.name for item in plan.releases]
-
-
-def tag(repo: Repo, name: str) -> TagObject:
-    return TagObject.parse(repo.git("cat-file", "tag", name).encode() + b"\n", name)
-
-
-def journal(repo: Repo) -> Path:
-    return repo.path / ".git/onbook" / JOURNAL
+    return two_prompts(tmp_path / "repo")
 
 
 def test_first_release_then_nothing_then_a_bump(repo: Repo) -> None:
@@ -174,275 +142,9 @@ def test_odd_tags_of_others_are_in_nobodys_way(repo: Repo) -> None:
     assert make(repo) == ["review/v0.1.0", "support/triage/v0.1.0"]
 
 
-def test_gate_lint_and_faults_that_hide_no_others(repo: Repo) -> None:
-    repo.commit({TRIAGE: PROMPT.replace("{{ticket}}", "{{tickt}}")})
-    plan = release.plan(open_(repo))
-    assert plan.report.status is Status.FAILED
-    repo.commit({TRIAGE: "messages: [\n"})
-    plan = release.plan(open_(repo))
-    assert plan.report.status is Status.FAILED
-    assert [item.tag.id for item in plan.releases] == ["review"]
-    (finding,) = [found for found in plan.report.findings if found.severity == "error"]
-    assert finding.path == TRIAGE
-    assert finding.line
-    repo.commit({"onbook.toml": "[gates]\nlint = false\n"})
-    assert release.plan(open_(repo)).report.status is not Status.PASSED
-
-
-def test_gate_missing_recordings(repo: Repo) -> None:
-    repo.commit({"prompts/support/triage.cases.jsonl": '{"id": "one", "inputs": {"ticket": "x"}}\n'})
-    assert release.plan(open_(repo)).report.status is Status.UNCHECKED
-    repo.commit({"onbook.toml": "[gates]\nunchecked = false\n"})
-    make(repo, "support/triage")
-    assert tag(repo, "support/triage/v0.1.0").manifest("").tests == "1 missing"
-
-
-def test_gate_proxy(repo: Repo) -> None:
-    repo.commit(
-        {
-            "prompts/support/triage.cases.jsonl": '{"id": "one", "inputs": {"ticket": "x"}}\n',
-            "prompts/support/triage.suite.yml": "models: [other/model]\n",
-        }
-    )
-    assert release.plan(open_(repo)).report.status is Status.UNCHECKED
-    repo.commit({"onbook.toml": "[gates]\nunchecked = false\n"})
-    assert release.plan(open_(repo), ["support/triage"]).report.status is Status.PASSED
-
-
-def test_gate_unproven(repo: Repo) -> None:
-    def patterned(pattern: str) -> str:
-        return PROMPT.replace("tone: {type: string}", f"tone: {{type: string, pattern: '{pattern}'}}")
-
-    repo.commit({TRIAGE: patterned("^(?!a)[a-z]*$")})
-    make(repo)
-    repo.commit({TRIAGE: patterned("^(?!a)[a-z]{0,400}$")})
-    plan = release.plan(open_(repo))
-    (found,) = plan.releases
-    if found.found.proved:
-        pytest.skip("the covering check decided this one")
-    assert plan.report.status is Status.FAILED
-    repo.commit({"onbook.toml": "[gates]\ndiff = false\n"})
-    assert make(repo) == [found.tag.name]
-
-
-def test_a_base_that_cannot_be_read_is_told(repo: Repo) -> None:
-    repo.commit({"onbook.toml": "[gates]\nlint = false\n"})
-    bad = repo.commit({TRIAGE: "messages: nonsense\n"})
-    repo.write_tag("support/triage/v0.1.0", "by hand\n", target=bad)
-    repo.commit({TRIAGE: PROMPT})
-    plan = release.plan(open_(repo), ["support/triage"])
-    assert plan.report.status is Status.UNCHECKED
-    (finding,) = plan.report.findings
-    assert finding.message.startswith("cannot be compared with 0.1.0: ")
-
-
-def test_release_branch(repo: Repo, tmp_path: Path) -> None:
-    remote = bare_remote(tmp_path / "remote.git", of=repo)
-    repo.git("push", "--quiet", "origin", "main")
-    main = repo.git("rev-parse", "HEAD")
-    repo.git("checkout", "--quiet", "-b", "side")
-    side = repo.commit({TRIAGE: REWORDED})
-    # Nothing here says which branch the remote's HEAD is: the remote is asked.
-    assert not (repo.path / ".git/refs/remotes/origin/HEAD").exists()
-    with pytest.raises(UsageError, match=f"{side[:12]} is not on main"):
-        release.plan(open_(repo))
-    repo.git("checkout", "--quiet", "--detach", main)
-    release.plan(open_(repo))
-    repo.git("checkout", "--quiet", "side")
-    repo.commit({"onbook.toml": '[release]\nbranch = "release"\n'})
-    repo.git("branch", "release/1.0")
-    with pytest.raises(UsageError, match="is not on release, from"):
-        release.plan(open_(repo))
-    repo.git("branch", "-m", "release/1.0", "release")
-    release.plan(open_(repo))
-    (repo.path / "onbook.toml").unlink()
-    repo.commit()
-    remote.path.rename(tmp_path / "away")
-    with pytest.raises(OnbookError, match=r"not known(.|\n)*set release\.branch"):
-        release.plan(open_(repo))
-
-
-def test_a_shallow_clone_is_told_what_to_fetch(repo: Repo, tmp_path: Path) -> None:
-    make(repo)
-    repo.commit({TRIAGE: REWORDED})
-    for options in (["--depth=1"], ["--depth=1", "--no-tags"]):
-        shallow = clone(f"file://{repo.path}", tmp_path / "-".join(["s", *options]), *options)
-        with pytest.raises(OnbookError, match=r"shallow clone: none is seen\n  run `git fetch --unshallow --tags`"):
-            release.plan(open_(shallow))
-    shallow.git("fetch", "--quiet", "--depth=1", "origin", "refs/tags/*:refs/tags/*")
-    with pytest.raises(OnbookError, match=r"none is seen|may be one"):
-        release.plan(open_(shallow))
-    shallow.git("fetch", "--quiet", "--unshallow", "--tags")
-    assert make(shallow) == ["support/triage/v0.1.1"]
-
-
-def test_a_shallow_clone_that_holds_the_base(repo: Repo, tmp_path: Path) -> None:
-    make(repo)
-    repo.commit({TRIAGE: REWORDED})
-    make(repo)
-    shallow = clone(f"file://{repo.path}", tmp_path / "shallow", "--depth=1")
-    assert make(shallow, "support/triage") == []
-    # A higher one that is here and not seen to be an ancestor: who knows.
-    repo.write_tag("support/triage/v1.0.0", "x\n", target="HEAD^")
-    shallow.git("fetch", "--quiet", "--depth=1", "origin", "refs/tags/*:refs/tags/*")
-    with pytest.raises(OnbookError, match=r"support/triage/v1\.0\.0 may be one"):
-        release.plan(open_(shallow), ["support/triage"])
-
-
 def test_without_commits(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no commits yet"):
         release.plan(open_(new_repo(tmp_path / "empty")))
-
-
-def test_push_and_earlier_tags(repo: Repo, tmp_path: Path) -> None:
-    remote = bare_remote(tmp_path / "remote.git", of=repo)
-    repo.git("push", "--quiet", "origin", "main")
-    make(repo)
-    assert remote.tags() == {}
-    repo.git("tag", "-a", "-m", "mine", "private")
-    repo.git("config", "push.followTags", "true")
-    repo.commit({TRIAGE: REWORDED})
-    assert make(repo, remote="origin") == ["support/triage/v0.1.1"]
-    mine = {name: oid for name, oid in repo.tags().items() if name != "private"}
-    assert remote.tags() == mine
-    assert len(mine) == 3
-    assert make(repo, remote="origin") == []
-    # Nothing to release, and one was never pushed.
-    remote.git("tag", "-d", "review/v0.1.0")
-    assert make(repo, remote="origin") == []
-    assert remote.tags() == mine
-
-
-def test_a_refused_tag_takes_all_with_it(repo: Repo, tmp_path: Path) -> None:
-    remote = bare_remote(tmp_path / "remote.git", of=repo)
-    repo.git("push", "--quiet", "origin", "main")
-    hook = remote.write("hooks/update", REFUSE)
-    hook.chmod(0o755)
-    with pytest.raises(IntegrityError, match=r"no tag was written(.|\n)*not this one"):
-        make(repo, remote="origin")
-    assert (remote.tags(), repo.tags(), journal(repo).exists()) == ({}, {}, False)
-    hook.unlink()
-    assert len(make(repo, remote="origin")) == 2
-    assert remote.tags() == repo.tags()
-
-
-def test_somebody_released_meanwhile(repo: Repo, tmp_path: Path) -> None:
-    remote = bare_remote(tmp_path / "remote.git", of=repo)
-    repo.git("push", "--quiet", "origin", "main")
-    other = clone(remote.path, tmp_path / "other")
-    other.git("config", "user.name", "Other")
-    mine = release.plan(open_(repo))
-    other.commit({"x": "x"})
-    other.git("push", "--quiet", "origin", "main")
-    make(other, "review", remote="origin")
-    count = repo.objects()
-    with pytest.raises(IntegrityError, match=r"origin holds another review/v0\.1\.0"):
-        release.apply(open_(repo), mine, remote="origin")
-    assert (repo.tags(), repo.objects(), len(remote.tags())) == ({}, count, 1)
-    # The same here, without a remote.
-    twice = release.plan(open_(repo))
-    release.apply(open_(repo), mine)
-    before = repo.tags()
-    with pytest.raises(IntegrityError, match="no tag was written"):
-        release.apply(open_(repo), twice)
-    assert (repo.tags(), journal(repo).exists()) == (before, False)
-
-
-def test_a_remote_that_is_away(repo: Repo, tmp_path: Path) -> None:
-    repo.commit({"onbook.toml": '[release]\nbranch = "main"\n'})
-    repo.git("remote", "add", "origin", str(tmp_path / "nowhere.git"))
-    with pytest.raises(OnbookError, match="does not appear to be a git repository"):
-        make(repo, remote="origin")
-    # Nothing is left that would stand in the way of the next run.
-    assert (repo.tags(), journal(repo).exists()) == ({}, False)
-    assert len(make(repo)) == 2
-
-
-def interrupted(repo: Repo, *, remote: str | None, tmp_path: Path) -> dict[str, str]:
-    """Leave what a killed run leaves: the tag objects and the journal. Returns ref -> object."""
-    scratch = clone(repo.path, tmp_path / "scratch", "--no-tags")
-    make(scratch)
-    refs = {}
-    for name, oid in scratch.tags().items():
-        raw = subprocess.run(["git", "cat-file", "tag", oid], cwd=scratch.path, capture_output=True, check=True).stdout
-        refs[f"refs/tags/{name}"] = repo.git("hash-object", "-t", "tag", "-w", "--stdin", stdin=raw)
-    repo.write(f".git/onbook/{JOURNAL}", json.dumps({"version": 1, "remote": remote, "refs": refs}))
-    return refs
-
-
-@pytest.mark.parametrize("killed", ["after the journal", "after the push", "within the local refs"])
-def test_a_killed_run_is_completed(repo: Repo, tmp_path: Path, killed: str) -> None:
-    remote = bare_remote(tmp_path / "remote.git", of=repo)
-    repo.git("push", "--quiet", "origin", "main")
-    refs = interrupted(repo, remote="origin", tmp_path=tmp_path)
-    if killed != "after the journal":
-        repo.git("push", "--quiet", "origin", *(f"{oid}:{ref}" for ref, oid in refs.items()))
-    if killed == "within the local refs":
-        repo.git("update-ref", *next(iter(refs.items())))
-        repo.write(f".git/{list(refs)[1]}.lock", "")
-    foreign = repo.write(".git/refs/tags/other.lock", "")
-    with pytest.raises(OnbookError, match="has to be completed first"):
-        release.apply(open_(repo), release.plan(open_(repo)))
-    done = release.recover(open_(repo))
-    assert {f"refs/tags/{name}": oid for name, oid in done.items()} == refs
-    assert {f"refs/tags/{name}": oid for name, oid in repo.tags().items()} == refs
-    assert remote.tags() == repo.tags()
-    assert not journal(repo).exists()
-    assert foreign.exists()
-    assert release.recover(open_(repo)) == {}
-    assert make(repo, remote="origin") == []
-
-
-def test_a_killed_run_that_somebody_overtook_is_given_up(repo: Repo, tmp_path: Path) -> None:
-    remote = bare_remote(tmp_path / "remote.git", of=repo)
-    repo.git("push", "--quiet", "origin", "main")
-    interrupted(repo, remote="origin", tmp_path=tmp_path)
-    other = clone(remote.path, tmp_path / "other")
-    other.commit({"x": "x"})
-    other.git("push", "--quiet", "origin", "main")
-    make(other, remote="origin")
-    with pytest.raises(IntegrityError, match=r"no tag was written(.|\n)*git fetch origin --tags"):
-        release.recover(open_(repo))
-    assert (repo.tags(), journal(repo).exists()) == ({}, False)
-    repo.git("fetch", "--quiet", "--tags", "origin")
-    repo.git("merge", "--quiet", "origin/main")
-    assert make(repo, remote="origin") == []
-
-
-def test_a_journal_waits_for_a_remote_that_is_away(repo: Repo, tmp_path: Path) -> None:
-    remote = bare_remote(tmp_path / "remote.git", of=repo)
-    repo.git("push", "--quiet", "origin", "main")
-    refs = interrupted(repo, remote="origin", tmp_path=tmp_path)
-    remote.path.rename(tmp_path / "away")
-    with pytest.raises(OnbookError, match="whether the tags reached origin is not known"):
-        release.recover(open_(repo))
-    assert (repo.tags(), journal(repo).exists()) == ({}, True)
-    (tmp_path / "away").rename(remote.path)
-    assert len(release.recover(open_(repo))) == len(refs)
-    assert remote.tags() == repo.tags()
-
-
-def test_journals_that_cannot_be_completed(repo: Repo) -> None:
-    repo.write(
-        f".git/onbook/{JOURNAL}", '{"version": 1, "remote": null, "refs": {"refs/tags/a/v1.0.0": "%s"}}' % ("1" * 40)
-    )
-    assert release.recover(open_(repo)) == {}
-    assert not journal(repo).exists()
-    for text in ("{", "[]", '{"version": 1, "remote": null, "refs": 3}'):
-        repo.write(f".git/onbook/{JOURNAL}", text)
-        with pytest.raises(OnbookError, match="unreadable"):
-            release.recover(open_(repo))
-
-
-def test_one_release_at_a_time(repo: Repo) -> None:
-    plan = release.plan(open_(repo))
-    with locked(open_(repo)), pytest.raises(OnbookError, match="another release runs"):
-        release.apply(open_(repo), plan)
-    # Somebody else's lock on a ref is left, and nothing is written.
-    foreign = repo.write(".git/refs/tags/review/v0.1.0.lock", "")
-    with pytest.raises(IntegrityError, match="no tag was written"):
-        release.apply(open_(repo), plan)
-    assert (repo.tags(), foreign.exists(), journal(repo).exists()) == ({}, True, False)
 
 
 def test_from_a_linked_work_tree(repo: Repo, tmp_path: Path) -> None:
