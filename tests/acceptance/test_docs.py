@@ -26,6 +26,7 @@ from support.git import daemon
 from support.hooked import DECLARED, ROOT, TRIAGE, released
 from support.openai_server import OpenAIServer
 from support.running import PROMPT, SUITE, case, desk
+from support.shim import on_path
 from support.wheelhouse import wheelhouse
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -216,6 +217,7 @@ def test_its_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     # What applications read, and authors push to.
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "remote.git"], check=True)
     with (
+        on_path(monkeypatch),
         OpenAIServer(echo=True) as server,
         daemon(tmp_path, "daemon.receivepack=true", "uploadpack.allowFilter=true") as url,
     ):

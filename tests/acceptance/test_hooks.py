@@ -1,15 +1,20 @@
-"""The git hooks that ``onbook init --hooks`` installs, run by git itself."""
+"""The git hooks that ``onbook init --hooks`` installs, run by git itself.
+
+They find the command by themselves where a test has no ``author``, whose hooks find one on PATH that is forked.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.console import Person, person
 from support.hooked import BREAKING, DECLARED, FAULT, HARMLESS, RECORDINGS, TRIAGE, WORDING, released, state
+from support.shim import on_path
 
 NAMES = ("pre-commit", "commit-msg", "pre-push")
 
@@ -25,8 +30,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def author(prepared: Path, tmp_path: Path) -> Person:
-    return Person(shutil.copytree(prepared, tmp_path / "prompts", symlinks=True))
+def author(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    with on_path(monkeypatch):
+        yield Person(shutil.copytree(prepared, tmp_path / "prompts", symlinks=True))
 
 
 def stage(author: Person, *edits: tuple[str, str]) -> None:

@@ -3,7 +3,7 @@
 One process a test session imports all that a run may need, and forks for each run; another one imports litellm as well,
 which takes seconds. What is forked has its own process group, folder, environment and outputs, and is killed and
 interrupted like any other. What belongs to a fresh process (its start, what it loads, another order of hashes, what an
-interpreter says of what was left open when it ends) is tested by those who start one: hooks, docs, the demo, the wheel.
+interpreter says of what was left open when it ends) is tested by those who start one: hooks, the demo, the wheel.
 
 As a script it is that process. It reads from the socket that it is given one JSON object a run, with four descriptors:
 standard input, output and error, and one for two lines, the run's process id and how it ended.
@@ -34,7 +34,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_SIZE = 4
+SIZE = 4
 POSSIBLE = hasattr(os, "fork") and hasattr(socket, "CMSG_SPACE")
 """Whether processes can be forked here; on Windows they cannot."""
 
@@ -100,14 +100,10 @@ def start(
         "constants": dict(constants or {}),
         "script": script,
     }
-    data = json.dumps(asked).encode()
-    door = _door(asking)
-    with tempfile.TemporaryFile() as typed, _ONE_AT_A_TIME:
+    with tempfile.TemporaryFile() as typed:
         typed.write(stdin.encode())
         typed.seek(0)
-        ends = array.array("i", (typed.fileno(), out_end, err_end, status_end))
-        door.sendmsg([len(data).to_bytes(_SIZE, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, ends)])
-        door.sendall(data)
+        ask(json.dumps(asked).encode(), (typed.fileno(), out_end, err_end, status_end), asking=asking)
     for each in (out_end, err_end, status_end):
         os.close(each)
     told = open(status, "rb", buffering=0)  # noqa: SIM115
@@ -118,6 +114,15 @@ def start(
         line += read
     os.set_blocking(status, False)
     return Run(int(line), out, err, io.BufferedReader(told))
+
+
+def ask(data: bytes, ends: Sequence[int], *, asking: bool) -> None:
+    """Ask for a run, in the words and with the descriptors that the process expects."""
+    rights = array.array("i", ends)
+    with _ONE_AT_A_TIME:
+        door = _door(asking)
+        door.sendmsg([len(data).to_bytes(SIZE, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+        door.sendall(data)
 
 
 # Two threads of a test that write at once would mix their requests.
@@ -140,18 +145,26 @@ def _door(asking: bool) -> socket.socket:
     return ours
 
 
+def receive(door: socket.socket) -> tuple[bytes, Sequence[int]] | None:
+    """What is asked next, and its descriptors; None where nobody asks any more."""
+    head, ancillary, _, _ = door.recvmsg(SIZE, socket.CMSG_SPACE(4 * 4))
+    if not head:
+        return None
+    descriptors = array.array("i")
+    descriptors.frombytes(ancillary[0][2])
+    size, data = int.from_bytes(head, "big"), b""
+    while len(data) < size:
+        data += door.recv(size - len(data))
+    return data, descriptors
+
+
 def _serve(door: socket.socket) -> dict[str, Any]:
     """Returns in a child that is to do what is asked; the process itself ends here when nobody asks any more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        head, ancillary, _, _ = door.recvmsg(_SIZE, socket.CMSG_SPACE(4 * 4))
-        if not head:
+        if (request := receive(door)) is None:
             os._exit(0)
-        descriptors = array.array("i")
-        descriptors.frombytes(ancillary[0][2])
-        size, data = int.from_bytes(head, "big"), b""
-        while len(data) < size:
-            data += door.recv(size - len(data))
+        data, descriptors = request
         if os.fork():
             for each in descriptors:
                 os.close(each)

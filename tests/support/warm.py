@@ -37,8 +37,17 @@ def onbook(
         return subprocess.run(
             command, cwd=cwd, env=given, capture_output=True, text=True, check=False, timeout=300, input=stdin
         )
-    asking = bool(_ASKING & set(args)) and local.available()
-    run = forks.start(args, cwd=cwd, env=given, stdin=stdin, asking=asking)
+    run = forks.start(args, cwd=cwd, env=given, stdin=stdin, asking=is_asking(args))
     out, err = run.communicate(timeout=300)
     assert run.returncode is not None
     return subprocess.CompletedProcess(command, run.returncode, out, err)
+
+
+def is_asking(args: Sequence[str]) -> bool:
+    """Whether this command asks models, and litellm is there."""
+    return bool(_ASKING & set(args)) and local.available()
+
+
+def started_alike() -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """How the names of variables begin which Python reads when it starts, and those that it has read here."""
+    return _AT_START, _STARTED
