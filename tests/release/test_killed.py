@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -17,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from onbook.repo.journal import JOURNAL
-from support.console import ONBOOK, Person
+from support import forks
+from support.console import Person
 from support.git import PROMPT, Repo, bare_remote, daemon, new_repo
 from support.processes import descendants, start_release, until_writing
 
@@ -33,7 +33,9 @@ def test_killed_at_random_moments(tmp_path: Path, way: str, kills: int) -> None:
 
     ``daemon``: the remote is on a machine of its own, as it were, and all of ours dies.
     """
-    prompts = 200 if kills == 50 else 40
+    # Where there is time, a command from its very start; else one that has imported what it needs.
+    slow = kills == 50
+    prompts = 200 if slow else 40
     base = tmp_path / "base"
     repo = new_repo(base / "repo")
     repo.commit({f"prompts/team{n % 10}/p{n}.prompt.yml": PROMPT for n in range(prompts)})
@@ -49,7 +51,7 @@ def test_killed_at_random_moments(tmp_path: Path, way: str, kills: int) -> None:
         for _ in range(2):  # the first also warms what later ones find warm
             place = _fresh(base, tmp_path, url)
             began = time.monotonic()
-            process = start_release(place, *_options(way))
+            process = start_release(place, *_options(way), fresh=slow)
             until_writing(process, place)
             writing = time.monotonic()
             assert process.wait() == 0
@@ -63,7 +65,7 @@ def test_killed_at_random_moments(tmp_path: Path, way: str, kills: int) -> None:
             moment = (writing if late else whole) * (number % kills + chance.random()) / kills
             place = _fresh(base, tmp_path, url)
             remote = Repo(place.parent / "remote.git")
-            process = start_release(place, *_options(way))
+            process = start_release(place, *_options(way), fresh=slow)
             if late:
                 until_writing(process, place)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -103,7 +105,7 @@ def _fresh(base: Path, tmp_path: Path, url: str) -> Path:
     return now / "repo"
 
 
-def _kill(process: subprocess.Popen[bytes], *, all_of_it: bool) -> None:
+def _kill(process: subprocess.Popen[bytes] | forks.Run, *, all_of_it: bool) -> None:
     """End a process and its group; with ``all_of_it`` whatever it started in sessions of its own as well."""
     others = [pid for pid, _ in descendants(process.pid)] if all_of_it else []
     with contextlib.suppress(ProcessLookupError):
@@ -133,10 +135,5 @@ def _state(place: Path) -> str:
     return f"{journal}, {some}, {'locks' if locks else 'no lock'} here"
 
 
-def _second(place: Path, way: str) -> str:
-    done = subprocess.run(
-        [ONBOOK, "release", *_options(way), "--format", "json"], cwd=place, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    data = json.loads(done.stdout)["data"]
-    return f"{len(data['completed'])} completed, {len(data['tags'])} made"
+def _second(place: Path, way: str) -> object:
+    return Person(place).report("release", *_options(way))

@@ -21,6 +21,7 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -62,12 +63,23 @@ class Run:
             self._status.close()
         return self.returncode
 
+    def wait(self, timeout: float = 600) -> int:
+        """How it ended, once it has.
+
+        Raises:
+            subprocess.TimeoutExpired: if it runs still.
+        """
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired("onbook", timeout)
+            select.select([self._status], [], [], left)
+        return code
+
     def communicate(self, timeout: float = 600) -> tuple[str, str]:
         """Both outputs, once it has ended."""
-        deadline = time.monotonic() + timeout
-        while self.poll() is None:
-            assert time.monotonic() < deadline, f"process {self.pid} does not end"
-            time.sleep(0.002)
+        self.wait(timeout)
         for reader in self._readers:
             reader.join()
         return self._texts["out"], self._texts["err"]

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from onbook.repo.journal import JOURNAL
+from support import forks
 from support.console import ONBOOK
 
 
-def start_release(place: Path, *options: str) -> subprocess.Popen[bytes]:
-    """``onbook release`` in a process group of its own."""
+def start_release(place: Path, *options: str, fresh: bool = False) -> subprocess.Popen[bytes] | forks.Run:
+    """``onbook release`` in a process group of its own: a fork, or with ``fresh`` the script in a new interpreter."""
+    if not fresh and forks.POSSIBLE:
+        return forks.start(["release", *options], cwd=place, env=os.environ, asking=False)
     quiet = subprocess.DEVNULL
     return subprocess.Popen(
         [ONBOOK, "release", *options], cwd=place, stdout=quiet, stderr=quiet, start_new_session=True
     )
 
 
-def until_writing(process: subprocess.Popen[bytes], place: Path) -> None:
+def until_writing(process: subprocess.Popen[bytes] | forks.Run, place: Path) -> None:
     """Wait until a release has its journal, which it keeps while it writes, or has ended."""
     journal = place / ".git/onbook" / JOURNAL
     while process.poll() is None and not journal.exists():
