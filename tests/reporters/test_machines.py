@@ -44,9 +44,8 @@ def test_snapshots(name: str, format: str) -> None:
 
 def hostile(report: Report, text: str) -> Report:
     def finding(each: Finding) -> Finding:
-        return replace(
-            each, message=each.message + text, path=each.path and each.path + text, hint=text, slug=each.slug + text
-        )
+        path = each.path and each.path + text
+        return each._replace(message=each.message + text, path=path, hint=text, slug=each.slug + text)
 
     checks = [
         replace(check, id=check.id + text, findings=tuple(map(finding, check.findings))) for check in report.checks

@@ -143,7 +143,7 @@ def test_a_hostile_gate() -> None:
         replace(
             check,
             prompt=HOSTILE,
-            findings=tuple(replace(each, message=HOSTILE, path=HOSTILE, hint=f"`{HOSTILE}") for each in check.findings),
+            findings=tuple(each._replace(message=HOSTILE, path=HOSTILE, hint=f"`{HOSTILE}") for each in check.findings),
         )
         for check in given.checks
     ]

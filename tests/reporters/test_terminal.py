@@ -66,7 +66,7 @@ def test_no_text_reaches_the_terminal_as_a_command(name: str) -> None:
             id=check.id + HOSTILE,
             prompt=check.prompt and hostile(check.prompt),
             findings=tuple(
-                replace(each, message=each.message + HOSTILE, path=f"{each.path}{HOSTILE}", hint=HOSTILE)
+                each._replace(message=each.message + HOSTILE, path=f"{each.path}{HOSTILE}", hint=HOSTILE)
                 for each in check.findings
             ),
         )

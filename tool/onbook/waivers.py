@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from onbook.formats import Document, comments
@@ -82,12 +82,23 @@ def apply(findings: Iterable[Finding], waivers: Sequence[Waiver], today: date) -
     used = set[int]()
     if not waivers:
         return list(findings), used
+    of_rules = [(number, waiver) for number, waiver in enumerate(waivers) if waiver.fingerprint is None]
+    of_one: dict[str, list[tuple[int, Waiver]]] = {}
+    for number, waiver in enumerate(waivers):
+        if waiver.fingerprint is not None:
+            of_one.setdefault(waiver.fingerprint, []).append((number, waiver))
+    by_rule: dict[str, list[tuple[int, Waiver]]] = {}
     judged = []
     for finding in findings:
-        covering = [number for number, waiver in enumerate(waivers) if waiver.covers(finding)]
+        rule, slug = finding.rule, finding.slug
+        if (speaking := by_rule.get(rule)) is None:
+            speaking = by_rule[rule] = [each for each in of_rules if each[1].rule in (rule, slug)]
+        if of_one:
+            speaking = [*speaking, *of_one.get(finding.fingerprint, ())]
+        covering = [number for number, waiver in speaking if waiver.covers(finding)]
         used.update(covering)
         waived = any(waivers[number].until >= today for number in covering)
-        judged.append(replace(finding, waived=True) if waived else finding)
+        judged.append(finding._replace(waived=True) if waived else finding)
     return judged, used
 
 

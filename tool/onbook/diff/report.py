@@ -97,8 +97,8 @@ def finding_of(found: PromptDiff, change: Change, failing: frozenset[str] = froz
         line,
         column,
         _WAIVE.format(change.rule.id, print_) if unproven and change.waived is None else None,
-        print_,
         waived=change.waived is not None,
+        stated=print_,
     )
 
 

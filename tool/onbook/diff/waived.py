@@ -40,7 +40,7 @@ def _judged(found: PromptDiff, change: Change, waivers: Sequence[Waiver]) -> Cha
     finding = finding_of(found, change)
     if change.removed:
         # Its line is one of the old file; a comment speaks of lines of the new.
-        finding = replace(finding, line=None)
+        finding = finding._replace(line=None)
     reason = next((waiver.reason for waiver in waivers if waiver.covers(finding)), None)
     if reason is None:
         return change

@@ -252,7 +252,7 @@ def _rejudged(work: _Work, check: Check, today: date) -> Check:
     if check.prompt is None or not any(finding.waived for finding in check.findings):
         return check
     source = work.catalog.get(check.prompt)
-    findings, _ = apply((replace(each, waived=False) for each in check.findings), work.waivers(source), today)
+    findings, _ = apply((each._replace(waived=False) for each in check.findings), work.waivers(source), today)
     judged = Check.of(check.id, findings, prompt=check.prompt)
     return replace(judged, status=Status.UNCHECKED) if check.status is Status.UNCHECKED else judged
 
@@ -284,7 +284,7 @@ def _stops(part: str, check: Check, config: Config) -> bool:
 
 def _told(check: Check) -> Check:
     findings = tuple(
-        replace(each, severity=Severity.WARNING) if each.severity is Severity.ERROR else each for each in check.findings
+        each._replace(severity=Severity.WARNING) if each.severity is Severity.ERROR else each for each in check.findings
     )
     passed = Status.SKIPPED if check.status is Status.SKIPPED else Status.PASSED
     return replace(check, status=passed, findings=findings)

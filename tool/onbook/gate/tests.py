@@ -59,7 +59,7 @@ def _decided(check: Check) -> Check:
     slug = "inconclusive"
     if not any(finding.slug == slug for finding in check.findings):
         return check
-    findings = [replace(each, severity=Severity.ERROR) if each.slug == slug else each for each in check.findings]
+    findings = [each._replace(severity=Severity.ERROR) if each.slug == slug else each for each in check.findings]
     # What failed or could not be checked before stays so.
     failed = Check.of(check.id, findings, prompt=check.prompt).status if check.status is Status.PASSED else check.status
     return replace(check, status=failed, findings=tuple(findings))

@@ -87,7 +87,8 @@ def _unchecked(message: str, path: str, line: int | None = None, column: int | N
 
 
 def _finding(rule: Rule, severity: Severity, hit: Hit) -> Finding:
-    return Finding(rule.id, rule.slug, hit.severity or severity, hit.message, hit.path, hit.line, hit.column, hit.hint)
+    message, path, line, column, hint, own = hit
+    return Finding(rule.id, rule.slug, own or severity, message, path, line, column, hint)
 
 
 def _sorted(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -13,9 +13,7 @@ from onbook.report import Severity
 from onbook.rules.base import Hit
 from onbook.waivers import Waiver
 
-_HIT = tuple(field.name for field in fields(Hit) if field.name != "severity")
 _WAIVER = tuple(field.name for field in fields(Waiver) if field.name not in ("until", "lines"))
-_hit = attrgetter(*_HIT)
 _waiver = attrgetter(*_WAIVER)
 
 Row = str | list[Any]
@@ -34,7 +32,7 @@ def to_row(looked: Looked, notes: Mapping[str, Note] | None = None) -> Row:
     return [
         looked.path,
         looked.sound,
-        [[rule, *_of_hit(hit)] for rule, hit in looked.hits],
+        [(rule, *_of_hit(hit)) for rule, hit in looked.hits],
         [_of_hit(hit) for hit in looked.unchecked],
         dict(kept),
         [[waiver.until.isoformat(), waiver.lines, *_waiver(waiver)] for waiver in looked.waivers],
@@ -61,23 +59,22 @@ def from_row(row: Row) -> Looked:
     return Looked(
         path,
         sound,
-        [(rule, _to_hit(severity, given)) for rule, severity, *given in hits],
-        [_to_hit(severity, given) for severity, *given in unchecked],
+        [(hit[0], _to_hit(hit[1:])) for hit in hits],
+        [_to_hit(hit) for hit in unchecked],
         dict(notes),
         [_to_waiver(until, lines, given) for until, lines, *given in waivers],
-        [_to_hit(severity, given) for severity, *given in unread],
+        [_to_hit(hit) for hit in unread],
     )
 
 
-def _of_hit(hit: Hit) -> list[Any]:
-    return [hit.severity and str(hit.severity), *_hit(hit)]
+def _of_hit(hit: Hit) -> tuple[Any, ...]:
+    # A plain tuple of plain values is all that both encodings of a row know.
+    return tuple(hit) if hit.severity is None else (*hit[:-1], str(hit.severity))
 
 
-def _to_hit(severity: str | None, given: list[Any]) -> Hit:
-    if len(given) != len(_HIT):
-        raise ValueError("this is no hit")
-    message, path, line, column, hint = given
-    return Hit(message, path, line, column, hint, None if severity is None else Severity(severity))
+def _to_hit(given: tuple[Any, ...]) -> Hit:
+    hit = Hit._make(given)
+    return hit if hit.severity is None else hit._replace(severity=Severity(hit.severity))
 
 
 def _to_waiver(until: str, lines: list[int] | None, given: list[Any]) -> Waiver:

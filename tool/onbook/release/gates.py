@@ -90,7 +90,7 @@ def _verdicts(catalog: Catalog, due: Sequence[tuple[Source, PromptDiff]]) -> dic
         check = check_of(f"verdict/{each.prompt}", each)
         if each.verdict is Verdict.INCONCLUSIVE and config.gate("inconclusive"):
             check = Check.of(
-                check.id, [replace(told, severity=Severity.ERROR) for told in check.findings], prompt=check.prompt
+                check.id, [told._replace(severity=Severity.ERROR) for told in check.findings], prompt=check.prompt
             )
         if check.status in _SHUT:
             found.setdefault(each.prompt, []).append(check)
@@ -103,7 +103,7 @@ def force(checks: Iterable[Check]) -> list[Check]:
         replace(
             check,
             status=Status.PASSED,
-            findings=tuple(replace(each, waived=each.severity is Severity.ERROR) for each in check.findings),
+            findings=tuple(each._replace(waived=each.severity is Severity.ERROR) for each in check.findings),
         )
         if check.status in _SHUT
         else check

@@ -55,8 +55,7 @@ def sentence(text: str) -> str:
 def finding_line(finding: Finding) -> str:
     """A finding as an item of a list."""
     marks = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.INFO: "ℹ️"}  # noqa: RUF001
-    parts = [str(part) for part in (finding.path, finding.line, finding.column) if part is not None]
-    place = f" <sub>{code(':'.join(parts))}</sub>" if parts else ""
+    place = f" <sub>{code(finding.place)}</sub>" if finding.place else ""
     waived = " (waived)" if finding.waived else ""
     hint = f"<br>{sentence(finding.hint)}" if finding.hint else ""
     return f"- {marks[finding.severity]} {plain(finding.rule)} {sentence(finding.message)}{waived}{place}{hint}"

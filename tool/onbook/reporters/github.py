@@ -54,6 +54,8 @@ def _plain(text: str) -> str:
 
 def _sound(text: str) -> str:
     """Halves of characters have no UTF-8; an escape code would colour the log."""
+    if text.replace("\n", "").isprintable():
+        return text
     return "".join(
         character if character in "\r\n\t" or character.isprintable() else character.encode("unicode_escape").decode()
         for character in text

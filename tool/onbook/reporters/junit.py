@@ -33,7 +33,7 @@ def _case(suite: ElementTree.Element, report: Report, check: Check) -> None:
     name = {"classname": f"onbook.{report.verb}", "name": check.id}
     case = ElementTree.SubElement(suite, "testcase", {key: _sound(value) for key, value in name.items()})
     weighty = [finding for finding in check.findings if finding.severity is Severity.ERROR and not finding.waived]
-    rest = [finding for finding in check.findings if finding not in weighty]
+    rest = [finding for finding in check.findings if finding.severity is not Severity.ERROR or finding.waived]
     if outcome := _OUTCOME.get(check.status):
         # Where no error says why, what else was found does.
         why = weighty or rest
@@ -51,7 +51,7 @@ def _told(findings: list[Finding]) -> str:
 
 
 def _line(finding: Finding) -> str:
-    place = ":".join(str(part) for part in (finding.path, finding.line, finding.column) if part is not None)
+    place = finding.place
     hint = f"\n    {finding.hint}" if finding.hint else ""
     waived = " (waived)" if finding.waived else ""
     return f"{place}{': ' if place else ''}{finding.rule} {finding.message} [{finding.slug}]{waived}{hint}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onbook.report import Report, Status
+from onbook.report import Check, Report, Status
 from onbook.reporters.gfm import STATUS, code, finding_line, plain
 from onbook.reporters.markdown_check import gate_parts
 from onbook.reporters.markdown_diff import diff_parts
@@ -41,10 +41,17 @@ def checked_parts(report: Report) -> tuple[list[str], list[str]]:
             for check in checks[:_MAX_ROWS]
         ]
     head += [f"\n{passed} passed without a finding.", ""] if passed else [""]
-    folded = []
+    folded: list[str] = []
+    size = 0
     for check in checks:
         if check.findings:
-            lines = [finding_line(finding) for finding in check.findings[:_MAX_FINDINGS]]
-            summary = f"{STATUS[check.status]} {code(check.prompt or check.id)}"
-            folded.append("\n".join(["<details>", f"<summary>{summary}</summary>", "", *lines, "", "</details>", ""]))
+            # What is beyond the end of the comment is counted, and of thousands of checks that is nearly all.
+            folded.append(_folded(check) if size <= MAX_COMMENT else "")
+            size += len(folded[-1])
     return head, folded
+
+
+def _folded(check: Check) -> str:
+    lines = [finding_line(finding) for finding in check.findings[:_MAX_FINDINGS]]
+    summary = f"{STATUS[check.status]} {code(check.prompt or check.id)}"
+    return "\n".join(["<details>", f"<summary>{summary}</summary>", "", *lines, "", "</details>", ""])

@@ -6,7 +6,6 @@ The verdict first, then a table of the parts, what stops the change, what it mea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import zip_longest
 
 from onbook.report import Finding, Report, Severity, Status
@@ -84,7 +83,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
     """A line a finding; many in a row may have one remedy, which is told once, after the last of them."""
     for finding, following in zip_longest(findings, findings[1:]):
         repeated = following is not None and following.hint == finding.hint
-        yield finding_line(replace(finding, hint=None) if repeated else finding)
+        yield finding_line(finding._replace(hint=None) if repeated else finding)
 
 
 def _testimony(part: Report) -> list[str]:
@@ -110,7 +109,8 @@ def _table(rows: Sequence[Row]) -> list[str]:
 
 
 def _folded(name: str, part: Report, shown: Sequence[Finding], table: Sequence[str] = ()) -> Iterator[str]:
-    findings = [finding for finding in part.findings if finding not in shown]
+    known = set(shown)
+    findings = [finding for finding in part.findings if finding not in known]
     if not findings and not table:
         return
     lines = list(_lines(findings[: 4 * _MOST]))

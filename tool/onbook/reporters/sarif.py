@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -29,22 +30,22 @@ def write_sarif(report: Report, color: bool = False) -> str:
         "automationDetails": {"id": f"onbook/{report.verb}/"},
         "columnKind": "unicodeCodePoints",
         "invocations": [invocation],
-        "results": [_result(finding, places[finding.rule]) for finding in report.findings],
+        "results": map(partial(_result, places), report.findings),
     }
     return dump({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
 
 
-def _result(finding: Finding, rule: int) -> dict[str, Any]:
+def _result(places: Mapping[str, int], finding: Finding) -> dict[str, Any]:
     text = f"{finding.message} ({finding.hint})" if finding.hint else finding.message
     found: dict[str, Any] = {
         "ruleId": finding.rule,
-        "ruleIndex": rule,
+        "ruleIndex": places[finding.rule],
         "level": _LEVEL[finding.severity],
         "message": {"text": text},
         "partialFingerprints": {"onbook/v1": finding.fingerprint},
     }
     if finding.path:
-        place: dict[str, Any] = {"artifactLocation": {"uri": quote(finding.path, errors="replace")}}
+        place: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.path)}}
         if finding.line is not None:
             column = {} if finding.column is None else {"startColumn": finding.column}
             place["region"] = {"startLine": finding.line, **column}
@@ -52,6 +53,12 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
     if finding.waived:
         found["suppressions"] = [{"kind": "external", "status": "accepted"}]
     return found
+
+
+@lru_cache(maxsize=16)
+def _uri(path: str) -> str:
+    """Findings of one file stand together, so that its path is asked for again and again."""
+    return quote(path, errors="replace")
 
 
 def _unchecked(report: Report) -> Iterator[dict[str, Any]]:

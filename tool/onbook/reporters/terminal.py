@@ -33,13 +33,11 @@ class _Style:
     def __init__(self, color: bool) -> None:
         self.color = color
 
-    def __call__(self, text: str, *names: str) -> str:
+    def __call__(self, text: str, name: str | None = None) -> str:
         """A text on one line: what a line end in it would break into looks like a line of ours."""
         if not text.isprintable():
             text = self.block(text).replace("\n", "\\n").replace("\t", " ")
-        if not self.color or not names:
-            return text
-        return "".join(f"\x1b[{_CODES[name]}m" for name in names) + text + "\x1b[0m"
+        return f"\x1b[{_CODES[name]}m{text}\x1b[0m" if self.color and name else text
 
     @staticmethod
     def block(text: str) -> str:
@@ -75,12 +73,11 @@ def _findings(report: Report, style: _Style) -> Iterator[str]:
 
 
 def _finding(finding: Finding, style: _Style, *, hint: bool = True) -> Iterator[str]:
-    parts = [str(part) for part in (finding.path, finding.line, finding.column) if part is not None]
-    place, named, waiver = ":".join(parts), f"[{finding.slug}]", " (waived)" if finding.waived else ""
-    line = f"{place}: {finding.rule} {finding.message} {named}{waiver}" if parts else ""
+    place, named, waiver = finding.place, f"[{finding.slug}]", " (waived)" if finding.waived else ""
+    line = f"{place}: {finding.rule} {finding.message} {named}{waiver}" if place else ""
     # Of nearly every finding nothing needs to be changed, which is seen of the whole line at once.
-    if style.color or not parts or not line.isprintable():
-        place = f"{style(place, 'bold')}: " if parts else ""
+    if style.color or not place or not line.isprintable():
+        place = f"{style(place, 'bold')}: " if place else ""
         rule = style(finding.rule, _SEVERITY[finding.severity])
         line = f"{place}{rule} {style(finding.message)} {style(named, 'dim')}{style(waiver, 'dim') if waiver else ''}"
     yield line

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
 from importlib import import_module, metadata
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from onbook.bases import Bases
 from onbook.errors import OnbookError, UsageError
@@ -31,8 +31,7 @@ _MODULES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One place that breaks a rule. Lint adds the rule's id, slug and severity.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from onbook import tokens
 from onbook.call import Caller
@@ -217,7 +216,7 @@ def _over(source: Source, limit: int, pointer: tuple[str, ...], what: str, advic
     number = f"{count.tokens:,}" if count.exact else f"about {count.tokens:,}"
     severity = None if count.at_least > limit else Severity.WARNING
     hit = hit_at(source, pointer, f"{whose} has more than {what}")
-    yield replace(hit, hint=f"it has {number} ({count.method}): shorten it, or {advice}", severity=severity)
+    yield hit._replace(hint=f"it has {number} ({count.method}): shorten it, or {advice}", severity=severity)
 
 
 def _bound(prompt: Prompt, cases: Sequence[Case]) -> int:

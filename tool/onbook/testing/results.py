@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from onbook.prompt import JudgeGate
-from onbook.report import Finding, Severity
+from onbook.report import Finding
 from onbook.testing.agreement import Agreement
 from onbook.testing.unit import STATES
 
@@ -128,7 +128,12 @@ class UnitResult:
 
 def to_json(result: UnitResult) -> dict[str, object]:
     """A result as plain JSON data."""
-    return {**asdict(replace(result, cases=())), "cases": [asdict(case) for case in result.cases]}
+    wrong = [finding.row for finding in result.wrong]
+    return {**asdict(replace(result, cases=())), "wrong": wrong, "cases": list(map(_case, result.cases))}
+
+
+def _case(case: CaseResult) -> dict[str, object]:
+    return {**asdict(case), "faults": [finding.row for finding in case.faults]}
 
 
 def from_json(data: Mapping[str, Any]) -> UnitResult:
@@ -147,15 +152,11 @@ def from_json(data: Mapping[str, Any]) -> UnitResult:
                     )
                     for repeat in case["repeats"]
                 ),
-                "faults": tuple(map(_finding, case["faults"])),
+                "faults": tuple(map(Finding.of_row, case["faults"])),
             }
         )
         for case in data["cases"]
     )
     judges = tuple(Agreement(**{**judge, "least": JudgeGate(**judge["least"])}) for judge in data.get("judges", ()))
-    wrong = tuple(map(_finding, data["wrong"]))
+    wrong = tuple(map(Finding.of_row, data["wrong"]))
     return UnitResult(**{**data, "wrong": wrong, "cases": cases, "judges": judges})
-
-
-def _finding(data: Mapping[str, Any]) -> Finding:
-    return Finding(**{**data, "severity": Severity(data["severity"])})

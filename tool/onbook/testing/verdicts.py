@@ -36,7 +36,7 @@ def preference_report(compared: Compared, told: Preferences, *, base: str, head:
     report = compare_report([compared], base=base, head=head)
     (check,) = report.checks
     findings = [
-        replace(finding, severity=Severity.WARNING) if finding.slug == "regressed" else finding
+        finding._replace(severity=Severity.WARNING) if finding.slug == "regressed" else finding
         for finding in check.findings
     ]
     rate = told.flip_rate
