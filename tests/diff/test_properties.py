@@ -12,12 +12,12 @@ import pytest
 
 from onbook.call import Caller
 from onbook.contract import Containment, Contract, ContractError
+from onbook.contract.drafts import draft_of, modern
 from onbook.diff import PromptDiff, diff_sources, witness
 from onbook.diff.inclusion import proved
 from onbook.diff.parts import tolerant
 from onbook.diff.report import diff_report
 from onbook.diff.witness import covering
-from onbook.drafts import draft_of, modern
 from onbook.errors import InputError
 from onbook.project import Catalog, Source
 from onbook.versions import Bump

@@ -155,7 +155,7 @@ def test_a_prompt_that_was_never_released(released: Desk, tmp_path: Path) -> Non
     files = {"prompts/b.prompt.yml": PROMPT, "prompts/b.cases.jsonl": rows()}
     here = changed(released, tmp_path / "r", files=files)
     out, err = here.test("--against", "b")
-    assert "b is compared with nothing" in err
+    assert "b is compared with nothing: it is not released yet" in err
     assert "passed" in out
 
 

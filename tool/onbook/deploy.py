@@ -1,4 +1,4 @@
-"""What runs where: plans of deploying, promoting and rolling back, each an edit of one environment's file.
+"""Deploying, promoting and rolling back: plans, each an edit of one environment's file.
 
 Nothing is sent anywhere. A reviewed commit of the file is the deployment, and ``git log`` is who did what, and when.
 """
@@ -6,7 +6,6 @@ Nothing is sent anywhere. A reviewed commit of the file is the deployment, and `
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,15 +18,11 @@ from onbook.formats import set_entry
 from onbook.project import Catalog, Config, Source
 from onbook.prompt import require_id
 from onbook.repo import Repository
-from onbook.repo.git import GitError
-from onbook.repo.remote import default_remote
 from onbook.repo.snapshot import Commit
 from onbook.repo.tags import TagRef, list_tags, read_tag
 from onbook.repo.worktree import WorkTree
+from onbook.running import history, tip
 from onbook.versions import Bump, Version
-
-MAX_HISTORY = 1_000
-"""Commits of an environment's file that are looked at for who changed what."""
 
 KEY = "user_id"
 """The caller's attribute that deals canaries, where nobody names another."""
@@ -58,22 +53,6 @@ class Plan:
     new: Deployment
     title: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """What an environment runs of one prompt, and since when.
-
-    Attributes:
-        commit, by, at: the commit that made it so, its author, and when (ISO 8601); empty where history does not say.
-    """
-
-    environment: str
-    id: str
-    deployment: Deployment
-    commit: str = ""
-    by: str = ""
-    at: str = ""
 
 
 class Deployer:
@@ -205,7 +184,7 @@ class Deployer:
     def _before(self, id: str, now: Target) -> Target:
         # What was withdrawn since is no way back, however long it ran.
         withdrawn = {ref.tag.version for ref in self._refs(id) if ref.tag.yanked}
-        for _, found in _history(self._repo, "HEAD", self.path):
+        for _, found in history(self._repo, "HEAD", self.path):
             past = found.get(id)
             if past and past.stable.version != now.version and past.stable.version not in withdrawn:
                 return self._release(id, str(past.stable.version))
@@ -293,110 +272,13 @@ def apply(repo: Repository, plan: Plan, *, commit: bool = False) -> str | None:
     return repo.head
 
 
-def status(repo: Repository, environment: str | None = None) -> tuple[str, list[Running]]:
-    """What runs where at the tip that clients read, since when, and who made it so.
-
-    Returns:
-        The revision that was read, and a row for each environment and prompt, sorted.
-
-    Raises:
-        UsageError: there is no such environment, or its file has faults.
-    """
-    revision, config, known = _known(repo)
-    snapshot = Commit(repo, revision)
-    if environment is not None and environment not in known:
-        raise UsageError(
-            f"there is no environment {environment!r} in {revision}", hint=f"there are: {', '.join(known) or 'none'}"
-        )
-    rows: list[Running] = []
-    for name in [environment] if environment is not None else known:
-        running = environments.read(snapshot, config.prompts, name)
-        rows += _since(repo, revision, environments.path_of(config.prompts, name), name, running)
-    return revision, rows
-
-
-def environment_names(repo: Repository) -> list[str]:
-    """The environments at the tip that clients read, sorted; none in a repository without commits.
-
-    Raises:
-        UsageError: the configuration there has faults.
-    """
-    return _known(repo)[2] if repo.head else []
-
-
-def _known(repo: Repository) -> tuple[str, Config, list[str]]:
-    """The revision that clients read, its configuration, and its environments."""
-    revision = _tip(repo, Config.load(_here(repo)))
-    snapshot = Commit(repo, revision)
-    config = Config.load(snapshot)
-    return revision, config, environments.names(snapshot, config.prompts)
-
-
-def _since(repo: Repository, revision: str, path: str, name: str, running: dict[str, Deployment]) -> Iterator[Running]:
-    since = dict.fromkeys(running, ("", "", ""))
-    open_ = set(running)
-    # Before a commit at which a shallow clone is cut off, who knows: git shows it as if it had made every file.
-    cut = frozenset((repo.git_dir / "shallow").read_text().split()) if repo.shallow else frozenset[str]()
-    later: Mapping[str, Deployment] = running
-    for (commit, by, at), found in _history(repo, revision, path):
-        # A row that is the same in two versions is one object, and most are.
-        open_ = {id for id in open_ if (now := found.get(id)) is later[id] or now == running[id]}
-        told = ("", "", "") if commit in cut else (commit, by, at)
-        since |= dict.fromkeys(open_, told)
-        if not open_:
-            break
-        later = found
-    yield from (Running(name, id, running[id], *since[id]) for id in sorted(running))
-
-
-def _history(
-    repo: Repository, revision: str, path: str
-) -> Iterator[tuple[tuple[str, str, str], dict[str, Deployment]]]:
-    """What an environment's file said after each commit that changed it, newest first, with (commit, author, time)."""
-    if repo.head is None:
-        return
-    out = repo.text(
-        "log", f"--max-count={MAX_HISTORY}", "--first-parent", "-m", "--format=%H%x00%an%x00%aI", revision, "--", path
-    )
-    versions = environments.Versions(path)
-    for line in out.split("\n") if out else ():
-        commit, by, at = line.split("\0")
-        found = repo.read_object(f"{commit}:{path}")
-        # A commit whose file cannot be read ran what nobody can say: nothing.
-        yield (commit, by, at), versions.parse(found[1]) if found and found[0] == "blob" else {}
-
-
 def _require_current(repo: Repository, config: Config, path: str) -> None:
     """Refuse to edit a file that somebody has changed at the remote since: the edit would take theirs back."""
-    tip = _tip(repo, config)
-    if repo.head is None or tip == "HEAD":
+    read = tip(repo, config)
+    if repo.head is None or read == "HEAD":
         return
-    behind = repo.text("log", "--max-count=1", "--format=%h by %an", f"HEAD..{tip}", "--", path)
+    behind = repo.text("log", "--max-count=1", "--format=%h by %an", f"HEAD..{read}", "--", path)
     if behind:
         raise OnbookError(
-            f"{tip} has a change of this file that is not here ({behind})", place=path, hint="`git pull` first"
+            f"{read} has a change of this file that is not here ({behind})", place=path, hint="`git pull` first"
         )
-
-
-def _tip(repo: Repository, config: Config) -> str:
-    """Where clients read: ``environments.ref`` at the remote as last fetched, else here, else HEAD."""
-    branch = config.environments_ref
-    try:
-        remote = default_remote(repo)
-    except UsageError:
-        remote = ""
-    if remote and not branch:
-        known = repo.text("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD", accept=(0, 1))
-        branch = known.removeprefix(f"refs/remotes/{remote}/") or None
-    for ref in (f"refs/remotes/{remote}/{branch}" if remote else "", f"refs/heads/{branch}"):
-        if branch and ref:
-            try:
-                repo.git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-            except GitError:
-                continue
-            return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
-    return "HEAD"
-
-
-def _here(repo: Repository) -> Commit | WorkTree:
-    return Commit(repo, "HEAD") if repo.bare else WorkTree(repo)

@@ -44,11 +44,12 @@ def compare_with(
     before = None if revision == RELEASE else Catalog(Commit(repo, revision))
     found = []
     for source in sources:
-        old, label = (before.get(source.id), revision) if before else _released(bases, source.id)
+        old, version = (before.get(source.id), revision) if before else bases.source(source.id)
         if old is None:
-            note(f"{source.id} is compared with nothing: {label} does not have it")
+            why = f"{version} does not have it" if version else "it is not released yet"
+            note(f"{source.id} is compared with nothing: {why}")
         elif source.cases:
-            found += against(old, source, label, selection, fresh=fresh is not None)
+            found += against(old, source, str(version), selection, fresh=fresh is not None)
     if fresh is not None:
         ask(found, *fresh)
     compared = settle([judge(match) for match in found])
@@ -56,8 +57,3 @@ def compare_with(
         for match in found:
             details.compared(match)
     return compared
-
-
-def _released(bases: Bases, id: str) -> tuple[Source | None, str]:
-    source, version = bases.source(id)
-    return source, str(version) if version else "no release"

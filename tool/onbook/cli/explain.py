@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-
 import click
 
 from onbook.cli.common import print_report
 from onbook.cli.options import format_option
 from onbook.diff import RULES
+from onbook.docstring import markdown
 from onbook.errors import UsageError
 from onbook.nearest import nearest
 from onbook.report import Report
@@ -37,14 +36,14 @@ def _one(name: str) -> dict[str, object]:
     if near := nearest(name, assertions.names(), 0.8):
         raise UsageError(f"there is no rule or assertion {name!r}", hint=f"did you mean {near}?")
     found = find_rule(name)
-    text = (inspect.getdoc(found) or "") + "\n"
+    text = markdown(found) + "\n"
     return {"id": found.id, "slug": found.slug, "severity": str(found.severity), "text": text}
 
 
 def _all() -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for found in all_rules().values():
-        first = (inspect.getdoc(found) or "").partition("\n")[0]
+        first = markdown(found).partition("\n")[0]
         rows.append({"id": found.id, "slug": found.slug, "severity": str(found.severity), "text": f"  {first}"})
     for change in RULES.values():
         text = f"  {change.meaning}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from onbook import deploy
+from onbook import running
 from onbook.cli.common import print_report, repository
 from onbook.cli.options import format_option
 from onbook.report import Report
@@ -15,7 +15,7 @@ from onbook.report import Report
 @format_option
 def command(environment: str | None, format: str) -> int:
     """Tell what runs where, since when, and who made it so, as git has it at the tip that clients read."""
-    revision, rows = deploy.status(repository(), environment)
+    revision, rows = running.status(repository(), environment)
     data = [
         {
             "environment": row.environment,

@@ -14,10 +14,10 @@ from functools import lru_cache
 from itertools import islice
 from random import Random
 
-from onbook.contract import Contract, ContractError, dump, members, resolve
+from onbook.contract import HASTY_BACKTRACK_LIMIT, Contract, ContractError, dump, members, resolve
+from onbook.contract.plain import is_plain
 from onbook.diff.parts import properties, required, rooted
 from onbook.diff.witness import FORMATS
-from onbook.plain_schemas import is_plain
 
 Json = Mapping[str, object]
 
@@ -31,7 +31,6 @@ _STEPS = 2_000  # schemas visited
 _LONGEST = 5_000
 _MANY = 50
 MAX_EFFORT = 100_000  # schemas that may be asked about one value
-_BACKTRACK_LIMIT = 10_000
 _LONGEST_KEPT = 20_000  # characters of a schema whose values are kept for others
 _SEED = 20260101
 
@@ -160,7 +159,7 @@ class Values:
 
     def _compiled(self, schema: object) -> Callable[[object], bool]:
         try:
-            contract = Contract(rooted(schema, self.root), backtrack_limit=_BACKTRACK_LIMIT)
+            contract = Contract(rooted(schema, self.root), backtrack_limit=HASTY_BACKTRACK_LIMIT)
         except ContractError:
             return lambda _: False
         # On every level of a value the schema may branch again.

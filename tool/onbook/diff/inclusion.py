@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from onbook.contract import Contract, ContractError, members, nodes, same
+from onbook.contract import HASTY_BACKTRACK_LIMIT, Contract, ContractError, members, nodes, same
+from onbook.contract.drafts import modern, tells_integers_apart
 from onbook.diff.parts import NOTES, Json, rooted
-from onbook.drafts import modern, tells_integers_apart
 
 MAX_STEPS = 1_000
 MAX_NODES = 1_000
 _DEPTH = 64
-_BACKTRACK_LIMIT = 10_000
 
 _NOTES = {*NOTES, "readOnly", "writeOnly", "$schema", "$defs", "definitions"}
 _TYPES = ("null", "boolean", "object", "array", "number", "string")
@@ -72,7 +71,7 @@ class _Proof:
 
     def _accepts(self, wide: Json, values: list[object]) -> bool:
         try:
-            contract = Contract(rooted(wide, self._wide), backtrack_limit=_BACKTRACK_LIMIT)
+            contract = Contract(rooted(wide, self._wide), backtrack_limit=HASTY_BACKTRACK_LIMIT)
         except ContractError:
             return False
         return all(map(contract.accepts, values))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from onbook.contract import (
+    HASTY_BACKTRACK_LIMIT,
     Containment,
     Contract,
     ContractError,
@@ -30,7 +31,6 @@ MAX_STEPS = 4_000  # schemas visited while values are made up
 MAX_WEIGHT = 1_000_000  # characters and items of all candidates, for a schema of up to 100 nodes
 MAX_BRANCHES = 10**7
 _DEPTH = 4
-_BACKTRACK_LIMIT = 10_000
 _LONGEST = 5_000
 _COUNT = 100
 
@@ -59,8 +59,8 @@ def covering(wide: Json | bool, narrow: Json | bool) -> Covering:
     """Whether ``wide`` accepts all that ``narrow`` accepts: by proof, else by a witness against it."""
     try:
         # First of all: what is nested too deep or multiplies is refused here.
-        accepts, accepts_fast = Contract(narrow), Contract(narrow, backtrack_limit=_BACKTRACK_LIMIT)
-        rejects, rejects_fast = Contract(wide), Contract(wide, backtrack_limit=_BACKTRACK_LIMIT)
+        accepts, accepts_fast = Contract(narrow), Contract(narrow, backtrack_limit=HASTY_BACKTRACK_LIMIT)
+        rejects, rejects_fast = Contract(wide), Contract(wide, backtrack_limit=HASTY_BACKTRACK_LIMIT)
     except ContractError:
         return Covering(Containment.UNKNOWN)
     bare_wide, bare_narrow = _bare(wide), _bare(narrow)
@@ -183,7 +183,7 @@ class _Values:
         if not isinstance(schema, Mapping | bool) or self._steps < 0:
             return values[0] if values else "a"
         try:
-            contract = Contract(schema, backtrack_limit=_BACKTRACK_LIMIT)
+            contract = Contract(schema, backtrack_limit=HASTY_BACKTRACK_LIMIT)
         except ContractError:
             return values[0] if values else "a"
         return next((value for value in values if contract.accepts(value)), values[0] if values else "a")

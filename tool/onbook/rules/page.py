@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Iterable, Mapping
 
+from onbook.docstring import markdown
 from onbook.report import Severity
 from onbook.rules.base import Rule
 
@@ -102,10 +101,7 @@ def _table(rules: list[Rule], fired: Mapping[str, float]) -> str:
 
 
 def _section(rule: Rule) -> str:
-    text = inspect.getdoc(rule) or ""
-    # Two backticks are the docstrings' way; one is Markdown's.
-    prose = re.sub(r"(?<!`)``(?!`)(.+?)(?<!`)``(?!`)", r"`\1`", text)
-    return f"### {rule.id} {rule.slug}\n\n{prose}\n"
+    return f"### {rule.id} {rule.slug}\n\n{markdown(rule)}\n"
 
 
 def _anchor(rule: Rule) -> str:

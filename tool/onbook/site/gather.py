@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from onbook import deploy
+from onbook import running
 from onbook.environments import Deployment
 from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
@@ -188,12 +188,12 @@ def _environments(repo: Repository) -> tuple[Mapping[str, Sequence[Where]], list
     found: dict[str, list[Where]] = {}
     checks = []
     try:
-        names = deploy.environment_names(repo)
+        names = running.environment_names(repo)
     except OnbookError as error:
         return {}, [], [_unchecked("environments", error)]
     for name in names:
         try:
-            rows = deploy.status(repo, name)[1]
+            rows = running.status(repo, name)[1]
         except OnbookError as error:
             checks.append(_unchecked(f"environments/{name}", error))
             continue

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-
+from onbook.docstring import markdown
 from onbook.testing.assertions.table import BUILT_IN, known
 
 _THEMES = {
@@ -93,20 +91,15 @@ def page() -> str:
     for theme, group in themes.items():
         if group:
             parts.append(f"## {theme}\n")
-            parts += [f"### {name}\n\n{markdown(text_of(name))}\n" for name in group]
+            parts += [f"### {name}\n\n{text_of(name)}\n" for name in group]
     return "\n".join(parts)
 
 
 def text_of(name: str) -> str:
-    """What an assertion says of itself; empty where there is none of that name.
+    """What an assertion says of itself, in Markdown; empty where there is none of that name.
 
     Raises:
         AssertionUseError: the package that adds it cannot be loaded.
     """
     kind = known(name)
-    return inspect.getdoc(type(kind)) or "" if kind else ""
-
-
-def markdown(text: str) -> str:
-    """A docstring as Markdown: two backticks are the docstrings' way, one is Markdown's."""
-    return re.sub(r"(?<!`)``(?!`)(.+?)(?<!`)``(?!`)", r"`\1`", text)
+    return markdown(type(kind)) if kind else ""

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from onbook.contract import (
-    MAX_COVERED_NODES,
     Containment,
     Contract,
     ContractError,
@@ -18,9 +17,10 @@ from onbook.contract import (
     same,
     strip_annotations,
 )
+from onbook.contract.covering import MAX_COVERED_NODES
 from onbook.diff.witness import covering
 
-CASES = Path(__file__).parent / "cases" / "contract"
+CASES = Path(__file__).parents[1] / "cases" / "contract"
 ROWS = yaml.load((CASES / "covers.yml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 

@@ -7,8 +7,10 @@ import random
 import jsonschema_rs
 import pytest
 
-from onbook.contract import MAX_LOOKED_AT, Contract, ContractError, _effort
-from onbook.plain_schemas import fulfils, is_plain
+from onbook.contract import Contract, ContractError
+from onbook.contract.effort import effort_of
+from onbook.contract.plain import fulfils, is_plain
+from onbook.contract.validation import MAX_LOOKED_AT
 
 NAMES = ["a", "b", "type", "$ref", "é", "x-a"]
 VALUES: list[object] = [None, True, 0, -1, 1.5, "", "text", "\ud800", 2**70, [], ["a", "a"], {}, {"a": 1}, float("inf")]
@@ -104,7 +106,7 @@ def test_what_plainly_fulfils_a_schema_does(seed: int) -> None:
 def test_references_to_definitions_are_plain_and_those_of_definitions_are_not() -> None:
     referring = {"properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {"type": "integer"}}}
     assert is_plain(referring)
-    assert Contract(referring).effort == _effort(referring) == 2
+    assert Contract(referring).effort == effort_of(referring) == 2
     assert fulfils({"a": 1}, referring)
     assert not fulfils({"a": "1"}, referring)
     assert not is_plain({**referring, "$defs": {"b": {"$ref": "#/$defs/b"}}})
