@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from onbook.errors import UsageError
 
+PROMPTS = "prompts"
+"""The folder that holds them, unless the configuration names another."""
 SUFFIXES = (".prompt.yml", ".prompt.yaml")
 HISTORY = "history"
 

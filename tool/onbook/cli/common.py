@@ -157,6 +157,8 @@ def note_empty(catalog: Catalog) -> None:
 
     folder = catalog.config.prompts
     if catalog.snapshot.entry(folder) is not None:
+        from onbook.project.config import FILE
+
         hint = f'move it away, or name another folder in {FILE}: prompts = "..."'
         raise UsageError("prompts are looked for in this folder, and it is none", place=folder, hint=hint)
     note(f"note: there are no prompts below {folder}/")

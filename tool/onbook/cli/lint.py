@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from onbook.cli.common import note, note_empty, print_report, repository, snapshot
 from onbook.cli.options import format_option, place_options
 from onbook.errors import UsageError
-from onbook.lint import lint
-from onbook.lint.workers import cores
-from onbook.project import Catalog
+from onbook.prompt import PROMPTS
 from onbook.repo import Repository
+
+if TYPE_CHECKING:
+    from onbook.project import Catalog
 
 
 @click.command()
@@ -54,14 +56,23 @@ def command(
     if fix and (staged or at is not None):
         raise UsageError("--fix mends the work tree, and neither --staged nor --at", hint="leave out one of the two")
     repo = repository(writes=fix)
+    place = snapshot(repo, staged=staged, at=at)
+    # Git lists the files while Python imports what looks at them.
+    place.expect(PROMPTS)
+    from onbook.lint import lint
+    from onbook.lint.workers import cores
+    from onbook.project import Catalog
 
     def catalog() -> Catalog:
-        found = Catalog(snapshot(repo, staged=staged, at=at))
+        found = Catalog(place)
         own = found.config
         found.config = replace(own, select=_names(select) or own.select, ignore=(*own.ignore, *_names(ignore)))
         return found
 
-    fixed = _fix(repo, catalog(), ids) if fix else []
+    fixed = []
+    if fix:
+        fixed = _fix(repo, catalog(), ids)
+        place = place.again()
     looked = catalog()
     note_empty(looked)
     report = lint(looked, ids, jobs=jobs or cores(), keep=not no_cache)

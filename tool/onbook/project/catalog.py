@@ -119,15 +119,14 @@ class Catalog:
     def paths(self) -> Mapping[str, str]:
         """Prompt files by id, in the order of the ids."""
         folder = self.config.prompts
-        entries = self.snapshot.entries(folder)
         start = len(folder) + 1
-        found = {path for path in entries if is_prompt_path(path[start:])}
+        named = [path for path in self.snapshot.entries(folder) if _SUFFIX in path]
+        found = [path for path in named if is_prompt_path(path[start:])]
         # A folder that has the name of a prompt is taken for one, and lint tells that nothing can be read of it.
-        inside = (path for path in entries if _SUFFIX in path.rpartition("/")[0])
-        found |= {path for each in inside for path in _folders(each, folder)}
+        inside = {path for each in named if each.find(_SUFFIX) < each.rfind("/") for path in _folders(each, folder)}
         # Two files of one id: .prompt.yaml counts, and lint tells of .prompt.yml.
-        by_id = {id_of(path[start:]): path for path in sorted(found, reverse=True)}
-        return dict(sorted(by_id.items()))
+        by_id = {id_of(path[start:]): path for path in reversed(sorted({*found, *inside}) if inside else found)}
+        return {id: by_id[id] for id in sorted(by_id)}
 
     @property
     def ids(self) -> list[str]:

@@ -11,6 +11,7 @@ from datetime import date, time
 
 from onbook.errors import UsageError
 from onbook.project.shapes import contract, meant, wanted
+from onbook.prompt import PROMPTS
 from onbook.repo import Snapshot
 from onbook.report import Problem
 from onbook.waivers import Waiver
@@ -33,7 +34,7 @@ class Config:
         faults: waivers that are none (``bad-waiver``): lint tells them, and they waive nothing.
     """
 
-    prompts: str = "prompts"
+    prompts: str = PROMPTS
     tag_prefix: str = ""
     release_branch: str | None = None
     environments_ref: str | None = None

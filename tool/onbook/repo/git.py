@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -115,12 +116,54 @@ def run(
             raise GitTimeoutError(f"git {_verb(command)} did not end within {timeout:g} seconds") from None
         finally:
             _TALKING.discard(process)
-    if process.returncode < 0:
-        raise GitKilledError(f"git {_verb(command)} was ended by {_signal(-process.returncode)}")
-    if process.returncode not in accept:
-        said = errors.decode("utf-8", "replace").strip() or f"exit code {process.returncode}"
+    return _checked(command, process.returncode, out, errors, accept)
+
+
+def _checked(command: list[str], code: int, out: bytes, errors: bytes, accept: tuple[int, ...]) -> bytes:
+    if code < 0:
+        raise GitKilledError(f"git {_verb(command)} was ended by {_signal(-code)}")
+    if code not in accept:
+        said = errors.decode("utf-8", "replace").strip() or f"exit code {code}"
         raise GitError(f"git {_verb(command)} failed: {said}")
     return out
+
+
+class Begun:
+    """A git command that runs while something else is done. What it says goes to a file, so that it never waits."""
+
+    def __init__(self, args: Iterable[str], *, cwd: Path, env: Environment) -> None:
+        self._command = ["git", *args]
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors, _STARTING:
+            self._process = subprocess.Popen(
+                self._command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=errors, env=environment(env)
+            )
+            self._said, self._errors = os.dup(said.fileno()), os.dup(errors.fileno())
+        self._close = weakref.finalize(self, _forget, self._process, (self._said, self._errors))
+
+    def out(self) -> bytes:
+        """What it said, once it is done. To be asked for once.
+
+        Raises:
+            GitError, GitKilledError: as :func:`run`.
+        """
+        code = self._process.wait()
+        said, errors = (_whole_file(descriptor) for descriptor in (self._said, self._errors))
+        self._close()
+        return _checked(self._command, code, said, errors, (0,))
+
+
+def _whole_file(descriptor: int) -> bytes:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    with open(descriptor, "rb", buffering=0, closefd=False) as file:
+        return file.read()
+
+
+def _forget(process: subprocess.Popen[bytes], descriptors: Iterable[int]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 # Commands that talk to a remote, in sessions of their own: those of a background thread would outlive this process.
@@ -237,6 +280,10 @@ class Repository:
         """Run git here; see :func:`run`."""
         layers = {**self.env, **(env or {})}
         return run(args, cwd=self.root, stdin=stdin, env=layers, accept=accept, timeout=timeout)
+
+    def begin(self, *args: str, env: Environment | None = None) -> Begun:
+        """Begin to run git here; what it says is asked for later."""
+        return Begun(args, cwd=self.root, env={**self.env, **(env or {})})
 
     def text(self, *args: str, accept: tuple[int, ...] = (0,)) -> str:
         """Run git here and return its output as text without the final line feed."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from onbook.errors import OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
 from onbook.repo.conversion import records
-from onbook.repo.git import Repository
+from onbook.repo.git import Begun, Repository
 from onbook.repo.stored import Stored
 
 SYMLINK = "120000"
@@ -63,6 +63,9 @@ class Snapshot(ABC):
     def _stored(self, entry: Entry) -> Stored:
         """The bytes of a regular file, as git stores them, not held where they are many."""
         return Stored(self._read(entry))
+
+    def expect(self, folder: str) -> None:  # noqa: B027 most have nothing to prepare
+        """Say that a folder will be listed, so that listing it may begin while something else is done."""
 
     def again(self) -> Snapshot:
         """The same place as it stands now; what cannot change is returned as it is."""
@@ -159,6 +162,7 @@ class Listed(Snapshot):
         self._beginnings: list[tuple[str, dict[str, Entry]]] = []  # the same, by what the paths within begin with
         self._single: dict[str, Entry | None] = {}
         self._algorithm = "sha1"
+        self._begun: dict[str, Begun] = {}
 
     def identity_of(self, entry: Entry, raw: bytes) -> str:
         return f"{entry.mode} {blob_id(raw, self._algorithm)}"
@@ -168,6 +172,10 @@ class Listed(Snapshot):
         return type(self), (self.repo,)
 
     @abstractmethod
+    def _command(self, folder: str) -> list[str]:
+        """The git command that lists a folder."""
+
+    @abstractmethod
     def _list(self, folder: str) -> Iterable[Entry]:
         """Everything below a folder, at any depth."""
 
@@ -175,10 +183,22 @@ class Listed(Snapshot):
     def _find(self, path: str) -> Entry | None:
         """One path that stands in no folder listed so far."""
 
+    def expect(self, folder: str) -> None:
+        if folder not in self._trees and folder not in self._begun:
+            self._begun[folder] = self.repo.begin(*self._command(folder))
+
+    def _out(self, folder: str) -> bytes:
+        """What git says of a folder."""
+        begun = self._begun.pop(folder, None)
+        return self.repo.git(*self._command(folder)) if begun is None else begun.out()
+
     def entries(self, folder: str) -> Mapping[str, Entry]:
         if folder not in self._trees:
             beginning = f"{folder}/" if folder else ""
-            found = {entry.path: entry for entry in self._list(folder) if entry.path.startswith(beginning)}
+            # What stands within a folder that was listed is known.
+            above = next((tree.values() for start, tree in self._beginnings if beginning.startswith(start)), None)
+            listed = self._list(folder) if above is None else above
+            found = {entry.path: entry for entry in listed if entry.path.startswith(beginning)}
             self._trees[folder] = found
             self._beginnings.append((beginning, found))
         return self._trees[folder]
@@ -218,22 +238,25 @@ class Commit(Listed):
     def __reduce__(self) -> tuple[object, ...]:
         return Commit, (self.repo, self.name)
 
+    def _command(self, folder: str) -> list[str]:
+        return ["ls-tree", "-z", "--full-tree", "-r", self.name, *(["--", f"{folder}/"] if folder else [])]
+
     def _list(self, folder: str) -> Iterable[Entry]:
-        return self._ls_tree(folder, "-r")
+        return _in_tree(self._out(folder))
 
     def _find(self, path: str) -> Entry | None:
         # Configuration stands in the root, schemas often side by side: one call serves a folder.
         parent = path.rpartition("/")[0]
         if parent not in self._folders:
-            self._folders[parent] = {entry.path: entry for entry in self._ls_tree(parent)}
+            args = ["ls-tree", "-z", "--full-tree", self.name, *(["--", f"{parent}/"] if parent else [])]
+            self._folders[parent] = {entry.path: entry for entry in _in_tree(self.repo.git(*args))}
         found = self._folders[parent].get(path)
         return None if found is None or found.mode == _FOLDER else found
 
-    def _ls_tree(self, folder: str, *options: str) -> Iterable[Entry]:
-        args = ["ls-tree", "-z", "--full-tree", *options, self.name]
-        out = self.repo.git(*args, *(["--", f"{folder}/"] if folder else []))
-        for mode, blob, path in _IN_TREE.findall(out.decode("utf-8", "surrogateescape")):
-            yield Entry(path, mode, blob)
+
+def _in_tree(out: bytes) -> Iterator[Entry]:
+    for mode, blob, path in _IN_TREE.findall(out.decode("utf-8", "surrogateescape")):
+        yield Entry(path, mode, blob)
 
 
 class Index(Listed):
@@ -249,14 +272,15 @@ class Index(Listed):
     def again(self) -> Snapshot:
         return Index(self.repo)
 
+    def _command(self, folder: str) -> list[str]:
+        return ["ls-files", "-z", "-s", "--full-name", "--", folder or "."]
+
     def _list(self, folder: str) -> Iterable[Entry]:
-        out = self.repo.git("ls-files", "-z", "-s", "--full-name", "--", folder or ".")
         found = []
-        for record in records(out):
-            entry, stage = _index_entry(record)
+        for mode, blob, stage, path in _IN_INDEX.findall(self._out(folder).decode("utf-8", "surrogateescape")):
             if stage != "0":
-                raise UsageError("the index holds an unmerged path", place=entry.path, hint="finish the merge first")
-            found.append(entry)
+                raise UsageError("the index holds an unmerged path", place=path, hint="finish the merge first")
+            found.append(Entry(path, mode, blob))
         intended = self._intended() if any(entry.blob in _EMPTY_BLOBS for entry in found) else frozenset()
         return [entry for entry in found if entry.path not in intended]
 
@@ -273,17 +297,11 @@ class Index(Listed):
 
 _FOLDER = "040000"
 _IN_TREE = re.compile(r"(\d+) \w+ (\w+)\t([^\0]+)\0")  # ls-tree -z
+_IN_INDEX = re.compile(r"(\d+) (\w+) (\d)\t([^\0]+)\0")  # ls-files -z -s
 _EMPTY_BLOBS = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
 )
-
-
-def _index_entry(record: str) -> tuple[Entry, str]:
-    """An entry and its stage, from a record of ``ls-files -s``."""
-    meta, path = record.split("\t", 1)
-    mode, blob, stage = meta.split(" ")
-    return Entry(path, mode, blob), stage
 
 
 def _below(path: str, folder: str) -> bool:

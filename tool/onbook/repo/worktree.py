@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
+from itertools import islice
 
 from onbook.errors import UsageError
 from onbook.manifest import REGULAR_MODES
@@ -47,31 +48,46 @@ class WorkTree(Listed):
         known = {path: f"{e.mode} {clean[path]}" for path, e in entries.items() if path in clean}
         return {**super().identities(folder), **known}
 
-    def _list(self, folder: str) -> Iterable[Entry]:
+    def _command(self, folder: str) -> list[str]:
         # Git compares the files' times and sizes with its index, and their bytes where these cannot tell; what it does
         # not list as modified has the blob of the index, and its mode.
         kinds = ["--cached", "--others", "--modified", "--exclude-standard"]
-        out = self.repo.git("ls-files", "-z", "-v", "-s", "--full-name", *kinds, "--", folder or ".")
-        tags: dict[str, str] = {}
-        indexed: dict[str, Entry] = {}
-        for record in records(out):
-            tag, rest = record[0], record[2:]
+        return ["ls-files", "-z", "-v", "-s", "--full-name", *kinds, "--", folder or "."]
+
+    def _list(self, folder: str) -> Iterable[Entry]:
+        found: dict[str, Entry] = {}
+        odd: dict[str, tuple[str, Entry | None]] = {}  # what is not simply as the index has it: git's letter, the entry
+        names: dict[str, set[str]] = {}
+        for record in records(self._out(folder)):
+            tag = record[0]
             if tag == "?":
-                tags.setdefault(rest, tag)
+                odd[record[2:]] = tag, None
                 continue
-            meta, path = rest.split("\t", 1)
-            tags[path] = tag if path not in tags else "C"
-            if path not in indexed:
-                mode, blob, _ = meta.split(" ")
-                indexed[path] = Entry(path, mode, blob)
-        found = [entry for path, tag in sorted(tags.items()) if (entry := self._listed(path, tag, indexed.get(path)))]
+            meta, _, path = record.partition("\t")
+            mode, blob = meta[2:8], meta[9:-2]
+            parent, _, name = path.rpartition("/")
+            if tag != "H" or not self._is_inside(parent):
+                # What was modified stands here twice: the first time as if it were not.
+                odd.setdefault(path, (tag if path not in found else "C", Entry(path, mode, blob)))
+                names.get(parent, set()).discard(name)
+                continue
+            found[path] = Entry(path, mode)
+            if mode in REGULAR_MODES:
+                self._clean[path] = blob
+                names.setdefault(parent, set()).add(name)
         # Of a link to a folder git follows none, and nor does this.
-        special = [path for path in self._special(folder) if path not in tags] if folder else []
+        special = [path for path in self._special(folder, names) if path not in odd] if folder else []
+        for path, (tag, indexed) in odd.items():
+            found.pop(path, None)
+            self._clean.pop(path, None)
+            if entry := self._listed(path, tag, indexed):
+                found[path] = entry
         if special:
             ignored = self._ignored(special)
-            found += [Entry(path, SPECIAL) for path in special if path not in ignored]
-            found.sort(key=lambda entry: entry.path)
-        return found
+            found |= {path: Entry(path, SPECIAL) for path in special if path not in ignored}
+        if any(len(blob) == 64 for blob in islice(self._clean.values(), 1)):
+            self._algorithm = "sha256"
+        return sorted(found.values())
 
     def _ignored(self, paths: Iterable[str]) -> frozenset[str]:
         # This command knows no literal pathspecs: a path that begins with ./ means itself whatever else it holds.
@@ -81,8 +97,11 @@ class WorkTree(Listed):
         )
         return frozenset(path.removeprefix("./") for path in records(out))
 
-    def _special(self, folder: str) -> Iterator[str]:
+    def _special(self, folder: str, files: Mapping[str, Set[str]]) -> Iterator[str]:
         """What git passes over in silence: pipes, sockets, devices. Somebody may take one of them for a file.
+
+        Args:
+            files: the names of regular files by their folder: they are not looked at.
 
         Raises:
             SnapshotError: a folder cannot be read, so that nobody knows what it holds.
@@ -91,8 +110,11 @@ class WorkTree(Listed):
         while waiting:
             parent = waiting.pop()
             try:
+                known = files.get(parent, frozenset())
                 with os.scandir(self._top + parent) as listed:
                     for item in listed:
+                        if item.name in known:
+                            continue
                         path = f"{parent}/{item.name}"
                         if item.is_dir(follow_symlinks=False):
                             if item.name != ".git":
@@ -105,11 +127,6 @@ class WorkTree(Listed):
                 raise SnapshotError(f"the folder cannot be read: {error.strerror}", place=parent) from None
 
     def _listed(self, path: str, tag: str, indexed: Entry | None) -> Entry | None:
-        if indexed and tag == "H" and self._is_inside(path):
-            if indexed.is_regular:
-                self._algorithm = "sha256" if len(indexed.blob) == 64 else "sha1"
-                self._clean[path] = indexed.blob
-            return Entry(path, indexed.mode)
         if entry := self._on_disk(path, indexed):
             return entry
         return indexed if indexed and tag.upper() == "S" else None
@@ -122,8 +139,7 @@ class WorkTree(Listed):
             return self.entries(parent).get(path)
         return next((entry for entry in self._list(path) if entry.path == path), None)
 
-    def _is_inside(self, path: str) -> bool:
-        parent = path.rpartition("/")[0]
+    def _is_inside(self, parent: str) -> bool:
         if parent not in self._inside:
             # A link on the way would lead out of the repository, where nothing is versioned.
             real = os.path.realpath(self.repo.root)
@@ -136,7 +152,7 @@ class WorkTree(Listed):
             mode = os.lstat(self._top + path).st_mode
         except (OSError, ValueError):
             return None
-        if path.endswith("/") or not self._is_inside(path):
+        if path.endswith("/") or not self._is_inside(path.rpartition("/")[0]):
             return None
         if stat.S_ISREG(mode):
             return Entry(path, self._mode(mode, listed))
