@@ -10,8 +10,8 @@ import rapidfuzz
 import sacrebleu
 
 from onbook.prompt import Case, Prompt
+from onbook.subsequence import common_length
 from onbook.testing.assertions import AssertionUseError, Subject, check, decide, requests
-from onbook.testing.assertions.overlap import common_length
 from onbook.testing.assertions.words import words
 
 PAIRS = [
@@ -54,7 +54,7 @@ def test_the_common_length_is_the_textbooks() -> None:
     chance = random.Random(4)
     for _ in range(300):
         one, other = ([chance.choice("abcd") for _ in range(chance.randrange(80))] for _ in range(2))
-        assert common_length(one, other) == _textbook(one, other)
+        assert common_length(one)(other) == _textbook(one, other)
 
 
 def _textbook(one: Sequence[str], other: Sequence[str]) -> int:

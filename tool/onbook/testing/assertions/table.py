@@ -15,9 +15,11 @@ from onbook.testing.assertions.groups import AllOf, AnyOf, Group, Negation, With
 from onbook.testing.assertions.judges import AnswerRelevance, ContextPrecision, Faithfulness, Judge
 from onbook.testing.assertions.manner import Language, Refusal
 from onbook.testing.assertions.measures import Cost, Latency, Length, Number, Tokens
-from onbook.testing.assertions.overlap import Bleu, Chrf, Rouge1, Rouge2, RougeL, Similarity
+from onbook.testing.assertions.rouge import Rouge1, Rouge2, RougeL
+from onbook.testing.assertions.similarity import Similarity
 from onbook.testing.assertions.structured import IsJson, JsonPath, JsonSchema
 from onbook.testing.assertions.texts import Contains, EndsWith, Equals, Matches, StartsWith
+from onbook.testing.assertions.translation import Bleu, Chrf
 from onbook.testing.evaluators import Evaluator
 from onbook.testing.models import Request
 from onbook.testing.subject import Assertion, AssertionUseError, Json, Outcome, Subject, filled
