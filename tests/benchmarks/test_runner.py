@@ -112,6 +112,25 @@ def test_memory_at_50000_cases(tmp_path: Path) -> None:
     tell(f"from 5,000 cases on, one more takes {(peaks[50_000] - peaks[5_000]) * 2**20 / 45_000:.0f} bytes")
 
 
+def test_memory_of_comparing_and_of_recording(tmp_path: Path) -> None:
+    """Peak resident memory where both sides are recorded, where nothing is missing, and where all is; target: flat."""
+    for cases in (5_000, 20_000):
+        here = desk(tmp_path / str(cases), cases)
+        recorded(here, cases)
+        here.commit()
+        _, compared_s, compared = timed(here, "--against", "HEAD")
+        _, looked_s, looked = timed(here, "--record")
+        tell(
+            f"{cases:,} cases: --against {compared} MiB ({compared_s:.1f} s of CPU), --record with nothing missing "
+            f"{looked} MiB ({looked_s:.1f} s of CPU)"
+        )
+    ask.need_local_model()
+    for cases in (2_000, 4_000):
+        with OpenAIServer(echo=True) as server:
+            _, _, asked = timed(desk(tmp_path / f"asked-{cases}", cases, server.url), "--record")
+        tell(f"{cases:,} answers recorded: {asked} MiB")
+
+
 def test_under_faults_all_1000_answers_arrive_and_none_twice(tmp_path: Path) -> None:
     ask.need_local_model()
     faults = Faults(rate_limited=0.1, failing=0.1, reset=0.03, malformed=0.03, trickle=0.0)

@@ -18,8 +18,9 @@ from onbook.testing.selection import Selection
 from onbook.testing.statistics import Verdict
 from onbook.testing.verdicts import preference_report
 from support import forks
+from support.console import Person
 from support.openai_server import OpenAIServer
-from support.running import MODEL, RECORDINGS, desk
+from support.running import MODEL, RECORDINGS, Desk, desk
 from support.sources import PROMPT, source
 
 Judge = Callable[[str, str], str]
@@ -131,3 +132,39 @@ def test_the_judge_is_asked_in_both_orders_and_recorded_once(tmp_path: Path) -> 
         here.write("prompts/a.prompt.yml", text.replace("Sort this", "Put this"))
         here.test("--record", "--prune", exits=1)
         assert verdicts() == 0
+
+
+def test_prune_keeps_what_a_comparison_of_two_releases_asks_for(tmp_path: Path) -> None:
+    with OpenAIServer(echo=True) as server:
+        here = desk(tmp_path / "r", 2, server.url, suite="threshold: 0\n")
+        here.write("onbook.toml", "gates = {lint = false, verdict = false}\n")
+        maintainer = Person(here.root)
+        text = (here.root / "prompts/a.prompt.yml").read_text("utf-8")
+        environment = {**os.environ, "OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-of-nobody-at-all"}
+        for wording in ("Sort this", "Sort that"):
+            here.write("prompts/a.prompt.yml", text.replace("Sort this", wording))
+            here.test("--record")
+            if wording == "Sort that":
+                command = ["compare", "a", "0.1.0", "worktree", "--judge", "pairwise", "--record"]
+                assert forks.start(command, cwd=here.root, env=environment).communicate()
+            here.commit()
+            maintainer.onbook("release")
+        here.write("prompts/a.prompt.yml", text.replace("Sort this", "Put this"))
+        here.test("--record")
+        asked = len(server.received)
+
+        def verdicts(at: Desk) -> int:
+            at.test("--prune")
+            return (at.root / RECORDINGS).read_text("utf-8").count('"assertion":"pairwise"')
+
+        # Neither answer is today's, and each is that of a release.
+        assert verdicts(here) == 4
+        forks.start(
+            ["compare", "a", "0.1.0", "0.1.1", "--judge", "pairwise"], cwd=here.root, env=environment
+        ).communicate()
+        assert len(server.received) == asked
+        here.commit()
+        here.git("clone", "-q", "--depth=1", f"file://{here.root}", str(tmp_path / "shallow"))
+        assert verdicts(Desk(tmp_path / "shallow")) == 4  # what it lacks may be what they are for
+        here.git("tag", "-d", "a/v0.1.0")
+        assert verdicts(here) == 0

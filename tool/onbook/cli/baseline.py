@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from onbook.bases import Bases
 from onbook.cli.common import note
 from onbook.project import Catalog, Source
+from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
+from onbook.repo.tags import list_tags
 from onbook.testing.asking import Progress
 from onbook.testing.baseline import Compared, against, ask, judge, settle
 from onbook.testing.details import Details
 from onbook.testing.limits import Meter
+from onbook.testing.preference import Baselines
+from onbook.testing.recordings import Recordings
 from onbook.testing.selection import Selection
 
 RELEASE = "release"
@@ -57,3 +61,24 @@ def compare_with(
         for match in found:
             details.compared(match)
     return compared
+
+
+def recorded_before(repo: Repository, catalog: Catalog, source: Source) -> Baselines | None:
+    """What is recorded of a prompt in the last commit and in its releases, withdrawn ones and candidates included; None
+    in a shallow clone, which may lack some.
+    """
+    if repo.shallow:
+        return None
+
+    def every() -> Iterator[Recordings]:
+        path, seen = stem(source.path) + RECORDINGS_SUFFIX, set[str]()
+        tags = list_tags(repo, prefix=catalog.config.tag_prefix, prompt=source.id)
+        for commit in filter(None, dict.fromkeys([repo.head, *(ref.commit for ref in tags)])):
+            there = Commit(repo, commit)
+            entry = there.entry(path)
+            # Most releases share what was recorded long before.
+            if entry is not None and entry.is_regular and entry.blob not in seen:
+                seen.add(entry.blob)
+                yield Recordings.read(there.stored(path), path)
+
+    return every

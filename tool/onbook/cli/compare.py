@@ -17,7 +17,7 @@ from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
 from onbook.repo.worktree import WorkTree
-from onbook.testing.asking import INTERRUPTED, Memory
+from onbook.testing.asking import INTERRUPTED
 from onbook.testing.baseline import Match, Side, ask, lay_out, settle, variant
 from onbook.testing.baseline import judge as grade
 from onbook.testing.details import with_details
@@ -28,6 +28,7 @@ from onbook.testing.planning import read_recordings
 from onbook.testing.preference import PAIRWISE, ask_pairwise, prefer
 from onbook.testing.recordings import Recordings
 from onbook.testing.verdicts import compare_report, preference_report
+from onbook.testing.wanted import Memory
 from onbook.versions import Tag, Version
 
 HERE = "worktree"
@@ -156,7 +157,7 @@ def _side(repo: Repository, here: Catalog, head: Source, spec: Spec) -> Side:
     recordings = read_recordings(there)
     if there is not head:
         # What was answered since to the same requests counts as well.
-        for recording in read_recordings(head):
+        for recording in read_recordings(head).unsorted():
             recordings.add(recording)
     # Both sides take the same examination: the cases and assertions of the work tree.
     return Side(Source(source.loaded, head.snapshot), model, recordings)

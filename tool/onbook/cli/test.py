@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from onbook.cli.baseline import RELEASE, compare_with
+from onbook.cli.baseline import RELEASE, compare_with, recorded_before
 from onbook.cli.common import note, note_empty, print_report, repository, require_details, snapshot
 from onbook.cli.options import details_option, format_option, place_options, spending_options
 from onbook.cli.progress import Bar
@@ -138,7 +138,8 @@ def command(
 def _prune(repo: Repository, sources: Iterable[Source]) -> None:
     """Drop what no case asks for, from the files as they stand after a recording."""
     catalog = Catalog(snapshot(repo))
-    for path, count in drop_orphans([catalog.find(source.id) for source in sources], repo.root).items():
+    here = [catalog.find(source.id) for source in sources]
+    for path, count in drop_orphans(here, repo.root, lambda source: recorded_before(repo, catalog, source)).items():
         note(f"dropped {count} from {path}")
     for path in without_prompt(catalog):
         note(f"{path} belongs to no prompt: delete it, or move it with its prompt")

@@ -7,7 +7,8 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from onbook.formats import blocks
@@ -150,15 +151,33 @@ def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> t
     if not raw.translate(None, _HARMLESS):
         return text, []
     lines = Lines(text)
-    problems = []
-    for found in _CONTROL.finditer(text):
-        line, column = lines.mark(found.start())
-        message = f"the control character U+{ord(found.group()):04X}"
-        hint = r'delete it, or write it as an escape in a quoted string: "\uXXXX"'
-        problems.append(Problem("control-character", message, path, line, column, hint))
-        if len(problems) == _MAX_CONTROL:
-            break
-    return text, problems
+    found = islice(_CONTROL.finditer(text), _MAX_CONTROL)
+    return text, [_control(each, path, *lines.mark(each.start())) for each in found]
+
+
+def line_problems(lines: Iterable[tuple[int, bytes]], path: str) -> list[Problem]:
+    """What :func:`read_text` finds wrong with a file, of which a line at a time is held.
+
+    Args:
+        lines: each with the place where it begins, without its line feed.
+    """
+    problems: list[Problem] = []
+    for number, (_, line) in enumerate(lines, 1):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            return [replace(not_utf8(line, path, error.start), line=number)]
+        if line.translate(None, _HARMLESS) and len(problems) < _MAX_CONTROL:
+            text = text.removeprefix("\ufeff") if number == 1 else text
+            found = islice(_CONTROL.finditer(text), _MAX_CONTROL - len(problems))
+            problems += (_control(each, path, number, each.start() + 1) for each in found)
+    return problems
+
+
+def _control(found: re.Match[str], path: str, line: int, column: int) -> Problem:
+    message = f"the control character U+{ord(found.group()):04X}"
+    hint = r'delete it, or write it as an escape in a quoted string: "\uXXXX"'
+    return Problem("control-character", message, path, line, column, hint)
 
 
 def not_utf8(raw: bytes, path: str, index: int) -> Problem:

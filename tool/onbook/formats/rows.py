@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from bisect import bisect_right
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from onbook.formats.compose import MAX_DEPTH, MAX_FLAWS
-from onbook.formats.document import not_utf8, read_text, read_yaml
+from onbook.formats.document import line_problems, not_utf8, read_yaml
 from onbook.formats.scalars import integer, real, short
 from onbook.report import Problem
 
@@ -238,13 +237,24 @@ _CSV_ERRORS = {
 
 
 def _read_csv(raw: bytes, path: str) -> tuple[list[Row], list[Problem]]:
-    text, problems = read_text(raw, path, limit=None)
-    if text is None or problems:
-        return [], problems
-    rows: list[Row] = []
+    problems: list[Problem] = []
+    return list(csv_rows(lambda: ((0, line) for line in raw.split(b"\n")), path, problems)), problems
+
+
+def csv_rows(read: Callable[[], Iterable[tuple[int, bytes]]], path: str, problems: list[Problem]) -> Iterator[Row]:
+    """The sound rows of CSV as they come, one at a time.
+
+    Args:
+        read: gives the file's lines from its beginning on, each with its place; called twice, as a file that is no text
+            has no rows.
+        problems: what is wrong is added here; after too much of it no more is read.
+    """
+    problems += line_problems(read(), path)
+    if problems:
+        return
     header: list[str] | None = None
     # strict: a broken quote is an error, not a guess. Only \n ends a line, as everywhere in onbook.
-    reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+    reader = csv.reader(_texts(read()), strict=True)
     while len(problems) < MAX_FLAWS:
         line = reader.line_num + 1
         try:
@@ -265,12 +275,24 @@ def _read_csv(raw: bytes, path: str) -> tuple[list[Row], list[Problem]]:
             if problems:
                 break
         elif len(cells) == len(header):
-            rows.append(Row(line, _row(dict(zip(header, cells, strict=True)))))
+            yield Row(line, _row(dict(zip(header, cells, strict=True))))
         else:
             message = f"{len(cells)} cells where the header has {len(header)}"
             hint = "quote cells that have a comma in them; an empty cell keeps its comma"
             problems.append(Problem("row-syntax", message, path, line, 1, hint))
-    return rows, problems
+
+
+def _texts(lines: Iterable[tuple[int, bytes]]) -> Iterator[str]:
+    """Lines as text, each but the last with its line feed."""
+    before: bytes | None = None
+    for _, line in lines:
+        if before is None:
+            before = line.removeprefix(BOM)
+            continue
+        yield before.decode() + "\n"
+        before = line
+    if before:
+        yield before.decode()
 
 
 def _check_header(header: list[str], path: str, line: int) -> Iterator[Problem]:

@@ -5,12 +5,14 @@ GitHub's ``testData`` and ``evaluators`` are cases too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from onbook.formats import Document, Row, read_rows, read_yaml, write_json_line
-from onbook.formats.rows import rows_of
+from onbook.formats.rows import csv_rows, rows_of
 from onbook.project.gold import Gold, Lines, repeated
 from onbook.project.load import Loaded
 from onbook.project.shapes import contract, row_problems, shape_problems
@@ -96,14 +98,14 @@ def _cases(snapshot: Snapshot, path: str, problems: list[Problem]) -> list[Case]
         problems.append(Problem("not-a-file", error.message, path))
         return []
     unsound: list[Problem] = []
-    many = stored.size > IN_MEMORY and not path.endswith(".yml")
+    many = stored.size > (_MANY_ROWS if path.endswith(".csv") else IN_MEMORY) and not path.endswith(".yml")
     if many and path.endswith(".jsonl"):
         rows = rows_of(stored.lines(), path, unsound)
+    elif many:
+        stored, rows = _as_lines(csv_rows(stored.lines, path, unsound))
     else:
         read, unsound = read_rows(stored.whole(), path)
         rows = ((0, row) for row in read)
-        if many:
-            stored, rows = _as_lines(read)
     found: list[Case] = []
     lines = Lines(path, stored, partial(_case, path=path))
     wrong: list[Problem] = []
@@ -118,10 +120,22 @@ def _cases(snapshot: Snapshot, path: str, problems: list[Problem]) -> list[Case]
     return lines if many else found
 
 
-def _as_lines(rows: list[Row]) -> tuple[Stored, Iterator[tuple[int, Row]]]:
+# A table names its columns once, so that as many bytes are more cases.
+_MANY_ROWS = IN_MEMORY // 4
+
+
+def _as_lines(rows: Iterable[Row]) -> tuple[Stored, Iterator[tuple[int, Row]]]:
     """The rows of another format as JSON lines, each with the place where it begins."""
-    stored = Stored.of_chunks((write_json_line(row.data) + "\n").encode() for row in rows)
-    return stored, ((start, row) for (start, _), row in zip(stored.lines(), rows, strict=False))
+    numbers = array("L")
+
+    def written() -> Iterator[bytes]:
+        for row in rows:
+            numbers.append(row.line)
+            yield (write_json_line(row.data) + "\n").encode()
+
+    stored = Stored.of_chunks(written())
+    # After the last line follows an empty one.
+    return stored, ((start, Row(number, json.loads(line))) for number, (start, line) in zip(numbers, stored.lines()))  # noqa: B905
 
 
 def _drop_repeated(parts: Sequence[list[Case] | Lines], problems: list[Problem]) -> None:

@@ -163,13 +163,59 @@ class Stored:
         """Whether a byte stands anywhere."""
         return any(byte in chunk for chunk in self.chunks())
 
-    def is_of(self, raw: bytes) -> bool:
+    def is_of(self, other: bytes | Stored) -> bool:
         """Whether these are the bytes."""
+        other = Stored(other) if isinstance(other, bytes) else other
         start = 0
-        if len(raw) != self.size:
+        if other.size != self.size:
             return False
         for chunk in self.chunks():
-            if raw[start : start + len(chunk)] != chunk:
+            if other.read(start, len(chunk)) != chunk:
                 return False
             start += len(chunk)
-        return start == len(raw)
+        return start == other.size
+
+
+class Laid:
+    """Lines that come one by one and are read again: the first are in memory, many in a temporary file that no other
+    process sees. Where there is no room for one they all stay in memory: nothing is lost for it.
+    """
+
+    def __init__(self) -> None:
+        self._raw = bytearray()
+        self._file: Stored | None = None
+        self._end = 0
+
+    def add(self, line: bytes) -> int:
+        """Lay a line down, without its line feed; the place is what :meth:`line` asks for."""
+        if len(self._raw) + len(line) > IN_MEMORY and self._write(line):
+            return (self._end - len(line) - 1) << 1 | 1
+        self._raw += line + b"\n"
+        return (len(self._raw) - len(line) - 1) << 1
+
+    def line(self, place: int) -> bytes:
+        """The line of a place, without its line feed."""
+        if place & 1:
+            assert self._file
+            return self._file.line(place >> 1)
+        start = place >> 1
+        return bytes(self._raw[start : self._raw.index(b"\n", start)])
+
+    def _write(self, line: bytes) -> bool:
+        try:
+            if self._file is None:
+                if Stored._open >= _MOST_OPEN or not hasattr(os, "pread"):
+                    return False
+                with tempfile.TemporaryFile(prefix="onbook-") as file:
+                    self._file = Stored(descriptor=os.dup(file.fileno()))
+            return self._append(line + b"\n")
+        except OSError:
+            return False
+
+    def _append(self, data: bytes) -> bool:
+        assert self._file
+        assert self._file._descriptor is not None
+        if os.pwrite(self._file._descriptor, data, self._end) != len(data):
+            return False  # what was written of it is written over by the next line
+        self._end += len(data)
+        return True

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
 
-from onbook.testing.chains import advance
 from onbook.testing.limits import Meter
-from onbook.testing.measuring import labelled_requests
-from onbook.testing.models import ModelError, NotAskedError, Request, Response, ask_all
-from onbook.testing.recordings import Recording, RecordingError, Recordings
-from onbook.testing.unit import Unit
+from onbook.testing.models import RESUME, ModelError, NotAskedError, Request, Response, ask_all, provider_of
+from onbook.testing.places import Numbers
+from onbook.testing.recordings import RecordingError
+from onbook.testing.wanted import Group, Keeper, Wanted, open_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,53 +47,43 @@ class Standing:
 
 Progress = Callable[[Standing], None]
 
-
-class Keeper(Protocol):
-    """Where the answers of one prompt go; entered before anything is asked."""
-
-    recordings: Recordings
-
-    def __enter__(self) -> Keeper: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def keep(self, recording: Recording) -> None: ...
+INTERRUPTED = "the run was interrupted"
 
 
-class Memory:
-    """Keeps answers for this run only."""
+@dataclass(slots=True)
+class _Waiting:
+    """Where requests to one provider are to be had: places of groups, 16 bytes each, and how many requests in all."""
 
-    def __init__(self, recordings: Recordings) -> None:
-        self.recordings = recordings
+    groups: array[int] = field(default_factory=lambda: array("L"))
+    places: array[int] = field(default_factory=lambda: array("q"))
+    counts: array[int] = field(default_factory=lambda: array("L"))
+    total: int = 0
 
-    def __enter__(self) -> Memory:
-        return self
+    def add(self, group: int, place: int) -> None:
+        self.total += 1
+        if self.places and (self.groups[-1], self.places[-1]) == (group, place):
+            self.counts[-1] += 1
+            return
+        self.groups.append(group)
+        self.places.append(place)
+        self.counts.append(1)
 
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def keep(self, recording: Recording) -> None:
-        """Keep an answer. Raises RecordingError as a journal does."""
-        self.recordings.add(recording)
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return zip(self.groups, self.places, self.counts, strict=True)
 
 
-class _Wanted(NamedTuple):
-    """A request that has no recording, and whose answer it is: a case's, or an assertion's judge's."""
+@dataclass(slots=True)
+class _Queue:
+    """Requests that are made as they are pulled."""
 
-    units: Sequence[Unit]
-    keeper: Keeper
-    case: str
-    assertion: str | None
-    request: Request
-    key: str
-    step: str | None = None
+    total: int
+    pull: Callable[[], Iterator[Request]]
 
-    def recording(self, response: Response) -> Recording:
-        return Recording.of(self.case, self.request, response, self.assertion, self.step)
+    def __len__(self) -> int:
+        return self.total
 
-    def fail(self, error: ModelError) -> None:
-        for unit in self.units:
-            unit.failures[self.key] = error
+    def __iter__(self) -> Iterator[Request]:
+        return self.pull()
 
 
 class _Run:
@@ -105,53 +94,89 @@ class _Run:
         self._progress = progress
         self._began = time.monotonic()
         self._arrived = self._failed = self._wanted = 0
+        self._under_way: dict[int, Wanted] = {}
+        self._errors: dict[tuple[type[ModelError], str, str | None], ModelError] = {}
 
-    def ask(self, wanted: Sequence[_Wanted]) -> None:
-        """Ask for all of them. Ctrl-C ends the asking and leaves the rest as not run.
+    def ask(self, groups: Sequence[Group], waiting: Mapping[str, _Waiting]) -> None:
+        """Ask for all that waits. Ctrl-C ends the asking and leaves the rest as not run.
 
         Raises:
             OnbookError: nothing can be asked at all, or a file cannot be written.
         """
         import asyncio
 
-        self._wanted += len(wanted)
-        by_request = {id(item.request): item for item in wanted}
+        self._wanted += sum(each.total for each in waiting.values())
         self._tell()
 
-        def keep(request: Request, response: Response) -> None:
-            item = by_request.pop(id(request))
-            try:
-                item.keeper.keep(item.recording(response))
-            except RecordingError as error:
-                self._fail(item, _unrecordable("the answer", error))
-                return
-            self._arrived += 1
-            self._tell()
+        def puller(provider: str, each: _Waiting) -> Callable[[], Iterator[Request]]:
+            return lambda: self._pull(groups, provider, each)
 
-        def fail(request: Request, error: ModelError) -> None:
-            self._fail(by_request.pop(id(request)), error)
-
-        sound = []
-        for item in wanted:
-            # What could not be kept is not paid for.
-            if refused := _refused(item):
-                fail(item.request, refused)
-            else:
-                sound.append(item.request)
+        queues = {provider: _Queue(each.total, puller(provider, each)) for provider, each in waiting.items()}
         try:
-            asyncio.run(ask_all(sound, meter=self.meter, on_answer=keep, on_error=fail))
+            asyncio.run(ask_all(queues, meter=self.meter, on_answer=self._keep, on_error=self._settle))
         except KeyboardInterrupt:
             self.meter.stop(INTERRUPTED)
-            for item in by_request.values():
-                item.fail(NotAskedError(INTERRUPTED, hint="run the same command again: only the rest is asked for"))
+            for wanted in self._under_way.values():
+                wanted.fail(self._told(NotAskedError(INTERRUPTED, hint=RESUME)))
+        if self.meter.stopped:
+            for group in groups:
+                for unit in group.units:
+                    unit.not_asked = NotAskedError(self.meter.stopped, hint=RESUME)
+        self._under_way.clear()
+        if self._wanted != self._arrived + self._failed:
+            self._wanted = self._arrived + self._failed
+            self._tell()
 
-    def _fail(self, item: _Wanted, error: ModelError) -> None:
-        item.fail(error)
+    def _pull(self, groups: Sequence[Group], provider: str, waiting: _Waiting) -> Iterator[Request]:
+        """The requests to one provider, each made when a place for it is free."""
+        for group, place, expected in waiting:
+            if self.meter.refuses():
+                return
+            # All of a place at once: what an answer makes known is the next round's.
+            for _, wanted in list(open_at(groups[group], [place])):
+                if provider_of(wanted.request.model) != provider or self._is_under_way(wanted):
+                    continue
+                expected -= 1  # noqa: PLW2901
+                # What could not be kept is not paid for.
+                if refused := _refused(wanted):
+                    self._fail(wanted, refused)
+                    continue
+                self._under_way[id(wanted.request)] = wanted
+                yield wanted.request
+            # What two cases ask is asked once; an answer may have made more known meanwhile.
+            self._wanted -= expected
+
+    def _is_under_way(self, wanted: Wanted) -> bool:
+        return any(
+            each.key == wanted.key and each.keeper.recordings is wanted.keeper.recordings
+            for each in self._under_way.values()
+        )
+
+    def _keep(self, request: Request, response: Response) -> None:
+        wanted = self._under_way.pop(id(request))
+        try:
+            wanted.keeper.keep(wanted.recording(response))
+        except RecordingError as error:
+            self._fail(wanted, _unrecordable("the answer", error))
+            return
+        self._arrived += 1
+        self._tell()
+
+    def _settle(self, request: Request, error: ModelError) -> None:
+        self._fail(self._under_way.pop(id(request)), error)
+
+    def _fail(self, wanted: Wanted, error: ModelError) -> None:
+        wanted.fail(self._told(error))
         if isinstance(error, NotAskedError):
             self._wanted -= 1
         else:
             self._failed += 1
         self._tell()
+
+    def _told(self, error: ModelError) -> ModelError:
+        """One error for all that failed alike, without the call that it came from: that holds whole requests."""
+        key = (type(error), error.message, error.hint)
+        return self._errors.setdefault(key, type(error)(error.message, place=error.place, hint=error.hint))
 
     def _tell(self) -> None:
         if self._progress:
@@ -161,111 +186,72 @@ class _Run:
             )
 
 
-INTERRUPTED = "the run was interrupted"
-
-
 def ask_missing(
-    groups: Iterable[tuple[Sequence[Unit], Keeper]],
-    meter: Meter,
-    progress: Progress | None = None,
-    *,
-    interleaved: bool = False,
+    groups: Iterable[tuple[Group, Sequence[Keeper]]], meter: Meter, progress: Progress | None = None
 ) -> None:
-    """Ask for what the units of prompts miss, and keep it as it arrives. A request that fails is kept as a failure.
+    """Ask for what groups miss, and keep it as it arrives. A request that fails is kept as a failure.
 
-    All prompts are asked at once, so that a provider's places are never empty; then, as long as an answer makes
-    another request known (a judge's), those.
+    All groups are asked at once, so that a provider's places are never empty; then, as long as an answer makes
+    another request known (a judge's), those. Of a group that is faulty nothing is asked.
 
     Args:
-        interleaved: ask for the same case of all groups in turn, so that what passes with time meets them alike.
+        groups: each with the keepers of its answers.
 
     Raises:
         OnbookError: nothing can be asked at all, or a file cannot be written.
     """
+    every = list(groups)
+    asked = [group for group, _ in every]
     with ExitStack() as stack:
-        open_groups = [
-            (sound, keeper) for units, keeper in groups if (sound := [unit for unit in units if not unit.wrong])
-        ]
-        run: _Run | None = None
-        entered: set[int] = set()
-        while wanted := list(_missing(open_groups)):
-            if interleaved:
-                wanted.sort(key=lambda item: (item.case, item.request.repeat))
-            for item in wanted:
-                if id(item.keeper) not in entered:
-                    entered.add(id(item.keeper))
-                    stack.enter_context(item.keeper)
-                    stack.callback(_drop_stale, item.units, item.keeper)  # before the keeper writes
-            if run is None:
-                run = _Run(meter, progress)
-            run.ask(wanted)
+        waiting = _missing(asked, asked)
+        if not waiting:
+            return
+        touched = {index for each in waiting.values() for index in each.groups}
+        for index in sorted(touched):
+            group, keepers = every[index]
+            for keeper in keepers:
+                stack.enter_context(keeper)
+            stack.callback(group.finish)  # before the keeper writes
+        run = _Run(meter, progress)
+        while waiting:
+            run.ask(asked, waiting)
+            if meter.stopped:
+                return
+            # Only an answer makes more known, so nothing but where one came is looked at again.
+            waiting = _missing(asked, [list(_again(group, waiting, index)) for index, group in enumerate(asked)])
 
 
-def ask_these(
-    unit: Unit,
-    keeper: Keeper,
-    wanted: Iterable[tuple[str, str, Request]],
-    meter: Meter,
-    progress: Progress | None = None,
-) -> None:
-    """Ask for these where they are not recorded: each with its case and the name under which it is kept.
-
-    Raises:
-        OnbookError: nothing can be asked at all, or a file cannot be written.
-    """
-    by_key = {request.key(): (case, name, request) for case, name, request in wanted}
-    missing = [
-        _Wanted([unit], keeper, case, name, request, key)
-        for key, (case, name, request) in by_key.items()
-        if keeper.recordings.get(key) is None
-    ]
-    if missing:
-        with keeper:
-            _Run(meter, progress).ask(missing)
-
-
-def _drop_stale(units: Sequence[Unit], keeper: Keeper) -> None:
-    keeper.recordings.drop_stale(needed(units))
-
-
-def needed(units: Iterable[Unit]) -> set[str]:
-    """The keys that cases ask for, as far as they are known, and those of the answers that people have labelled: what a
-    judge is measured by outlives the wording that brought it."""
-    found: set[str] = set()
-    for unit in units:
-        found.update(label.key for label in unit.source.labels)
-        found.update(key for _, _, _, _, key in _requests(unit))
+def _missing(groups: Sequence[Group], places: Sequence[Iterable[int]]) -> dict[str, _Waiting]:
+    """What waits for an answer, by provider."""
+    found: dict[str, _Waiting] = {}
+    for index, (group, its) in enumerate(zip(groups, places, strict=True)):
+        here: dict[str, _Waiting] = {}
+        for place, wanted in open_at(group, its):
+            here.setdefault(provider_of(wanted.request.model), _Waiting()).add(index, place)
+        if group.faulty:
+            continue
+        for provider, waiting in here.items():
+            into = found.setdefault(provider, _Waiting())
+            into.groups += waiting.groups
+            into.places += waiting.places
+            into.counts += waiting.counts
+            into.total += waiting.total
     return found
 
 
-def _requests(unit: Unit) -> Iterator[tuple[str, str | None, str | None, Request, str]]:
-    """Each request and its key, with its case, and its assertion or its step of a chain where it is one of these."""
-    for attempt in unit.attempts:
-        advance(unit, attempt)
-        for step, request in attempt.earlier:
-            yield attempt.case.id, None, step, request, request.key()
-        yield attempt.case.id, None, attempt.step, attempt.request, attempt.key
-        for name, request in unit.verdicts(attempt):
-            yield attempt.case.id, name, None, request, request.key()
-    if unit.attempts and unit.source.labels:
-        for case, name, request in labelled_requests(unit.source, unit.recordings):
-            yield case, name, None, request, request.key()
+def _again(group: Group, waiting: Mapping[str, _Waiting], number: int) -> Iterator[int]:
+    """The places of a group at which something was asked, and those that any answer may concern."""
+    asked = Numbers(
+        place for each in waiting.values() for its, place, _ in each if its == number and place not in group.always
+    )
+    yield from asked
+    if any(number in each.groups for each in waiting.values()):
+        yield from group.always
 
 
-def _missing(groups: Iterable[tuple[Sequence[Unit], Keeper]]) -> Iterator[_Wanted]:
-    for units, keeper in groups:
-        # Two cases may make the same request; it is asked once.
-        seen: set[str] = set()
-        for unit in units:
-            for case, assertion, step, request, key in _requests(unit):
-                if key not in seen and key not in unit.failures and unit.recordings.get(key) is None:
-                    seen.add(key)
-                    yield _Wanted(units, keeper, case, assertion, request, key, step)
-
-
-def _refused(item: _Wanted) -> ModelError | None:
+def _refused(wanted: Wanted) -> ModelError | None:
     try:
-        item.recording(Response("", (), "", "", {}, 0, None, "")).line()
+        wanted.recording(Response("", (), "", "", {}, 0, None, "")).line()
     except RecordingError as error:
         return _unrecordable("the request", error)
     return None

@@ -5,23 +5,26 @@ The baseline is free: the answers at the last release are in history, recorded b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from onbook.contract import same
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Source
 from onbook.prompt import Case, Json, Prompt
 from onbook.testing.agreement import Agreement
-from onbook.testing.asking import Memory, Progress, ask_missing
+from onbook.testing.asking import Progress, ask_missing
 from onbook.testing.grading import grade
 from onbook.testing.limits import Meter
 from onbook.testing.measuring import agreements
-from onbook.testing.planning import plan, read_recordings, unit_of
+from onbook.testing.places import Numbers, Places, number_of
+from onbook.testing.planning import Planner, read_recordings, unit_of
 from onbook.testing.recordings import Recordings
 from onbook.testing.selection import Selection
-from onbook.testing.statistics import Comparison, Pair, Verdict, compare, decide
+from onbook.testing.statistics import Comparison, Pair, Pairs, Verdict, compare, decide
 from onbook.testing.unit import Attempt, Unit
+from onbook.testing.wanted import Memory, Wanted, asked_by
 
 ALL = Selection()
 
@@ -82,25 +85,130 @@ class Compared:
         return self.comparison.verdict if self.comparison else Verdict.INCONCLUSIVE
 
 
+@dataclass(frozen=True, slots=True)
+class Both:
+    """One case with what each side asked, or would ask, for it."""
+
+    case: Case
+    old: tuple[Attempt, ...]
+    new: tuple[Attempt, ...]
+
+
 @dataclass(slots=True)
 class Match:
-    """Two sides laid out case by case, before anything is graded.
+    """Two sides laid out case by case, before anything is graded. Cases are paired anew whenever they are looked at,
+    so that none is held.
 
     Attributes:
         compared: what is known already; its trouble is why there are no units.
-        old, new: what each side asked, or would ask, for each case that both share.
-        left_out: cases of either side that are not compared, with the reason.
+        old, new: each side, to be graded by the new side's assertions.
     """
 
     compared: Compared
     old: Unit | None = None
     new: Unit | None = None
-    left_out: dict[str, str] = field(default_factory=dict)
+    _cases: _Paired | None = None
 
     @property
     def units(self) -> list[Unit]:
         """Both, if there are any."""
         return [unit for unit in (self.old, self.new) if unit is not None]
+
+    def shared(self, left_out: dict[str, str] | None = None) -> Iterator[Both]:
+        """The cases that both sides have and that mean the same there, in the order of the new side.
+
+        Args:
+            left_out: takes the cases of either side that are not compared, with the reason.
+        """
+        return self._cases.shared({} if left_out is None else left_out) if self._cases else iter(())
+
+    @property
+    def places(self) -> Iterator[int]:
+        """The numbers of the new side's cases that are compared, if the old side has them."""
+        return self._cases.places() if self._cases else iter(())
+
+    def at(self, place: int) -> Both | None:
+        """The case of one number, if both sides have it."""
+        assert self._cases
+        found = self._cases.both(place, self._cases.new.cases[place])
+        return None if isinstance(found, str) else found
+
+
+class _Paired:
+    """Which case of one side is which of the other: where each stands, and nothing of what it says."""
+
+    def __init__(self, old: Side, new: Side, selection: Selection) -> None:
+        self.old, self.new, self._selection = old.source, new.source, selection
+        self._planners = [
+            Planner(unit_of(side.source, side.source.usable(), side.model, side.recordings)) for side in (old, new)
+        ]
+        self._places = Places((number_of(case.id), number) for number, case in enumerate(self.old.cases))
+
+    def shared(self, left_out: dict[str, str]) -> Iterator[Both]:
+        if self._selection == ALL:
+            here = Numbers(number_of(case.id) for case in self.new.cases)
+            left_out.update((case.id, _NO_SUCH) for case in self.old.cases if number_of(case.id) not in here)
+        for number, case in enumerate(self.new.cases):
+            if self.takes(case):
+                found = self.both(number, case)
+                if isinstance(found, str):
+                    left_out[case.id] = found
+                else:
+                    yield found
+
+    def takes(self, case: Case) -> bool:
+        """Whether a case of the new side is selected."""
+        return self._selection.takes(self.new.id, case)
+
+    def places(self) -> Iterator[int]:
+        return (number for number, case in enumerate(self.new.cases) if self.takes(case))
+
+    def both(self, number: int, case: Case) -> Both | str:
+        """A case of the new side and the same of the old one, or why there is no such pair."""
+        places = self._places.of(number_of(case.id))
+        place, before = next(
+            ((place, it) for place in places if (it := self.old.cases[place]).id == case.id), (0, None)
+        )
+        if before is None:
+            return _NO_SUCH
+        if not _means_the_same(before, case):
+            return "its inputs or history changed"
+        sides = []
+        for planner, its, at in ((self._planners[0], before, place), (self._planners[1], case, number)):
+            planned = planner.plan(at, its)
+            if planned.faults:
+                return planned.faults[0].message
+            sides.append(tuple(replace(attempt, case=case) for attempt in planned.attempts))
+        return Both(case, *sides)
+
+
+class _Asking:
+    """What both sides of a match want, to be asked for now: case by case in turn, so that a provider's moods meet both
+    alike. Places are the numbers of the new side's cases."""
+
+    always: Sequence[int] = ()
+    faulty = False
+
+    def __init__(self, match: Match) -> None:
+        self.units = match.units
+        self.keepers = [Memory(unit.recordings) for unit in self.units]
+        self._match = match
+
+    def __iter__(self) -> Iterator[int]:
+        return self._match.places
+
+    def at(self, place: int) -> Iterator[Wanted]:
+        """What one case wants on both sides, repeat by repeat."""
+        both = self._match.at(place)
+        if both is None:
+            return
+        for attempts in zip_longest(both.old, both.new):
+            for unit, keeper, attempt in zip(self.units, self.keepers, attempts, strict=True):
+                if attempt is not None:
+                    yield from asked_by(unit, attempt, [unit], keeper)
+
+    def finish(self) -> None:
+        """Nothing is written."""
 
 
 def against(old: Source, new: Source, base: str, selection: Selection = ALL, *, fresh: bool = False) -> list[Match]:
@@ -141,25 +249,23 @@ def lay_out(
         )
         found.compared = replace(found.compared, trouble=trouble)
         return found
-    cases = {case.id: case for case in new.source.cases if selection.takes(new.source.id, case)}
-    found.old, found.new = (_unit(side, new.source, cases, found.left_out, selection) for side in (old, new))
-    shared = {attempt.case.id for attempt in found.old.attempts} & {attempt.case.id for attempt in found.new.attempts}
+    assert new.source.prompt
     judges = agreements(new.source, new.recordings) if measured is None else tuple(measured)
-    for unit in found.units:
-        unit.agreements = judges
-        unit.attempts = [attempt for attempt in unit.attempts if attempt.case.id in shared]
-    found.left_out |= dict.fromkeys(cases.keys() - shared - found.left_out.keys(), _NO_SUCH)
+    found.old, found.new = (
+        Unit(new.source, new.source.prompt, side.model, side.recordings, agreements=judges) for side in (old, new)
+    )
+    found._cases = _Paired(old, new, selection)
     return found
 
 
 def ask(matches: Iterable[Match], meter: Meter, progress: Progress | None = None) -> None:
-    """Ask now for what both sides miss, case by case in turn, so that a provider's moods meet both alike.
+    """Ask now for what both sides miss.
 
     Raises:
         OnbookError: nothing can be asked at all.
     """
-    groups = [([unit], Memory(unit.recordings)) for match in matches for unit in match.units]
-    ask_missing(groups, meter, progress, interleaved=True)
+    groups = [_Asking(match) for match in matches if match.units]
+    ask_missing([(group, group.keepers) for group in groups], meter, progress)
 
 
 def judge(match: Match) -> Compared:
@@ -167,16 +273,20 @@ def judge(match: Match) -> Compared:
     found = match.compared
     if match.old is None or match.new is None:
         return found
-    left_out = dict(match.left_out)
-    before = _answers(match.old, left_out, found.measure)
-    now = _answers(match.new, left_out, found.measure)
-    clusters = {attempt.case.id: attempt.case.cluster for attempt in match.new.attempts}
-    shared = [id for id in clusters if id in before and id in now]
-    pairs = [Pair(id, before[id].scores, now[id].scores, clusters[id]) for id in shared]
+    left_out: dict[str, str] = {}
+    pairs, same = Pairs(), True
+    for both in match.shared(left_out):
+        before = _answers(match.old, both.old, found.measure)
+        now = _answers(match.new, both.new, found.measure)
+        if isinstance(now, str) or isinstance(before, str):
+            left_out[both.case.id] = now if isinstance(now, str) else str(before)
+            continue
+        same = same and before == now
+        pairs.add(Pair(both.case.id, before.scores, now.scores, both.case.cluster))
     found = replace(found, left_out=left_out)
     if not pairs:
         return found
-    if all(before[id] == now[id] for id in shared):
+    if same:
         return replace(found, same=True)
     try:
         return replace(found, comparison=compare(pairs, found.margin))
@@ -199,41 +309,18 @@ class _Answers:
     scores: tuple[float, ...]
 
 
-def _unit(side: Side, judge: Source, cases: Mapping[str, Case], left_out: dict[str, str], selection: Selection) -> Unit:
-    """What one side asks for the cases that mean the same there, to be graded as ``judge`` says."""
-    source = side.source
-    assert source.prompt
-    assert judge.prompt
-    unit = Unit(judge, judge.prompt, side.model, side.recordings)
-    for planned in plan(unit_of(source, source.prompt, side.model, side.recordings), ALL):
-        case = cases.get(planned.case.id)
-        if case is None:
-            if selection == ALL:
-                left_out[planned.case.id] = _NO_SUCH
-        elif not _means_the_same(planned.case, case):
-            left_out[case.id] = "its inputs or history changed"
-        elif planned.faults:
-            left_out[case.id] = planned.faults[0].message
-        else:
-            unit.attempts += [replace(attempt, case=case) for attempt in planned.attempts]
-    return unit
-
-
-def _answers(unit: Unit, left_out: dict[str, str], measure: str) -> dict[str, _Answers]:
-    """The answers of one side by case; a case without any is left out."""
-    by_case: dict[str, list[Attempt]] = {}
-    for attempt in unit.attempts:
+def _answers(unit: Unit, attempts: Iterable[Attempt], measure: str) -> _Answers | str:
+    """What one side answered to one case, or why there is nothing."""
+    told, why = [], "it is not recorded"
+    for number, attempt in enumerate(attempts):
         grade(unit, attempt)
-        by_case.setdefault(attempt.case.id, []).append(attempt)
-    found = {}
-    for id, attempts in by_case.items():
-        told = [attempt for attempt in attempts if attempt.state != "missing"]
-        if told:
-            keys, scores = (attempt.key for attempt in told), (_score(attempt, measure) for attempt in told)
-            found[id] = _Answers(tuple(keys), tuple(scores))
-        else:
-            left_out[id] = attempts[0].reasons[0] if attempts[0].reasons else "it is not recorded"
-    return found
+        if attempt.state != "missing":
+            told.append(attempt)
+        elif number == 0 and attempt.reasons:
+            why = attempt.reasons[0]
+    if not told:
+        return why
+    return _Answers(tuple(each.key for each in told), tuple(_score(each, measure) for each in told))
 
 
 def _score(attempt: Attempt, measure: str) -> float:

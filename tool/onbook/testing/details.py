@@ -58,14 +58,16 @@ class Details:
         if match.old is None or match.new is None:
             return
         place = match.compared.prompt, match.compared.model
-        for unit in match.units:
-            for attempt in unit.attempts:
-                if attempt.state == "missing" and not attempt.reasons:
-                    grade(unit, attempt)
-        old = ((attempt, self._answer(match.old, attempt)) for attempt in match.old.attempts)
-        self._old[place] = {_slot(attempt): {**row, "cut": row.pop("long")} for attempt, row in old}
-        if new:
-            self._rows[place] = [self._row(match.new, attempt) for attempt in match.new.attempts]
+        old = self._old[place] = {}
+        rows = self._rows[place] = [] if new else self._rows.get(place, [])
+        for both in match.shared():
+            for attempt in both.old:
+                grade(match.old, attempt)
+                row = self._answer(match.old, attempt)
+                old[_slot(attempt)] = {**row, "cut": row.pop("long")}
+            for attempt in both.new if new else ():
+                grade(match.new, attempt)
+                rows.append(self._row(match.new, attempt))
 
     def added(self, report: Report) -> Report:
         """The report with the answers in the rows of its prompts, as ``answers``."""

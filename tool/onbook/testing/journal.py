@@ -6,8 +6,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from onbook.errors import OnbookError
+from onbook.repo.stored import Stored
 from onbook.testing.locks import Locks
 from onbook.testing.recordings import Recording, Recordings
 
@@ -40,8 +42,7 @@ class Journal:
             self._unended = file.read(1) not in (b"", b"\n")
             if self._unended and self.recordings.torn is not None:
                 # A killed run left half a line. What was whole is kept; this was never read by anybody.
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
+                file.truncate(_end_of_last_line(file, size))
                 self._unended = False
         self.recordings.torn = None
         return self
@@ -80,9 +81,12 @@ class Journal:
     def _catch_up(self) -> None:
         """Take over what another run has written since the recordings were read: it is not to be lost."""
         with self._told():
-            raw = self.path.read_bytes() if self.path.exists() else b""
-        if not self.recordings.is_of(raw):
-            for recording in Recordings.read(raw, str(self.path)):
+            there = Stored()
+            if self.path.exists():
+                descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+                there = Stored.of_file(descriptor, os.fstat(descriptor).st_size)
+        if not self.recordings.is_of(there):
+            for recording in Recordings.read(there, str(self.path)):
                 self.recordings.add(recording)
 
     @contextlib.contextmanager
@@ -95,3 +99,13 @@ class Journal:
                 place=str(self.path),
                 hint="make room or set its permissions, and run `onbook test --record` again: what arrived is kept",
             ) from None
+
+
+def _end_of_last_line(file: BinaryIO, size: int) -> int:
+    """Where the last line that is whole ends."""
+    chunk = 64 * 1024
+    for start in range((size - 1) // chunk * chunk, -1, -chunk):
+        file.seek(start)
+        if (found := file.read(chunk).rfind(b"\n")) >= 0:
+            return start + found + 1
+    return 0

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from onbook.errors import OnbookError, UsageError
 from onbook.testing import local
@@ -147,14 +147,30 @@ def ask(request: Request) -> Response:
     return answers[0]
 
 
+def provider_of(model: str) -> str:
+    """Whose queue a model's requests wait in."""
+    return local.PREFIX if local.is_local(model) else model.partition("/")[0]
+
+
+class Queue(Protocol):
+    """The requests to one provider, made as they are pulled. Its length is how many there are, as far as is known."""
+
+    def __iter__(self) -> Iterator[Request]: ...
+
+    def __len__(self) -> int: ...
+
+
 async def ask_all(
-    requests: Iterable[Request],
+    requests: Iterable[Request] | Mapping[str, Queue],
     *,
     meter: Meter | None = None,
     on_answer: Callable[[Request, Response], None],
     on_error: Callable[[Request, ModelError], None],
 ) -> None:
     """Ask for every request; each is told to one of the two functions as soon as it is settled.
+
+    Args:
+        requests: all of them, or a queue for each provider (see :func:`provider_of`).
 
     Each provider has a queue of its own; the local model is asked one request at a time, whatever the meter allows.
     Once the meter refuses, what was not sent is settled by a :class:`NotAskedError`.
@@ -166,10 +182,7 @@ async def ask_all(
     import asyncio
 
     meter = meter or Meter(Limits())
-    queues: dict[str, list[Request]] = {}
-    for request in requests:
-        provider = local.PREFIX if local.is_local(request.model) else request.model.partition("/")[0]
-        queues.setdefault(provider, []).append(request)
+    queues = _queues(requests)
     if not queues:
         return
     with contextlib.ExitStack() as stack:
@@ -204,6 +217,15 @@ async def ask_all(
             litellm.in_memory_llm_clients_cache.flush_cache()
 
 
+def _queues(requests: Iterable[Request] | Mapping[str, Queue]) -> Mapping[str, Queue]:
+    if isinstance(requests, Mapping):
+        return requests
+    queues: dict[str, list[Request]] = {}
+    for request in requests:
+        queues.setdefault(provider_of(request.model), []).append(request)
+    return queues
+
+
 def _litellm() -> Any:
     local.require("litellm")
     # The mode stands for: read no .env. One in a pull request could say where the key is sent.
@@ -234,7 +256,7 @@ async def _ask(litellm: Any, request: Request, url: str | None, meter: Meter) ->
     cause = ""
     for sends in range(1, SENDS + 1):
         if refusal := meter.refuses():
-            raise NotAskedError(refusal + (f" after {cause}" if cause else ""), hint=_RESUME)
+            raise NotAskedError(refusal + (f" after {cause}" if cause else ""), hint=RESUME)
         # The first send always has its whole time.
         timeout_s = min(TIMEOUT_S, max(TOTAL_S - (time.monotonic() - began), 0.001))
         try:
@@ -263,7 +285,7 @@ async def _ask(litellm: Any, request: Request, url: str | None, meter: Meter) ->
     raise AssertionError("unreachable")
 
 
-_RESUME = "Run the same command again: what was answered is kept, and only the rest is asked for."
+RESUME = "Run the same command again: what was answered is kept, and only the rest is asked for."
 
 
 def _check(request: Request, response: Response, secrets: Mapping[str, str]) -> None:

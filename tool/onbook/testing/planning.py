@@ -81,40 +81,46 @@ def unit_of(source: Source, prompt: Prompt, model: str, recordings: Recordings, 
     return unit
 
 
-def plan(unit: Unit, selection: Selection) -> Iterator[Planned]:
-    """The cases that are selected, rendered one at a time: no more than one is held in memory here."""
-    shared = not unit.wrong
-    if not unit.model:
-        return
-    caller = Caller(unit.prompt)
-    blank = request_for(unit.prompt, (), model=unit.model)
-    # Every request of a unit is alike but for its messages and repeat.
-    rest = (blank.model, blank.parameters, blank.response_format, blank.tools)
-    for number, case in enumerate(unit.source.cases):
-        if not selection.takes(unit.source.id, case):
-            continue
-        if faults := _faults(unit, case, suite=shared):
-            yield Planned(case, number, faults=tuple(faults))
-            continue
+class Planner:
+    """What one unit asks, a case at a time. What is the same for all of them is worked out once."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self._sound = not unit.wrong
+        self._caller = Caller(unit.prompt)
+        # Every request of a unit is alike but for its messages and repeat.
+        self._blank = request_for(unit.prompt, (), model=unit.model)
+
+    def plan(self, number: int, case: Case) -> Planned:
+        """One case of the unit, whose place in the gold set is ``number``. Nothing of it is held here."""
+        unit, blank = self.unit, self._blank
+        if faults := _faults(unit, case, suite=self._sound):
+            return Planned(case, number, faults=tuple(faults))
         try:
             if case.chain or unit.source.suite.chain:
-                yield Planned(case, number, tuple(_chained(unit, case)))
-                continue
-            messages = tuple(caller.render(case.inputs, case.history))
-            model, parameters, response_format, tools = rest
+                return Planned(case, number, tuple(_chained(unit, case)))
+            messages = tuple(self._caller.render(case.inputs, case.history))
             asked = [
-                Request(model, messages, parameters, response_format, tools, repeat)
+                Request(blank.model, messages, blank.parameters, blank.response_format, blank.tools, repeat)
                 for repeat in range(unit.source.suite.repeats)
             ]
             attempts = tuple(Attempt(case, request, request.key()) for request in asked)
         except (InputError, UsageError) as error:
-            yield Planned(case, number, faults=(of_case(case, "case-wrong", error.message, hint=error.hint),))
-            continue
+            return Planned(case, number, faults=(of_case(case, "case-wrong", error.message, hint=error.hint),))
         if not messages:
             message = "the prompt renders no message, so there is nothing to ask"
-            yield Planned(case, number, faults=(of_case(case, "case-wrong", message),))
-            continue
-        yield Planned(case, number, attempts)
+            return Planned(case, number, faults=(of_case(case, "case-wrong", message),))
+        return Planned(case, number, attempts)
+
+
+def plan(unit: Unit, selection: Selection) -> Iterator[Planned]:
+    """The cases that are selected, rendered one at a time: no more than one is held in memory here."""
+    if not unit.model:
+        return
+    planner = Planner(unit)
+    for number, case in enumerate(unit.source.cases):
+        if selection.takes(unit.source.id, case):
+            yield planner.plan(number, case)
 
 
 def _chained(unit: Unit, case: Case) -> Iterator[Attempt]:

@@ -6,24 +6,29 @@ where they do not the pair is a tie, and the share of those is told: it is how f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from onbook.call import parameters_of, response_format_of
 from onbook.errors import OnbookError
-from onbook.testing.asking import Keeper, Progress, ask_these
+from onbook.testing.asking import Progress, ask_missing
 from onbook.testing.assertions.base import read_json
 from onbook.testing.assertions.judges import judge, question_of
-from onbook.testing.baseline import Compared, Match
+from onbook.testing.baseline import Both, Compared, Match
 from onbook.testing.limits import Meter
 from onbook.testing.models import Request
-from onbook.testing.recordings import Recording, Recordings
-from onbook.testing.statistics import Pair, compare
+from onbook.testing.planning import plan
+from onbook.testing.recordings import Keys, Recording, Recordings
+from onbook.testing.selection import Selection
+from onbook.testing.statistics import Pair, Pairs, compare
 from onbook.testing.subject import Subject
 from onbook.testing.unit import Attempt, Unit, unusable
+from onbook.testing.wanted import Cases, Keeper, Wanted
 
 PAIRWISE = "pairwise"
 """The judge's prompt, the name under which its verdicts are recorded, and the measure that they give."""
+
+Baselines = Callable[[], Iterable[Recordings]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,30 @@ class Two:
     requests: tuple[Request, ...]
 
 
+class _Asking:
+    """What the judge is to be asked of a match. Places are the numbers of pairs."""
+
+    always: Sequence[int] = ()
+    faulty = False
+
+    def __init__(self, match: Match, keeper: Keeper, model: str | None) -> None:
+        assert match.new
+        self.units = [match.new]
+        self._match, self._keeper, self._model = match, keeper, model
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._match.places)
+
+    def at(self, place: int) -> Iterator[Wanted]:
+        """What the judge is asked of one case: each of its pairs in both orders."""
+        for two in _pairs(self._match, self._match.at(place), self._model):
+            for request in two.requests:
+                yield Wanted(self.units, self._keeper, two.case, PAIRWISE, request, request.key())
+
+    def finish(self) -> None:
+        """What other comparisons have asked for stays."""
+
+
 def ask_pairwise(
     match: Match, keeper: Keeper, meter: Meter, progress: Progress | None = None, *, model: str | None = None
 ) -> None:
@@ -68,8 +97,7 @@ def ask_pairwise(
         OnbookError: nothing can be asked at all, or a file cannot be written.
     """
     if match.new is not None:
-        wanted = [(two.case, PAIRWISE, request) for two in pairs(match, model) for request in two.requests]
-        ask_these(match.new, keeper, wanted, meter, progress)
+        ask_missing([(_Asking(match, keeper, model), [keeper])], meter, progress)
 
 
 def prefer(match: Match, verdicts: Recordings, *, model: str | None = None) -> tuple[Compared, Preferences]:
@@ -79,28 +107,28 @@ def prefer(match: Match, verdicts: Recordings, *, model: str | None = None) -> t
     McNemar's exact test of such pairs is the sign test (Dixon and Mood 1946).
     """
     found = replace(match.compared, measure=PAIRWISE)
-    left_out, scores = dict(match.left_out), dict[str, list[tuple[float, float]]]()
+    left_out, measured = dict[str, str](), Pairs()
     counts = {"new": 0, "old": 0, "tie": 0}
     asked = flipped = 0
-    for two in pairs(match, model, left_out):
-        side = "tie"
-        if two.old != two.new:
-            both = _both(two, verdicts)
-            if isinstance(both, str):
-                left_out[two.case] = both
-                continue
-            asked += 1
-            side = both[0] if both[0] == both[1] else "tie"
-            flipped += both[0] != both[1]
-        counts[side] += 1
-        scores.setdefault(two.case, []).append((float(side == "old"), float(side == "new")))
+    for both in match.shared(left_out):
+        scores: list[tuple[float, float]] = []
+        for two in _pairs(match, both, model, left_out):
+            side = "tie"
+            if two.old != two.new:
+                said = _both(two, verdicts)
+                if isinstance(said, str):
+                    left_out[two.case] = said
+                    continue
+                asked += 1
+                side = said[0] if said[0] == said[1] else "tie"
+                flipped += said[0] != said[1]
+            counts[side] += 1
+            scores.append((float(side == "old"), float(side == "new")))
+        if scores:
+            old, new = zip(*scores, strict=True)
+            measured.add(Pair(both.case.id, old, new, both.case.cluster))
     who = f"{PAIRWISE} on {model or judge(PAIRWISE).prompt.model}"
     told = Preferences(who, asked, flipped, counts["new"], counts["old"], counts["tie"])
-    clusters = {attempt.case.id: attempt.case.cluster for attempt in match.new.attempts} if match.new else {}
-    measured = [
-        Pair(case, tuple(old for old, _ in each), tuple(new for _, new in each), clusters[case])
-        for case, each in scores.items()
-    ]
     found = replace(found, left_out=left_out)
     if not measured:
         return found, told
@@ -112,51 +140,117 @@ def prefer(match: Match, verdicts: Recordings, *, model: str | None = None) -> t
         return replace(found, trouble=error), told
 
 
-def pairs(match: Match, model: str | None, left_out: dict[str, str] | None = None) -> Iterator[Two]:
-    """The pairs of answers that there are, each with what the judge is asked; nothing where they are equal.
+def pairs(match: Match, model: str | None) -> Iterator[Two]:
+    """The pairs of answers that there are, each with what the judge is asked; nothing where they are equal."""
+    for both in match.shared():
+        yield from _pairs(match, both, model)
+
+
+def _pairs(match: Match, both: Both | None, model: str | None, left_out: dict[str, str] | None = None) -> Iterator[Two]:
+    """Those of one case.
 
     Args:
-        left_out: takes the cases that have no such pair, with the reason.
+        left_out: takes a case of which a repeat has no such pair, with the reason.
     """
-    if match.old is None or match.new is None:
+    if both is None:
         return
-    before = _answers(match.old)
-    for attempt in match.new.attempts:
-        place = (attempt.case.id, attempt.request.repeat)
-        new, old = _answer(match.new, attempt), before.get(place)
+    assert match.old
+    assert match.new
+    before = {attempt.request.repeat: _answer(match.old, attempt) for attempt in both.old}
+    for attempt in both.new:
+        new, old = _answer(match.new, attempt), before.get(attempt.request.repeat)
         if new is None or old is None:
             if left_out is not None:
-                left_out[attempt.case.id] = "there is no usable answer on both sides"
+                left_out[both.case.id] = "there is no usable answer on both sides"
             continue
-        subject = Subject(new, match.new.prompt, attempt.case, {})
-        question = question_of({}, subject)
+        question = question_of({}, Subject(new, match.new.prompt, attempt.case, {}))
         orders = (_request(question, old, new, model), _request(question, new, old, model))
         yield Two(attempt.case.id, old, new, () if old == new else orders)
 
 
-def standing(units: Iterable[Unit], recordings: Recordings) -> set[str]:
-    """The keys of verdicts that a comparison with another version would still ask for: one of their two answers is the
-    one that a case has today."""
-    today: dict[str, set[str]] = {}
-    for unit in units:
-        for attempt in unit.attempts:
-            if (text := _answer(unit, attempt)) is not None:
-                today.setdefault(attempt.case.id, set()).add(text)
-    return {
-        held.key
-        for held in recordings
-        if held.assertion == PAIRWISE and any(f"\n{text}\n" in _shown(held) for text in today.get(held.case, ()))
-    }
+def standing(cases: Cases, baselines: Baselines | None) -> Keys:
+    """The keys of recorded verdicts that a comparison can still ask for: one of the two answers is the one that a case
+    has today, or both are recorded, here or in a baseline.
+
+    Args:
+        baselines: what is recorded in the versions that a comparison may name, looked at only where there are such
+            verdicts; None where nobody can say what that is: then all of them are kept.
+    """
+    recordings, open_ = cases.keeper.recordings, _Verdicts()
+    for held in recordings.unsorted():
+        if held.assertion == PAIRWISE:
+            open_.add(held)
+    if baselines is None:
+        return Keys(open_.keys())
+    kept: list[str] = []
+    for case, text in _today(cases, open_) if open_ else ():
+        kept += open_.take(case, lambda shown, text=text: f"\n{text}\n" in shown)  # type: ignore[misc]
+    if open_:
+        answers = open_.answers((recordings, *baselines()))
+        for case, texts in answers.items():
+            kept += open_.take(case, lambda shown, texts=texts: _shows_two(shown, texts))  # type: ignore[misc]
+    return Keys(kept)
+
+
+class _Verdicts:
+    """Recorded verdicts of which nobody has said yet that they are wanted: what each shows, by case."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, dict[str, str]] = {}
+
+    def __bool__(self) -> bool:
+        return any(self._shown.values())
+
+    def __contains__(self, case: object) -> bool:
+        return bool(self._shown.get(str(case)))
+
+    def add(self, held: Recording) -> None:
+        self._shown.setdefault(held.case, {})[held.key] = _shown(held)
+
+    def keys(self) -> Iterator[str]:
+        return (key for shown in self._shown.values() for key in shown)
+
+    def take(self, case: str, wanted: Callable[[str], bool]) -> list[str]:
+        """The keys of those of a case that are wanted: nobody need look at them again."""
+        found = [key for key, shown in self._shown.get(case, {}).items() if wanted(shown)]
+        for key in found:
+            del self._shown[case][key]
+        return found
+
+    def answers(self, places: Iterable[Recordings]) -> dict[str, set[str]]:
+        """What was answered to the cases of these verdicts, in any of some places."""
+        found: dict[str, set[str]] = {}
+        for recordings in places:
+            for held in recordings.unsorted():
+                if held.assertion is None and held.step is None and held.case in self:
+                    found.setdefault(held.case, set()).add(held.response.text.strip())
+        return found
+
+
+def _today(cases: Cases, wanted: Container[str]) -> Iterator[tuple[str, str]]:
+    """The answers that some cases have today."""
+    for unit in cases.units:
+        for planned in plan(unit, Selection()):
+            if planned.case.id in wanted:
+                for attempt in planned.attempts:
+                    if (text := _answer(unit, attempt)) is not None:
+                        yield planned.case.id, text
+
+
+def _shows_two(shown: str, texts: Iterable[str]) -> bool:
+    """Whether a judge was shown two of these answers; see prompts/judges/pairwise."""
+    seconds = [text for text in texts if shown.rstrip("\n").endswith(f"<second>\n{text}\n</second>")]
+    return any(
+        shown.rstrip("\n").endswith(f"<first>\n{first}\n</first>\n<second>\n{second}\n</second>")
+        for second in seconds
+        for first in texts
+    )
 
 
 def _shown(held: Recording) -> str:
     messages = held.request.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else {}
     return str(last.get("content"))
-
-
-def _answers(unit: Unit) -> Mapping[tuple[str, int], str | None]:
-    return {(attempt.case.id, attempt.request.repeat): _answer(unit, attempt) for attempt in unit.attempts}
 
 
 def _answer(unit: Unit, attempt: Attempt) -> str | None:

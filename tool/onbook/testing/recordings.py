@@ -6,10 +6,13 @@ sees in the pull request's own diff which answers moved.
 
 from __future__ import annotations
 
+import heapq
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import compress, islice
 from pathlib import Path
 
 from onbook import __version__, resources
@@ -19,10 +22,10 @@ from onbook.files import write_atomic
 from onbook.formats import read_rows, write_json_line
 from onbook.formats.compose import MAX_DEPTH, MAX_FLAWS
 from onbook.formats.rows import BOM, MAX_LINE_BYTES
-from onbook.repo.stored import Stored
+from onbook.repo.stored import Laid, Stored
 from onbook.report import Problem
 from onbook.testing.models import Request, Response, key_of
-from onbook.testing.places import Places
+from onbook.testing.places import Numbers, Places, number_of
 
 Slot = tuple[str, str, int, str | None]
 
@@ -124,8 +127,8 @@ class Recording:
 class Recordings:
     """The recordings of one prompt, by key. A line that was read is written back as it stood.
 
-    Of the file only the place of each key's line is kept; a line is read again when it is asked for, so that memory
-    does not grow with what the answers and requests say.
+    Of the file only the place of each key's line is kept, and what is added is laid aside; a line is read again when
+    it is asked for, so that memory does not grow with what the answers and requests say.
 
     Attributes:
         problems: what is wrong with the file.
@@ -134,11 +137,11 @@ class Recordings:
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
         self._stored = Stored()
-        self._read = Places()
-        self._added: dict[str, bytes] = {}
+        self._added = Laid()
+        # By the beginning of each key's hash: the place in the file, or with _ADDED that of a line that was added.
+        self._places = Places()
+        self._slots: Places | None = None
         self._last: Recording | None = None
-        self._slots: dict[Slot, list[str]] | None = None
-        self._slot_places: Places | None = None
         self.problems = list(problems)
         self.torn: Problem | None = None
 
@@ -166,7 +169,7 @@ class Recordings:
                     if len(found.problems) >= MAX_FLAWS:
                         break
 
-        found._read = Places(places())
+        found._places = Places(places())
         found._settle(path)
         return found
 
@@ -175,7 +178,7 @@ class Recordings:
         lines: dict[int, Recording] = {}
         clashing: dict[int, Recording] = {}
         surplus: set[int] = set()
-        for places in self._read.shared():
+        for places in self._places.shared():
             first: dict[str, int] = {}
             for place in places:
                 lines[place] = recording = self._at(place)
@@ -186,9 +189,9 @@ class Recordings:
                 if _said(lines[before]) != _said(recording):
                     clashing[place] = recording
                     surplus.add(before)
-        self._read.drop(surplus)
+        self._drop(surplus)
         if clashing:
-            for place, number in self._line_numbers(clashing):
+            for place, number in self._line_numbers(sorted(clashing)):
                 message = f"case {clashing[place].case!r} has two answers to one request (a bad merge?)"
                 hint = "delete both lines and run `onbook test --record`"
                 self.problems.append(Problem("recording-clash", message, path, number, hint=hint))
@@ -199,33 +202,28 @@ class Recordings:
         """The answer to one exact request, or None."""
         if self._last is not None and self._last.key == key:
             return self._last
-        if key in self._added:
-            self._last = _recording(json.loads(self._added[key]))
-            return self._last
-        for place in self._read.of(_number_of(key)):
+        for place in self._places.of(_number_of(key)):
             found = self._at(place)
             if found.key == key:
                 self._last = found
                 return found
         return None
 
-    def is_of(self, raw: bytes) -> bool:
+    def is_of(self, stored: Stored) -> bool:
         """Whether these are the bytes that were read."""
-        return self._stored.is_of(raw)
+        return self._stored.is_of(stored)
 
     def line(self, key: str) -> bytes:
         """The line of a key that is recorded, without its end."""
-        if key in self._added:
-            return self._added[key]
         return next(
             line
-            for place in self._read.of(_number_of(key))
+            for place in self._places.of(_number_of(key))
             if (line := self._line(place)) and self._parsed(line).key == key
         )
 
     def numbered(self) -> Iterator[tuple[int, Recording]]:
         """What was read, each with the number of its line, in the order of the lines."""
-        for place, number in self._line_numbers(set(self._read)):
+        for place, number in self._line_numbers(place for place in self._places if place < _ADDED):
             yield number, self._at(place)
 
     def add(self, recording: Recording) -> bytes:
@@ -234,24 +232,22 @@ class Recordings:
         Raises:
             RecordingError: the line could not be read again.
         """
-        if self.get(recording.key) is None:
-            self._added[recording.key] = recording.line()
-            if self._slots is not None:
-                self._slots.setdefault(recording.slot, []).append(recording.key)
-        return self.line(recording.key)
+        if self.get(recording.key) is not None:
+            return self.line(recording.key)
+        line = recording.line()
+        self._places.add(_number_of(recording.key), self._added.add(line) | _ADDED)
+        self._slots = None
+        return line
 
     def nearest(self, case: str, request: Request, step: str | None = None) -> Recording | None:
         """An older answer to the same case, model and repeat (of a step of a chain): what a miss is compared with."""
         slot: Slot = (case, request.model, request.repeat, f"step {step}" if step else None)
-        if self._slots is not None or self._added:
-            keys = self._by_slot().get(slot)
-            return self.get(keys[0]) if keys else None
-        if self._slot_places is None:
-            self._slot_places = Places((hash(self._at(place).slot) & _64_BITS, place) for place in self._read)
-        found = (self._at(place) for place in self._slot_places.of(hash(slot) & _64_BITS))
+        if self._slots is None:
+            self._slots = Places((number_of(self._at(place).slot), place) for place in self._places)
+        found = (self._at(place) for place in self._slots.of(number_of(slot)))
         return next((recording for recording in found if recording.slot == slot), None)
 
-    def drop_stale(self, needed: Collection[str]) -> int:
+    def drop_stale(self, needed: Container[str]) -> int:
         """Drop what a newer answer has replaced: not needed, while one of its case, model and repeat is.
 
         Args:
@@ -260,37 +256,58 @@ class Recordings:
         Returns:
             How many were dropped.
         """
-        return self._drop_all(
-            key
-            for keys in self._by_slot().values()
-            if any(key in needed for key in keys)
-            for key in keys
-            if key not in needed
+        places, slots, asked = array("Q", self._places), array("Q"), bytearray()
+        for place in places:
+            held = self._at(place)
+            slots.append(number_of(held.slot))
+            asked.append(held.key in needed)
+        answered = Numbers(compress(slots, asked))
+        return self._drop(
+            place
+            for place, slot, is_asked in zip(places, slots, asked, strict=True)
+            if not is_asked and slot in answered
         )
 
-    def drop_orphans(self, needed: Collection[str], slots: Collection[Slot]) -> int:
-        """Drop what nobody asks for: not needed, and of no case, model, repeat and assertion that there is.
+    def drop_orphans(self, needed: Container[str], waiting: Callable[[Recording], bool]) -> int:
+        """Drop what nobody asks for. What waits for a newer answer stays: until then it says what changed.
 
-        What waits for a newer answer stays: until then it says what changed.
+        Args:
+            needed: as for :meth:`drop_stale`; waiting: whether what is not needed belongs to something that there is.
         """
-        return self._drop_all(
-            key for slot, keys in self._by_slot().items() if slot not in slots for key in keys if key not in needed
-        )
+        every = ((place, self._at(place)) for place in self._places)
+        return self._drop(place for place, held in every if held.key not in needed and not waiting(held))
 
     def __iter__(self) -> Iterator[Recording]:
-        places = ((self._at(place).order, place, b"") for place in self._read)
-        added = ((_recording(json.loads(line)).order, 0, line) for line in self._added.values())
-        for _, place, line in sorted([*places, *added], key=lambda each: each[0]):
-            yield _recording(json.loads(line)) if line else self._at(place)
+        return map(self._at, self._in_order())
+
+    def unsorted(self) -> Iterator[Recording]:
+        """All of them as they stand, where their order is no matter."""
+        return map(self._at, self._places)
 
     def __len__(self) -> int:
-        return len(self._read) + len(self._added)
+        return len(self._places)
 
     def write(self, path: Path) -> None:
         """Write all, sorted, in one step: a killed process leaves the old file or the new one."""
-        write_atomic(path, b"".join(self.line(recording.key) + b"\n" for recording in self))
+        write_atomic(path, (self._line(place) + b"\n" for place in self._in_order()))
+
+    def _in_order(self) -> Iterator[int]:
+        """All places, sorted by what stands there: some at a time, and then merged, so that few are held."""
+
+        def ordered(places: Iterable[int]) -> Iterator[tuple[tuple[str, str, str, int, str], int]]:
+            return ((self._at(place).order, place) for place in places)
+
+        runs: list[array[int]] = []
+        unsorted = iter(self._places)
+        while some := list(islice(unsorted, _RUN)):
+            runs.append(array("Q", (place for _, place in sorted(ordered(some)))))
+        if len(runs) < 2:
+            return iter(runs[0] if runs else ())
+        return (place for _, place in heapq.merge(*map(ordered, runs)))
 
     def _line(self, place: int) -> bytes:
+        if place & _ADDED:
+            return self._added.line(place ^ _ADDED)
         return self._stored.line(place).removeprefix(BOM).strip()
 
     def _at(self, place: int) -> Recording:
@@ -303,32 +320,23 @@ class Recordings:
             hint = "run the same command again"
             raise OnbookError("the recordings were changed while they were read", hint=hint) from None
 
-    def _line_numbers(self, wanted: Collection[int]) -> Iterator[tuple[int, int]]:
-        """The number of each line that begins at one of these places."""
+    def _line_numbers(self, wanted: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """These places, in the order of the file, each with the number of the line that begins there."""
+        waiting = iter(wanted)
+        next_one = next(waiting, None)
         for number, (start, _) in enumerate(self._stored.lines(), 1):
-            if start in wanted:
+            if next_one is None:
+                return
+            if start == next_one:
                 yield start, number
+                next_one = next(waiting, None)
 
-    def _by_slot(self) -> dict[Slot, list[str]]:
-        if self._slots is None:
-            self._slots = {}
-            for place in self._read:
-                recording = self._at(place)
-                self._slots.setdefault(recording.slot, []).append(recording.key)
-            for line in self._added.values():
-                recording = _recording(json.loads(line))
-                self._slots.setdefault(recording.slot, []).append(recording.key)
-        return self._slots
-
-    def _drop_all(self, keys: Iterable[str]) -> int:
-        dropped = list(keys)
-        gone: set[int] = set()
-        for key in dropped:
-            if self._added.pop(key, None) is None:
-                gone.update(place for place in self._read.of(_number_of(key)) if self._at(place).key == key)
-        self._read.drop(gone)
-        self._last = self._slots = self._slot_places = None
-        return len(dropped)
+    def _drop(self, places: Iterable[int]) -> int:
+        gone = Numbers(places)
+        if len(gone):
+            self._places.drop(gone)
+            self._last = self._slots = None
+        return len(gone)
 
 
 def _number_of(key: str) -> int:
@@ -340,6 +348,19 @@ def _number_of(key: str) -> int:
 
 
 _64_BITS = 2**64 - 1
+_ADDED = 1 << 62
+_RUN = 1024
+
+
+class Keys:
+    """The keys of requests that are wanted, 8 bytes for each."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._numbers = Numbers(map(_number_of, keys))
+
+    def __contains__(self, key: object) -> bool:
+        return _number_of(str(key)) in self._numbers
+
 
 _BY_HAND = "recordings are written by `onbook test --record`, never by hand: delete the line and record again"
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onbook.project import Catalog, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.report import Report, Status
-from onbook.testing.asking import Keeper, Memory, Progress, Standing, ask_missing, needed
+from onbook.testing.asking import Progress, Standing, ask_missing
 from onbook.testing.assertions import name_of
 from onbook.testing.grading import grade
 from onbook.testing.journal import Journal
@@ -26,12 +26,14 @@ from onbook.testing.metrics import expected_labels
 from onbook.testing.misses import how_changed
 from onbook.testing.models import ModelError, NotAskedError, Request
 from onbook.testing.packed import Packed
+from onbook.testing.places import Numbers, number_of
 from onbook.testing.planning import Planned, plan, read_recordings, template_problems, unit_of
-from onbook.testing.preference import standing
-from onbook.testing.recordings import Recording, Recordings, Slot
+from onbook.testing.preference import Baselines, standing
+from onbook.testing.recordings import Keys, Recording, Recordings
 from onbook.testing.results import NOTHING, CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
 from onbook.testing.unit import Attempt, Unit
+from onbook.testing.wanted import Cases, Keeper, Memory
 
 __all__ = ["Progress", "Standing", "live", "prune", "record", "replay", "report_of", "run", "summary"]
 
@@ -86,8 +88,8 @@ def record(
             return Journal(recordings, root / (stem(source.path) + RECORDINGS_SUFFIX), held)
 
         rooms = [_prepare(source, selection, journal) for source in sources]
-        ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
-    return [result for room in rooms for result in room.results(seen=seen)]
+        ask_missing([room.group for room in rooms if room.asks], meter or Meter(), progress)
+    return [result for room in rooms for result in room.results(selection, seen=seen)]
 
 
 def live(
@@ -104,8 +106,8 @@ def live(
         OnbookError: a model cannot be asked at all.
     """
     rooms = [_prepare(source, selection, lambda _, __: Memory(Recordings()), fresh=True) for source in sources]
-    ask_missing([(room.units, room.keeper) for room in rooms if room.keeper], meter or Meter(), progress)
-    return [result for room in rooms for result in room.results(compare=True, seen=seen)]
+    ask_missing([room.group for room in rooms if room.asks], meter or Meter(), progress)
+    return [result for room in rooms for result in room.results(selection, compare=True, seen=seen)]
 
 
 def without_prompt(catalog: Catalog) -> list[str]:
@@ -115,39 +117,56 @@ def without_prompt(catalog: Catalog) -> list[str]:
     return sorted(path for path in there if path.endswith(RECORDINGS_SUFFIX) and path not in known)
 
 
-def prune(sources: Iterable[Source], root: Path) -> dict[str, int]:
+def prune(
+    sources: Iterable[Source], root: Path, baselines: Callable[[Source], Baselines | None] = lambda _: None
+) -> dict[str, int]:
     """Drop recordings that no case asks for any more; how many, by file. What waits for a newer answer stays.
 
     A prompt whose cases cannot all be rendered is passed over: nobody can say what they would ask for.
+
+    Args:
+        baselines: what is recorded in the versions of a prompt that a comparison may name; None where that is not
+            known: then no verdict of a comparison is dropped.
     """
     dropped = {}
     for source in sources:
         path = stem(source.path) + RECORDINGS_SUFFIX
-        room = _prepare(source, ALL, lambda _, recordings: Memory(recordings))
-        if not room.units or any(unit.wrong for unit in room.units) or room.faulty:
+        cases = _prepare(source, ALL, lambda _, recordings: Memory(recordings)).cases
+        if cases is None or any(unit.wrong for unit in cases.units):
             continue
-        recordings = room.units[0].recordings
-        keys = needed(room.units) | standing(room.units, recordings)
-        slots: set[Slot] = set()
-        judges: dict[str, set[str]] = {}
-        steps: dict[str, set[str]] = {}
-        for unit in room.units:
-            for attempt in unit.attempts:
-                case, request = attempt.case, attempt.request
-                slots.add((case.id, request.model, request.repeat, None))
-                judges.setdefault(case.id, set()).update(map(name_of, unit.assertions(case)))
-                steps.setdefault(case.id, set()).update(link.name for link in attempt.links[:-1])
-        # Which verdicts an answer that is yet to come will ask for is not known: those of its assertions stay.
-        slots |= {
-            held.slot
-            for held in recordings
-            if held.assertion in judges.get(held.case, ()) or held.step in steps.get(held.case, ())
-        }
-        count = recordings.drop_stale(keys) + recordings.drop_orphans(keys, slots)
+        recordings = cases.keeper.recordings
+        needed = cases.needed()
+        if cases.faulty:
+            continue
+        shown = standing(cases, baselines(source))
+        there = Numbers(_belonging(cases))
+
+        def waiting(held: Recording, needed: Keys = needed, shown: Keys = shown, there: Numbers = there) -> bool:
+            return held.key in shown or number_of(_slot(held)) in there
+
+        count = recordings.drop_stale(needed) + recordings.drop_orphans(needed, waiting)
         if count:
             recordings.write(root / path)
             dropped[path] = count
     return dropped
+
+
+def _belonging(cases: Cases) -> Iterator[int]:
+    """What recordings of these cases may stand for, a number each."""
+    for unit in cases.units:
+        for planned in plan(unit, ALL):
+            case = planned.case.id
+            for attempt in planned.attempts:
+                yield number_of((case, attempt.request.model, attempt.request.repeat))
+                yield from (number_of((case, "step", link.name)) for link in attempt.links[:-1])
+            # Which verdicts an answer that is yet to come will ask for is not known: those of its assertions stay.
+            yield from (number_of((case, name_of(assertion))) for assertion in unit.assertions(planned.case))
+
+
+def _slot(held: Recording) -> tuple[object, ...]:
+    if held.step is not None:
+        return held.case, "step", held.step
+    return (held.case, held.assertion) if held.assertion else (held.case, held.model, held.repeat)
 
 
 _COUNTED = ("passed", "failed", "errors", "missing", "xfailed", "doubted")
@@ -189,35 +208,39 @@ class _Room:
 
     Attributes:
         settled: what is known without asking: the prompt cannot be run, or has no cases.
-        planned: the cases of each unit; keeper: where its answers go, None where nothing may be asked.
-        recorded: what is on disk, where the run does not look at it.
+        cases: what it asks, on each of its models.
+        recorded: what is on disk.
     """
 
+    recorded: Recordings
     settled: UnitResult | None = None
-    units: list[Unit] = field(default_factory=list)
-    planned: list[list[Planned]] = field(default_factory=list)
-    keeper: Keeper | None = None
-    recorded: Recordings | None = None
+    cases: Cases | None = None
 
     @property
-    def faulty(self) -> bool:
-        """Whether a case means nothing."""
-        return any(planned.faults for each in self.planned for planned in each)
+    def asks(self) -> bool:
+        """Whether there is anything that may be asked."""
+        return self.cases is not None
 
-    def results(self, *, compare: bool = False, seen: Seen | None = None) -> Iterator[UnitResult]:
+    @property
+    def group(self) -> tuple[Cases, Sequence[Keeper]]:
+        assert self.cases
+        return self.cases, (self.cases.keeper,)
+
+    def results(self, selection: Selection, *, compare: bool = False, seen: Seen | None = None) -> Iterator[UnitResult]:
         if self.settled:
             yield self.settled
+        if self.cases is None:
+            return
         # What is asked anew says nothing of the answers that people have labelled.
-        measured = agreements(self.units[0].source, self.recorded) if self.units and self.recorded is not None else ()
-        for unit, planned in zip(self.units, self.planned, strict=True):
+        measured = agreements(self.cases.units[0].source, self.recorded)
+        for unit in self.cases.units:
             unit.agreements = measured
-            graded = [_graded(unit, each) for each in planned]
-            if compare and self.recorded is not None:
-                graded = list(_compared(unit, self.recorded, planned, graded))
-            if seen is not None:
-                for each, result in zip(planned, graded, strict=True):
-                    seen(unit, each, result)
-            yield _result(unit, graded)
+            graded: Iterable[tuple[Planned, CaseResult]] = (
+                (planned, _graded(unit, planned)) for planned in plan(unit, selection)
+            )
+            if compare:
+                graded = _compared(unit, self.recorded, graded)
+            yield _result(unit, _shown(unit, graded, seen))
 
 
 def _prepare(
@@ -230,19 +253,18 @@ def _prepare(
     recorded = read_recordings(source)
     units = _units(source, record=not fresh, recordings=Recordings() if fresh else recorded)
     if isinstance(units, UnitResult):
-        return _Room(settled=units)
-    room = _Room(units=units, recorded=recorded)
+        return _Room(recorded, settled=units)
+    kept = keeper(source, units[0].recordings)
     for unit in units:
-        planned = list(plan(unit, selection))
-        room.planned.append(planned)
-        unit.attempts += [attempt for each in planned for attempt in each.attempts]
-    if not room.faulty:
-        room.keeper = keeper(source, units[0].recordings)
-        if fresh:
-            # A unit reads what its keeper holds.
-            for unit in units:
-                unit.recordings = room.keeper.recordings
-    return room
+        unit.recordings = kept.recordings  # a unit reads what its keeper holds
+    return _Room(recorded, cases=Cases(units, selection, kept))
+
+
+def _shown(unit: Unit, graded: Iterable[tuple[Planned, CaseResult]], seen: Seen | None) -> Iterator[CaseResult]:
+    for planned, result in graded:
+        if seen is not None:
+            seen(unit, planned, result)
+        yield result
 
 
 # --- grading
@@ -298,17 +320,17 @@ def _missed(unit: Unit, attempt: Attempt) -> tuple[str, tuple[str, ...]]:
 
 def _failure(unit: Unit, attempt: Attempt) -> ModelError | None:
     if not unit.failures:
-        return None
+        return unit.not_asked
     keys = [attempt.key, *(request.key() for _, request in unit.verdicts(attempt))]
-    return next((unit.failures[key] for key in keys if key in unit.failures), None)
+    return next((unit.failures[key] for key in keys if key in unit.failures), unit.not_asked)
 
 
 def _compared(
-    unit: Unit, recorded: Recordings, planned: Sequence[Planned], graded: Sequence[CaseResult]
-) -> Iterator[CaseResult]:
+    unit: Unit, recorded: Recordings, graded: Iterable[tuple[Planned, CaseResult]]
+) -> Iterator[tuple[Planned, CaseResult]]:
     """Each new answer beside the recorded one to the same request."""
     before = Unit(unit.source, unit.prompt, unit.model, recorded, agreements=unit.agreements)
-    for each, result in zip(planned, graded, strict=True):
+    for each, result in graded:
         repeats = []
         for attempt, repeat in zip(each.attempts, result.repeats, strict=False):
             old, new = _recorded(recorded, attempt, attempt.request, None), unit.recordings.get(attempt.key)
@@ -326,7 +348,7 @@ def _compared(
                 if said is not None:
                     steps[step] = "new" if then_said is None else _text_drift(then_said, said)
             repeats.append(replace(repeat, drift=drift, steps=steps or NOTHING))
-        yield replace(result, repeats=tuple(repeats))
+        yield each, replace(result, repeats=tuple(repeats))
 
 
 def _recorded(recorded: Recordings, attempt: Attempt, request: Request, step: str | None) -> Recording | None:

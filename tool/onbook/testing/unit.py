@@ -86,7 +86,7 @@ class Unit:
     Attributes:
         recordings: shared by the units of one prompt.
         wrong: what keeps the unit from being run at all.
-        failures: why a request brought no recording, by its key.
+        failures: why a request brought no recording, by its key; not_asked: why nothing else was asked any more.
         callers: the prompts of chains by their id, compiled.
         agreements: how well each judge agrees with people.
     """
@@ -95,9 +95,9 @@ class Unit:
     prompt: Prompt
     model: str
     recordings: Recordings
-    attempts: list[Attempt] = field(default_factory=list)
     wrong: list[Finding] = field(default_factory=list)
     failures: dict[str, ModelError] = field(default_factory=dict)
+    not_asked: ModelError | None = None
     callers: dict[str, Caller] = field(default_factory=dict)
     agreements: tuple[Agreement, ...] = ()
 

@@ -6,7 +6,7 @@ The unit is the case, never the pooled repeat: repeats of one case say how stead
 from onbook.testing.statistics.agreement import kappa, weighted_kappa
 from onbook.testing.statistics.interval import Interval
 from onbook.testing.statistics.multiplicity import holm
-from onbook.testing.statistics.paired import Pair
+from onbook.testing.statistics.pairs import Pair, Pairs
 from onbook.testing.statistics.rates import mcnemar, newcombe, tango, wilson
 from onbook.testing.statistics.verdict import Comparison, Verdict, compare, decide
 
@@ -14,6 +14,7 @@ __all__ = [
     "Comparison",
     "Interval",
     "Pair",
+    "Pairs",
     "Verdict",
     "compare",
     "decide",

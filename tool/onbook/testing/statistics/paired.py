@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from statistics import fmean
+from typing import overload
 
 from onbook.testing.statistics.interval import LEVEL, Interval, scipy_stats, unmet
+from onbook.testing.statistics.pairs import Pair
 
 MAX_EXACT = 18
 """Groups up to which every choice of signs is tried (262,144 of them); beyond, a seeded sample stands for all."""
@@ -17,37 +19,8 @@ SEED = 20_240_229  # any number; fixed, so that one comparison gives one answer 
 FEW = 12
 """Groups below which the bootstrap's interval is too narrow, and Student's t is asked."""
 
+_AT_ONCE = 1_000_000  # numbers that resampling holds at a time
 _EQUAL = 1e-9  # sums of the same differences in another order differ by rounding
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One case on both sides.
-
-    Attributes:
-        old, new: a score for each repeat, 0 to 1; at least one.
-        cluster: cases that rise and fall together (one customer, one document) share it; None stands alone.
-    """
-
-    case: str
-    old: tuple[float, ...]
-    new: tuple[float, ...]
-    cluster: str | None = None
-
-    @property
-    def difference(self) -> float:
-        """The mean of the new scores minus the mean of the old ones."""
-        return fmean(self.new) - fmean(self.old)
-
-    @property
-    def binary(self) -> bool:
-        """Whether each side is a single yes or no."""
-        return len(self.old) == len(self.new) == 1 and {*self.old, *self.new} <= {0.0, 1.0}
-
-    @property
-    def flaky(self) -> bool:
-        """Whether repeats of one side disagree."""
-        return len(set(self.old)) > 1 or len(set(self.new)) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +35,49 @@ class Group:
     cases: int
 
 
-def grouped(pairs: Sequence[Pair]) -> list[Group]:
+class Groups(Sequence[Group]):
+    """Groups in the order in which they are met, 16 bytes each."""
+
+    def __init__(self) -> None:
+        self._totals, self._cases = array("d"), array("Q")
+
+    def add(self, total: float) -> None:
+        """One more, of one case."""
+        self._totals.append(total)
+        self._cases.append(1)
+
+    def join(self, index: int, total: float) -> None:
+        """One more case of a group that there is."""
+        self._totals[index] += total
+        self._cases[index] += 1
+
+    def __len__(self) -> int:
+        return len(self._totals)
+
+    @overload
+    def __getitem__(self, index: int) -> Group: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Group]: ...
+    def __getitem__(self, index: int | slice) -> Group | Sequence[Group]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        return Group(self._totals[index], self._cases[index])
+
+    def __iter__(self) -> Iterator[Group]:
+        return map(Group, self._totals, self._cases)
+
+
+def grouped(pairs: Iterable[Pair]) -> Groups:
     """The independent groups of some pairs, in the order in which they are met."""
-    found: dict[tuple[bool, str], list[float]] = {}
+    found = Groups()
+    clusters: dict[str, int] = {}
     for pair in pairs:
-        key = (False, pair.case) if pair.cluster is None else (True, pair.cluster)
-        found.setdefault(key, []).append(pair.difference)
-    return [Group(sum(differences), len(differences)) for differences in found.values()]
+        known = None if pair.cluster is None else clusters.setdefault(pair.cluster, len(found))
+        if known is None or known == len(found):
+            found.add(pair.difference)
+        else:
+            found.join(known, pair.difference)
+    return found
 
 
 def mean(groups: Sequence[Group]) -> float:
@@ -111,9 +120,13 @@ def sign_flip(groups: Sequence[Group]) -> float:
         for total in totals:
             sums = np.concatenate([sums + total, sums - total])
         return float(np.mean(np.abs(sums) >= observed))
-    random = np.random.default_rng(SEED)
-    signs = random.integers(0, 2, size=(RESAMPLES, len(totals)), dtype=np.int8) * 2 - 1
-    extreme = int(np.count_nonzero(np.abs(signs @ np.asarray(totals)) >= observed))
+    random, each = np.random.default_rng(SEED), np.asarray(totals)
+    # A multiple of four, so that some at a time draw what all at once would: numpy makes four such numbers of one.
+    some = max(4, _AT_ONCE // len(totals) // 4 * 4)
+    extreme = 0
+    for done in range(0, RESAMPLES, some):
+        signs = random.integers(0, 2, size=(min(some, RESAMPLES - done), len(totals)), dtype=np.int8) * 2 - 1
+        extreme += int(np.count_nonzero(np.abs(signs @ each) >= observed))
     return (extreme + 1) / (RESAMPLES + 1)
 
 
@@ -144,7 +157,7 @@ def spread(groups: Sequence[Group], level: float = LEVEL) -> tuple[Interval, str
         paired=True,
         vectorized=True,
         n_resamples=RESAMPLES,
-        batch=1_000,  # bounds the memory of many cases
+        batch=max(1, min(1_000, _AT_ONCE // len(groups))),  # bounds the memory of many cases
         confidence_level=level,
         method="BCa",
         rng=np.random.default_rng(SEED),

@@ -10,7 +10,8 @@ from statistics import fmean
 
 from onbook.testing.statistics.interval import LEVEL, POWER, Interval, reach, unmet
 from onbook.testing.statistics.multiplicity import holm
-from onbook.testing.statistics.paired import Pair, degenerate, grouped, mean, sign_flip, spread, standard_error
+from onbook.testing.statistics.paired import degenerate, grouped, mean, sign_flip, spread, standard_error
+from onbook.testing.statistics.pairs import Pair
 from onbook.testing.statistics.rates import mcnemar, tango
 
 
