@@ -13,7 +13,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from onbook.errors import InputError, UsageError
-from onbook.formats import read_rows, read_yaml
+from onbook.formats import blocks, read_rows, read_yaml
+from onbook.formats.compose import parse
 from onbook.lint import lint
 from onbook.project import Catalog
 from onbook.prompt import Message, Prompt, is_id
@@ -105,7 +106,7 @@ def mutated(draw: st.DrawFn, sources: tuple[str, ...]) -> str:
 
 
 def raw_yaml(raw: bytes) -> None:
-    """Every file is read or refused with a place in it; what is read is JSON's data."""
+    """Every file is read or refused with a place in it; what is read is JSON's data, whoever of two reads it."""
     document, problems = read_yaml(raw, "a.yml")
     assert document is not None or problems
     lines = raw.decode(errors="replace").removeprefix("\ufeff").split("\n")
@@ -116,6 +117,11 @@ def raw_yaml(raw: bytes) -> None:
     if document is not None:
         json.dumps(document.data, allow_nan=False, ensure_ascii=False).encode()
         document.locate((), len(raw))
+        starts: list[int] = []
+        plainly = blocks.read(document.text, starts)
+        if plainly is not None:
+            told = parse(document.text)
+            assert (repr(plainly), starts, problems) == (repr(told.data), told.starts, told.flaws)
     for path in ("a.jsonl", "a.csv", "a.yml"):
         for row in read_rows(raw, path)[0]:
             json.dumps(row.data, allow_nan=False, ensure_ascii=False).encode()
