@@ -6,7 +6,8 @@ GitPython costs several times what the plumbing does. GitPython is asked which U
 
 from __future__ import annotations
 
-from onbook.repo.git import GitError, Repository
+from onbook.repo.git import GitError
+from onbook.repo.repository import Repository
 from onbook.repo.snapshot import Entry, Files, Snapshot, SnapshotError
 
 __all__ = ["Entry", "Files", "GitError", "Repository", "Snapshot", "SnapshotError"]

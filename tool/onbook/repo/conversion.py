@@ -9,7 +9,9 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence, Set
 from functools import cached_property
 
-from onbook.repo.git import GitError, Objects, Repository
+from onbook.repo.git import GitError
+from onbook.repo.objects import Objects
+from onbook.repo.repository import Repository
 
 Neighbours = Callable[[str], Sequence[str]]
 """The files that a file was listed with, itself among them."""

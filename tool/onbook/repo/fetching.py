@@ -16,8 +16,9 @@ from pathlib import Path
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
 from onbook.repo.access import Access, Deadline, require_safe
-from onbook.repo.git import ELSEWHERE, GitError, GitTimeoutError, Repository
+from onbook.repo.git import ELSEWHERE, GitError, GitTimeoutError
 from onbook.repo.remote import exchange
+from onbook.repo.repository import Repository
 from onbook.repo.tags import TagRef, list_tags
 
 # A tree that is larger is none that a person keeps.

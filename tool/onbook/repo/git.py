@@ -1,4 +1,4 @@
-"""Running git, and the repository that a command stands in."""
+"""Running git: its environment, its errors, and how a command is ended."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ import subprocess
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
-from itertools import islice
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO
 
 from onbook.errors import OnbookError, UsageError
-from onbook.repo.stored import Stored
 
 Environment = Mapping[str, str | None]
 """Variables to set; None takes one away."""
@@ -90,7 +86,7 @@ def run(
     """
     command = ["git", *args]
     try:
-        with _STARTING:
+        with STARTING:
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
@@ -133,7 +129,7 @@ class Begun:
 
     def __init__(self, args: Iterable[str], *, cwd: Path, env: Environment) -> None:
         self._command = ["git", *args]
-        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors, _STARTING:
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors, STARTING:
             self._process = subprocess.Popen(
                 self._command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=errors, env=environment(env)
             )
@@ -178,10 +174,10 @@ def _end_all() -> None:
 
 # While a command starts, this process holds both ends of its pipes. A child that is forked just then would keep them
 # open, and what the command says would seem never to end.
-_STARTING = threading.Lock()
+STARTING = threading.Lock()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_STARTING.acquire, after_in_parent=_STARTING.release, after_in_child=_STARTING.release)
+    os.register_at_fork(before=STARTING.acquire, after_in_parent=STARTING.release, after_in_child=STARTING.release)
     # A child ends none of its parent's.
     os.register_at_fork(after_in_child=_TALKING.clear)
 
@@ -209,263 +205,3 @@ def _verb(command: list[str]) -> str:
         elif not word.startswith("-"):
             return word
     return "?"
-
-
-class Repository:
-    """One repository: where it is, what it points at, and its objects.
-
-    Attributes:
-        root: the top of the work tree; without one, the repository's own folder.
-        git_dir: where refs, objects and onbook's journal live (shared by all work trees).
-        bare: there is no work tree here.
-        shallow: history is cut off somewhere, so that what came before is not known.
-        awaited: refs and objects that the next run writes first, as an interrupted one has left them; tags are listed
-            as if these were here. Empty but for a dry run.
-    """
-
-    def __init__(self, root: Path, git_dir: Path, *, bare: bool, shallow: bool, env: Environment | None = None) -> None:
-        self.root = root
-        self.git_dir = git_dir
-        self.bare = bare
-        self.shallow = shallow
-        self.env = env or {}
-        self.awaited: Mapping[str, str] = {}
-        self._objects = Objects(self.root, self.env)
-        weakref.finalize(self, self._objects.close)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # To another process goes where it is, and no process of its own.
-        return _repository, (self.root, self.git_dir, self.bare, self.shallow, dict(self.env), dict(self.awaited))
-
-    @staticmethod
-    def discover(start: Path) -> Repository:
-        """The repository that a folder is in.
-
-        In the current folder git's own variables count, as they do for a command that a hook runs. Elsewhere they do
-        not: a hook's repository is not the one that is asked for.
-
-        Raises:
-            UsageError: the folder is in no git repository.
-            GitError: git refuses to look at it, as it does where somebody else owns the folder.
-        """
-        here = start.is_dir() and start.resolve() == Path.cwd()
-        env: dict[str, str | None] = {} if here else dict(ELSEWHERE)
-        flags = ["--is-bare-repository", "--is-shallow-repository"]
-        places = ["--absolute-git-dir", "--git-common-dir", "--show-cdup"]
-        try:
-            out = run(["rev-parse", *flags, *places], cwd=start, env=env)
-        except GitError as error:
-            if "not a git repository" not in error.message:
-                raise
-            hint = "run `git init`, or go to a repository"
-            raise UsageError("this folder is in no git repository", place=str(start), hint=hint) from None
-        bare, shallow, own, common, *up = out.decode("utf-8", "surrogateescape").split("\n")
-        git_dir = (start / common).resolve()
-        # The way up to the top of the work tree is the last line; without a work tree there is none.
-        has_tree = bare != "true" and len(up) > 1
-        root = (start / up[0]).resolve() if has_tree else git_dir
-        if here and "GIT_DIR" in os.environ:
-            # From here on commands run at the root, where a relative path would mean another place.
-            env |= {"GIT_DIR": own, "GIT_WORK_TREE": str(root) if has_tree else None}
-        return Repository(root, git_dir, bare=not has_tree, shallow=shallow == "true", env=env)
-
-    def git(
-        self,
-        *args: str,
-        stdin: bytes = b"",
-        env: Environment | None = None,
-        accept: tuple[int, ...] = (0,),
-        timeout: float | None = None,
-    ) -> bytes:
-        """Run git here; see :func:`run`."""
-        layers = {**self.env, **(env or {})}
-        return run(args, cwd=self.root, stdin=stdin, env=layers, accept=accept, timeout=timeout)
-
-    def begin(self, *args: str, env: Environment | None = None) -> Begun:
-        """Begin to run git here; what it says is asked for later."""
-        return Begun(args, cwd=self.root, env={**self.env, **(env or {})})
-
-    def text(self, *args: str, accept: tuple[int, ...] = (0,)) -> str:
-        """Run git here and return its output as text without the final line feed."""
-        return self.git(*args, accept=accept).decode("utf-8", "surrogateescape").rstrip("\n")
-
-    def config(self, key: str) -> str | None:
-        """A value of git's configuration, or None."""
-        return self.text("config", "--get", key, accept=(0, 1)) or None
-
-    @property
-    def kept(self) -> Path:
-        """Onbook's folder in the git directory: locks, the journal of a release, what makes the next run fast."""
-        return self.git_dir / "onbook"
-
-    @cached_property
-    def head(self) -> str | None:
-        """The commit that HEAD names, or None in a repository without commits."""
-        return self.text("rev-parse", "--verify", "--quiet", "HEAD^{commit}", accept=(0, 1)) or None
-
-    def resolve(self, revision: str) -> str:
-        """The commit id that a revision names.
-
-        Raises:
-            UsageError: it names no commit here; a shallow clone is told how to get one.
-        """
-        found = self.text(
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            f"{revision}^{{commit}}",
-            accept=(0, 1, 128),
-        )
-        if found:
-            return found
-        if revision == "HEAD" and self.head is None:
-            raise UsageError("this repository has no commits yet", hint="commit first, then try again")
-        hint = "check the name with `git log` or `git tag`"
-        if self.shallow:
-            hint = "this is a shallow clone: `git fetch --unshallow --tags` brings the whole history"
-        raise UsageError(f"{revision!r} names no commit here", hint=hint)
-
-    def read_object(self, name: str) -> tuple[str, bytes] | None:
-        """An object's type and bytes by id (or ``<commit>:<path>``), or None if it is not here."""
-        return self._objects.read(name)
-
-    def stored(self, name: str) -> tuple[str, Stored] | None:
-        """As :meth:`read_object`, without holding what is large."""
-        return self._objects.stored(name)
-
-    def read_objects(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
-        """As :meth:`read_object` of many ids, in order, without waiting for each before the next is asked for."""
-        return self._objects.read_all(names)
-
-    def close(self) -> None:
-        """End the process that reads objects; it starts again when needed."""
-        self._objects.close()
-
-
-def _head(answers: IO[bytes]) -> tuple[str, int, IO[bytes]] | None:
-    """An answer's type and size, and where the rest of it is to be read."""
-    head = answers.readline().split(b" ")
-    if len(head) != 3 or not head[2].strip().isdigit():
-        return None
-    return head[1].decode(), int(head[2]), answers
-
-
-def _whole(answers: IO[bytes]) -> tuple[str, bytes] | None:
-    found = _head(answers)
-    if found is None:
-        return None
-    kind, size, _ = found
-    data = answers.read(size)
-    answers.read(1)
-    return kind, data
-
-
-# Requests that are written before their answers are read: together far less than a pipe holds, or both ends would wait.
-_AHEAD = 32
-
-
-def _repository(
-    root: Path, git_dir: Path, bare: bool, shallow: bool, env: Environment, awaited: Mapping[str, str]
-) -> Repository:
-    found = Repository(root, git_dir, bare=bare, shallow=shallow, env=env)
-    found.awaited = awaited
-    return found
-
-
-# Processes of a parent, in its children: kept, because forgetting one would warn that nobody waited for it.
-_ABANDONED: list[subprocess.Popen[bytes] | None] = []
-
-
-class Objects:
-    """One long-lived ``git cat-file --batch``: starting git costs more than reading most objects does."""
-
-    def __init__(self, root: Path, env: Environment) -> None:
-        self._root = root
-        self._env = env
-        self._process: subprocess.Popen[bytes] | None = None
-        self._owner = os.getpid()
-
-    def read(self, name: str) -> tuple[str, bytes] | None:
-        """An object's type and bytes, or None if it is not here."""
-        return None if "\n" in name else _whole(self._send([name]))
-
-    def stored(self, name: str) -> tuple[str, Stored] | None:
-        """An object's type and bytes, which lie on disk if they are many, or None if it is not here."""
-        head = self._ask(name)
-        if head is None:
-            return None
-        kind, size, answers = head
-        left = size
-
-        def chunks() -> Iterator[bytes]:
-            nonlocal left
-            while left and (chunk := answers.read(min(left, 256 * 1024))):
-                left -= len(chunk)
-                yield chunk
-
-        try:
-            found = Stored.of_chunks(chunks())
-        except OnbookError:
-            self.close()  # the rest of the answer still stands in its pipe
-            raise
-        answers.read(1)
-        return kind, found
-
-    def read_all(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
-        """Types and bytes of many, in order; a few are read at a time, and others may read in between."""
-        left = iter(names)
-        while some := list(islice(left, _AHEAD)):
-            answers = self._send([name for name in some if "\n" not in name])
-            # All answers of these are taken before anything is given: a caller may stop, or ask for more.
-            yield from [None if "\n" in name else _whole(answers) for name in some]
-
-    def _ask(self, name: str) -> tuple[str, int, IO[bytes]] | None:
-        """An object's type and size, and where its bytes and a line feed are to be read, or None if it is not here."""
-        if "\n" in name:
-            return None
-        return _head(self._send([name]))
-
-    def _send(self, names: Iterable[str]) -> IO[bytes]:
-        """Ask for some objects, and return where their answers are to be read."""
-        requests, answers = self._pipes()
-        try:
-            requests.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
-            requests.flush()
-        except BrokenPipeError:
-            self.close()
-            raise GitError("git cat-file ended unexpectedly", place=str(self._root)) from None
-        return answers
-
-    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        if self._owner != os.getpid():
-            # After a fork the pipes are the parent's: two processes that ask through one get each other's answers.
-            _ABANDONED.append(self._process)
-            self._process, self._owner = None, os.getpid()
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._process = subprocess.Popen(
-                ["git", "cat-file", "--batch"],
-                cwd=self._root,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment(self._env),
-            )
-        assert self._process.stdin
-        assert self._process.stdout
-        return self._process.stdin, self._process.stdout
-
-    def close(self) -> None:
-        """End the process; it starts again when needed."""
-        if self._process is None or self._owner != os.getpid():
-            return
-        process, self._process = self._process, None
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                # What could not be written to a process that died cannot be written while closing either.
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        # Not waited for: a process that was forked meanwhile may hold the other end of the pipe. It only reads.
-        process.kill()
-        process.wait()

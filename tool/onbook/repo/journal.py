@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from onbook.errors import IntegrityError, OnbookError
-from onbook.repo.git import GitError, GitKilledError, GitTimeoutError, Repository
+from onbook.repo.git import GitError, GitKilledError, GitTimeoutError
 from onbook.repo.remote import push, remote_tags
+from onbook.repo.repository import Repository
 from onbook.repo.tags import create_refs
 
 JOURNAL = "release.json"

@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 
 from onbook.errors import UsageError
-from onbook.repo.git import Environment, GitError, Repository
+from onbook.repo.git import Environment, GitError
+from onbook.repo.repository import Repository
 
 TIMEOUT = 60.0
 
@@ -89,7 +90,7 @@ def exchange(repo: Repository, args: Sequence[str], remote: str, timeout: float,
         return repo.git(*args, env=layers, timeout=timeout).decode("utf-8", "surrogateescape")
     except GitError as error:
         hidden = error.message.replace(remote, without_secret(remote))
-        raise type(error)(hidden, place=error.place, hint=error.hint) from None
+        raise type(error)(hidden, place=error.place or without_secret(remote), hint=error.hint) from None
 
 
 def without_secret(url: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from onbook.errors import OnbookError
-from onbook.repo.git import Repository
+from onbook.repo.repository import Repository
 
 
 def wanted(repo: Repository) -> bool:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from onbook.errors import OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
 from onbook.repo.conversion import records
-from onbook.repo.git import Begun, Repository
+from onbook.repo.git import Begun
+from onbook.repo.repository import Repository
 from onbook.repo.stored import Stored
 
 SYMLINK = "120000"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from onbook.errors import IntegrityError, OnbookError
 from onbook.manifest import TagObject
-from onbook.repo.git import GitError, Repository
+from onbook.repo.git import GitError
+from onbook.repo.repository import Repository
 from onbook.versions import Tag
 
 _MOST_ASKED = 500  # prompts that a command line names

@@ -11,7 +11,7 @@ from itertools import islice
 from onbook.errors import UsageError
 from onbook.manifest import REGULAR_MODES
 from onbook.repo.conversion import Conversion, records
-from onbook.repo.git import Repository
+from onbook.repo.repository import Repository
 from onbook.repo.snapshot import SPECIAL, SUBMODULE, SYMLINK, Entry, Listed, Snapshot, SnapshotError
 from onbook.repo.stored import MAX_BYTES, Stored, read_all
 

@@ -1,0 +1,135 @@
+"""Reading objects: one process for all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from onbook.errors import OnbookError
+from onbook.repo.git import Environment, GitError, environment
+from onbook.repo.stored import Stored
+
+
+def _head(answers: IO[bytes]) -> tuple[str, int, IO[bytes]] | None:
+    """An answer's type and size, and where the rest of it is to be read."""
+    head = answers.readline().split(b" ")
+    if len(head) != 3 or not head[2].strip().isdigit():
+        return None
+    return head[1].decode(), int(head[2]), answers
+
+
+def _whole(answers: IO[bytes]) -> tuple[str, bytes] | None:
+    found = _head(answers)
+    if found is None:
+        return None
+    kind, size, _ = found
+    data = answers.read(size)
+    answers.read(1)
+    return kind, data
+
+
+# Requests that are written before their answers are read: together far less than a pipe holds, or both ends would wait.
+_AHEAD = 32
+
+
+# Processes of a parent, in its children: kept, because forgetting one would warn that nobody waited for it.
+_ABANDONED: list[subprocess.Popen[bytes] | None] = []
+
+
+class Objects:
+    """One long-lived ``git cat-file --batch``: starting git costs more than reading most objects does."""
+
+    def __init__(self, root: Path, env: Environment) -> None:
+        self._root = root
+        self._env = env
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
+
+    def read(self, name: str) -> tuple[str, bytes] | None:
+        """An object's type and bytes, or None if it is not here."""
+        return None if "\n" in name else _whole(self._send([name]))
+
+    def stored(self, name: str) -> tuple[str, Stored] | None:
+        """An object's type and bytes, which lie on disk if they are many, or None if it is not here."""
+        head = self._ask(name)
+        if head is None:
+            return None
+        kind, size, answers = head
+        left = size
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal left
+            while left and (chunk := answers.read(min(left, 256 * 1024))):
+                left -= len(chunk)
+                yield chunk
+
+        try:
+            found = Stored.of_chunks(chunks())
+        except OnbookError:
+            self.close()  # the rest of the answer still stands in its pipe
+            raise
+        answers.read(1)
+        return kind, found
+
+    def read_all(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
+        """Types and bytes of many, in order; a few are read at a time, and others may read in between."""
+        left = iter(names)
+        while some := list(islice(left, _AHEAD)):
+            answers = self._send([name for name in some if "\n" not in name])
+            # All answers of these are taken before anything is given: a caller may stop, or ask for more.
+            yield from [None if "\n" in name else _whole(answers) for name in some]
+
+    def _ask(self, name: str) -> tuple[str, int, IO[bytes]] | None:
+        """An object's type and size, and where its bytes and a line feed are to be read, or None if it is not here."""
+        if "\n" in name:
+            return None
+        return _head(self._send([name]))
+
+    def _send(self, names: Iterable[str]) -> IO[bytes]:
+        """Ask for some objects, and return where their answers are to be read."""
+        requests, answers = self._pipes()
+        try:
+            requests.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
+            requests.flush()
+        except BrokenPipeError:
+            self.close()
+            raise GitError("git cat-file ended unexpectedly", place=str(self._root)) from None
+        return answers
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._owner != os.getpid():
+            # After a fork the pipes are the parent's: two processes that ask through one get each other's answers.
+            _ABANDONED.append(self._process)
+            self._process, self._owner = None, os.getpid()
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = subprocess.Popen(
+                ["git", "cat-file", "--batch"],
+                cwd=self._root,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment(self._env),
+            )
+        assert self._process.stdin
+        assert self._process.stdout
+        return self._process.stdin, self._process.stdout
+
+    def close(self) -> None:
+        """End the process; it starts again when needed."""
+        if self._process is None or self._owner != os.getpid():
+            return
+        process, self._process = self._process, None
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                # What could not be written to a process that died cannot be written while closing either.
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        # Not waited for: a process that was forked meanwhile may hold the other end of the pipe. It only reads.
+        process.kill()
+        process.wait()
