@@ -15,6 +15,7 @@ import pytest
 import onbook
 from benchmarks import corpus
 from onbook.lint import gathering, lint, memory
+from onbook.lint import kept as kept_file
 from onbook.project import Catalog
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, Index
@@ -427,3 +428,48 @@ def test_processes_at_once_do_not_disturb_each_other(repo: Repo) -> None:
     fresh = [ONBOOK, "lint", "--format", "json", "--no-cache"]
     assert subprocess.run(fresh, cwd=repo.path, stdout=subprocess.PIPE, text=True, check=False).stdout == told[0]
     assert len(kept(repo)) == 1  # and no temporary file was left
+
+
+def test_a_change_is_added_to_the_file_which_does_not_grow(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_file, "FEWEST_OUTDATED", 3)
+    report(repo)
+    first = kept(repo)[0].stat().st_size
+    sizes = []
+    for turn in range(3 * COUNT):
+        path = prompts(repo)[turn % 5]
+        path.write_text(path.read_text() + f"# {turn}\n")
+        told = report(repo)
+        sizes.append(kept(repo)[0].stat().st_size)
+        if turn % 10 == 0:
+            assert told == report(repo, keep=False)
+    assert max(sizes) < 3 * first
+    assert sizes[-1] < max(sizes)  # what did not count any more was left out
+    assert report(repo) == report(repo, keep=False)
+
+
+def test_a_prompt_that_went_and_came_back_is_looked_at_again(repo: Repo, looked: list[str]) -> None:
+    path = prompts(repo)[4]
+    text = path.read_text()
+    before = report(repo)
+    path.unlink()
+    report(repo)
+    looked.clear()
+    path.write_text(text)
+    assert report(repo) == before
+    assert looked == [path.relative_to(repo.path).as_posix()]
+    looked.clear()
+    assert report(repo) == before
+    assert looked == []
+
+
+def test_a_file_that_comes_is_seen_whoever_had_read_it_before(repo: Repo) -> None:
+    include = "templateFormat: jinja2\nmessages: [{role: user, content: '{% include \"b.suite.yml\" %}'}]\n"
+    repo.write("prompts/a.prompt.yml", include)
+    repo.write("prompts/b.prompt.yml", "messages: [{role: user, content: hello}]\n")
+    for text in ("repeats: 1\n", None, "repeats: [\n", None, "repeats: 1\n"):
+        path = repo.path / "prompts/b.suite.yml"
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text)
+        assert report(repo) == report(repo, keep=False), text

@@ -9,7 +9,7 @@ import pytest
 from onbook.repo import Repository, SnapshotError
 from onbook.repo.worktree import WorkTree
 from support.git import Repo, new_repo
-from support.places import agree
+from support.places import agree, contents
 
 
 @pytest.fixture
@@ -93,6 +93,26 @@ def test_filters_and_encodings_of_a_subfolder(repo: Repo) -> None:
     assert found["prompts/a/x.utf16"][1] == "hall\u00f6\n".encode()
     assert found["prompts/b/x.up"][1] == b"quiet"
     assert (repo.path / "prompts/a/x.id").read_bytes() != b"$Id$"
+
+
+def test_filters_of_few_among_many(repo: Repo) -> None:
+    repo.git("config", "filter.upper.clean", "tr a-z A-Z")
+    attributes = "*.up filter=upper\nplain.up -filter\n"
+    many = {f"prompts/m[a]ny/{number:03}.txt": f"text {number}\n" for number in range(250)}
+    repo.commit(
+        {**many, "prompts/m[a]ny/.gitattributes": attributes, "prompts/m[a]ny/x.up": "x", "prompts/plain.up": "y"}
+    )
+    changed = {"prompts/m[a]ny/x.up": "loud", "prompts/m[a]ny/new.up": "new", "prompts/m[a]ny/plain.up": "plain"}
+    for path, text in changed.items():
+        repo.write(path, text)
+    found = contents(WorkTree(Repository.discover(repo.path)))
+    assert [found[path][1] for path in changed] == [b"LOUD", b"NEW", b"plain"]
+    assert found["prompts/m[a]ny/007.txt"][1] == b"text 7\n"
+    # Asked for one that is as the index has it, all that were listed are told of.
+    tree = WorkTree(Repository.discover(repo.path))
+    tree.entries("prompts")
+    assert tree.read("prompts/m[a]ny/007.txt") == b"text 7\n"
+    assert [tree.read(path) for path in changed] == [b"LOUD", b"NEW", b"plain"]
 
 
 def test_a_filter_that_fails_hides_no_other_file(repo: Repo) -> None:

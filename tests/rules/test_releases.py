@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from onbook import bases
+from onbook.bases import Bases
 from onbook.lint import lint
-from onbook.project import Catalog
+from onbook.lint.workers import MIN_SHARED
+from onbook.project import Catalog, Source
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
 from onbook.repo.tags import list_tags
 from onbook.repo.worktree import WorkTree
 from onbook.report import Report, Status
+from onbook.rules.base import Hit
+from onbook.rules.releases import VersionTooSmall
 from support.git import Repo, clone, new_repo
 
 PLAIN = "messages: [{role: user, content: hello}]\n"
@@ -100,3 +105,73 @@ def test_what_was_released_and_cannot_be_read_is_told_for_that_prompt_alone(repo
     report = linted(repo)
     assert [check.prompt for check in report.checks if check.status is Status.UNCHECKED] == ["b"]
     assert "the older version" in next(f.message for f in report.findings if f.rule == "ON000")
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids that ON601 compared with their releases, as lint goes on."""
+    found: list[str] = []
+    real = VersionTooSmall.since
+
+    def since(rule: VersionTooSmall, source: Source, catalog: Catalog, known: Bases | None) -> Iterator[Hit]:
+        found.append(source.id)
+        return real(rule, source, catalog, known)
+
+    monkeypatch.setattr(VersionTooSmall, "since", since)
+    return found
+
+
+def _again(repo: Repo, compared: list[str], ids: str) -> Report:
+    """Lint as it keeps, and as it does not: the same, and only some prompts were compared anew."""
+    compared.clear()
+    report = linted(repo, keep=True)
+    assert "".join(sorted(compared)) == ids
+    assert linted(repo) == report
+    return report
+
+
+def test_what_was_found_counts_until_a_file_or_a_base_is_another(repo: Repo, compared: list[str]) -> None:
+    repo.commit({f"prompts/{name}.prompt.yml": DECLARED for name in "abc"})
+    repo.write_tag("b/v1.0.0", "b 1.0.0")
+    assert rules(_again(repo, compared, "abc")) == ["ON603"]
+    assert rules(_again(repo, compared, "")) == ["ON603"]
+    repo.write("prompts/b.prompt.yml", DECLARED.replace("hello", "bye"))
+    assert rules(_again(repo, compared, "b")) == ["ON603", "ON601"]
+    repo.git("commit", "-qam", "another HEAD, and the same bases")
+    _again(repo, compared, "")
+    repo.write_tag("c/v1.0.0", "c 1.0.0")
+    _again(repo, compared, "c")
+    repo.write_tag("b/v1.0.0.yanked", "never mind")
+    assert rules(_again(repo, compared, "")) == ["ON603", "ON601"]  # what was withdrawn was still released
+    repo.git("tag", "--delete", "b/v1.0.0")
+    repo.git("tag", "--delete", "a/v1.4.0")
+    assert rules(_again(repo, compared, "ab")) == []
+
+
+def test_the_configuration_counts_as_a_whole(repo: Repo, compared: list[str]) -> None:
+    repo.commit({"prompts/b.prompt.yml": DECLARED})
+    _again(repo, compared, "b")
+    repo.write("onbook.toml", 'readers = "strict"\n')
+    _again(repo, compared, "b")
+    _again(repo, compared, "")
+
+
+def test_what_could_not_be_compared_is_not_kept(repo: Repo, compared: list[str]) -> None:
+    repo.commit({"prompts/b.prompt.yml": "messages: 7\n"})
+    repo.write_tag("b/v1.0.0", "b 1.0.0")
+    repo.commit({f"prompts/{name}.prompt.yml": DECLARED.replace("1.0.0", "2.0.0") for name in "ab"})
+    for ids in ("ab", "b", "b"):
+        assert _again(repo, compared, ids).status is Status.UNCHECKED
+
+
+def test_several_processes_compare_and_say_the_same(repo: Repo) -> None:
+    names = [f"many/p{number:03}" for number in range(MIN_SHARED + 20)]
+    repo.commit({f"prompts/{name}.prompt.yml": DECLARED for name in names})
+    for name in names[::3]:
+        repo.write_tag(f"{name}/v1.0.0", name)
+        repo.write(f"prompts/{name}.prompt.yml", DECLARED.replace("hello", "bye"))
+    one = linted(repo)
+    assert rules(one).count("ON601") == len(names[::3])
+    assert lint(Catalog(WorkTree(Repository.discover(repo.path))), jobs=2) == one
+    assert lint(Catalog(WorkTree(Repository.discover(repo.path))), jobs=2, keep=True) == one
+    assert linted(repo, keep=True) == one

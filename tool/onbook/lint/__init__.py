@@ -12,7 +12,8 @@ from datetime import date
 from onbook.lint.environments import environments_of
 from onbook.lint.gathering import gather
 from onbook.lint.judge import judge, of_configuration, of_environments
-from onbook.lint.looking import MAX_TOLD, look, since
+from onbook.lint.looking import MAX_TOLD, look
+from onbook.lint.released import released
 from onbook.project import Catalog, Config
 from onbook.report import Check, Report, Severity
 from onbook.rules import ReleaseRule, Rule, all_rules, find_rule
@@ -39,7 +40,8 @@ def lint(
     rules = {rule.id: (rule, severity) for rule, severity in selected(catalog.config)}
     day, named = today or date.today(), tuple(ids)
     looked = gather(catalog, named, [rule for rule, _ in rules.values()], day, jobs=jobs, keep=keep)
-    since(looked, [rule for rule, _ in rules.values() if isinstance(rule, ReleaseRule)], catalog)
+    since = [rule for rule, _ in rules.values() if isinstance(rule, ReleaseRule)]
+    released(looked, since, catalog, day, jobs=jobs, keep=keep and not named)
     needed = set[int]()
     checks = [judge(id, found, rules, catalog.config.waivers, day, needed) for id, found in looked.items()]
     if not named:

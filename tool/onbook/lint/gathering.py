@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from onbook.errors import OnbookError
@@ -13,15 +12,12 @@ from onbook.lint.memory import Memory, present_in
 from onbook.lint.pieces import Notes, Packer, Piece, found_of, loose_of, notes_of
 from onbook.lint.rows import Row, from_row, to_row
 from onbook.lint.trace import Identities, Traced
-from onbook.lint.workers import shared_out
+from onbook.lint.workers import MIN_SHARED, shared_out
 from onbook.project import Catalog, Source
 from onbook.project.load import load_prompt
 from onbook.repo import Snapshot
 from onbook.rules import AcrossRule, Rule, all_rules
 from onbook.rules.base import Hit
-
-MIN_SHARED = 200
-"""Prompts to look at before other processes are worth their start."""
 
 
 def gather(
@@ -80,11 +76,10 @@ class _Work:
     paths: Mapping[str, str]
     rules: tuple[str, ...]
     present: str | None
-    packer: Packer | None = None
+    packer: Packer = field(default_factory=Packer)
 
     def __call__(self, ids: Iterable[str]) -> Piece:
-        if self.packer is None or self.packer.worker != os.getpid():
-            self.packer = Packer(os.getpid())
+        if self.packer.renewed():
             # A process that is not forked lists the folder itself, perhaps after something has come or gone.
             self.present = self.present if self.present == present_in(self.snapshot, self.folder) else None
         return self.packer.pack(map(self._look, ids))

@@ -27,6 +27,7 @@ class Kept:
         tables: by the number of a worker, the paths, identities and missing files that its rows name by numbers.
         rows: by id a row, what it depends on, what is absent, and the number of the worker.
         present: the paths of the prompts folder when the file was written, joined by NUL.
+        state: of what rows depend on that is no file, a hash.
         compared: what comparing the prompts told on a day; None if it must be done again.
     """
 
@@ -34,6 +35,7 @@ class Kept:
         self.tables: dict[int, Found] = {}
         self.rows: dict[str, list[Any]] = {}
         self.present = ""
+        self.state = ""
         self.day = ""
         self.compared: dict[str, Row] | None = None
         self._pieces: list[_Piece] = []
@@ -60,7 +62,7 @@ class Kept:
     def _decoded(text: bytes) -> Kept:
         kept = Kept()
         read = marshal.loads(text)  # noqa: S302 its checksum is right
-        kept._pieces, kept._gone, kept.present, kept.day, kept.compared = read
+        kept._pieces, kept._gone, kept.present, kept.state, kept.day, kept.compared = read
         for number, (worker, found, _) in enumerate(kept._pieces):
             new = found_of(found)
             table = kept.tables.setdefault(worker, Found([], [], [], {}))
@@ -102,10 +104,10 @@ class Kept:
             kept._pieces = [*kept._pieces, *added]
         return kept
 
-    def data(self, key: str, present: str, day: str, compared: Mapping[str, Row] | None) -> bytes:
+    def data(self, key: str, present: str, state: str, day: str, compared: Mapping[str, Row] | None) -> bytes:
         """The file's bytes: a line with the key and a checksum, then everything else."""
         told = None if compared is None else dict(compared)
-        text = marshal.dumps((self._pieces, self._gone, present, day, told))
+        text = marshal.dumps((self._pieces, self._gone, present, state, day, told))
         return f"{key} {hashlib.sha256(text).hexdigest()}\n".encode() + text
 
     def _packed(self, ids: Set[str], worker: int) -> _Piece:

@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 from itertools import islice
 
-from onbook.bases import bases_of
+from onbook.bases import Bases
 from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
 from onbook.rules import AcrossRule, ReleaseRule, Rule
@@ -128,20 +128,13 @@ def across(
     return told
 
 
-def since(looked: Mapping[str, Looked], rules: Iterable[ReleaseRule], catalog: Catalog) -> None:
-    """Let rules that compare with what was released look at the prompts that they apply to."""
-    for rule in rules:
-        for id, found in looked.items():
-            source = catalog.get(id) if rule.id in found.notes else None
-            if source is None:
-                continue
-            try:
-                found.hits += [
-                    (rule.id, hit)
-                    for hit in _bounded(rule, found.path, rule.since(source, catalog, bases_of(catalog)), found)
-                ]
-            except Exception as error:
-                found.unchecked.append(_crashed(rule, found.path, error))
+def since(rule: ReleaseRule, source: Source, catalog: Catalog, bases: Bases | None, looked: Looked) -> None:
+    """Let a rule that compares with what was released look at one prompt, and add what it finds."""
+    try:
+        hits = _bounded(rule, source.path, rule.since(source, catalog, bases), looked)
+        looked.hits += [(rule.id, hit) for hit in hits]
+    except Exception as error:
+        looked.unchecked.append(_crashed(rule, source.path, error))
 
 
 def _bounded(rule: Rule, path: str, hits: Iterable[Hit], looked: Looked) -> Iterator[Hit]:

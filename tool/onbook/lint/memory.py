@@ -14,12 +14,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date
 from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import onbook
 from onbook.files import write_atomic
@@ -34,38 +35,60 @@ from onbook.repo.worktree import WorkTree
 from onbook.rules import Rule
 
 FORMAT = 4
-MAX_FILES = 6
-"""Of one repository: for the work tree and the index, under this and that selection of rules."""
+MAX_FILES = 8
+"""Of one repository: for the work tree and the index, under this and that selection of rules, and against releases."""
 
 ASSERTIONS = "onbook.assertions"
 
 _OURS = Path(onbook.__file__).parent
 
 
+class Beyond(NamedTuple):
+    """What rows depend on that is no file.
+
+    Attributes:
+        prefix: what its names begin with, and no path does.
+        state: a hash that differs where the identity of any of it does.
+        identity: the identity of one, by what follows the prefix of its name; None where it cannot be told.
+    """
+
+    prefix: str
+    state: str
+    identity: Callable[[str], str | None]
+
+
 class Memory:
     """One file of rows, for one place (work tree or index) and one selection of rules."""
 
-    def __init__(self, path: Path, key: str, snapshot: Snapshot, folder: str) -> None:
+    def __init__(self, path: Path, key: str, snapshot: Snapshot, folder: str, beyond: Beyond | None) -> None:
         self._path = path
         self._folder = folder
         self._key = key
         self._snapshot = snapshot
+        self._beyond = beyond
         self._kept: Kept | None = None
         self._recalled: Set[str] = frozenset()
 
     @staticmethod
-    def open(catalog: Catalog, rules: Sequence[Rule]) -> Memory | None:
-        """The memory of a place; None where there is no git directory, and for commits, which nobody lints twice."""
+    def open(
+        catalog: Catalog, rules: Sequence[Rule], *, key: Sequence[str] = (), beyond: Beyond | None = None
+    ) -> Memory | None:
+        """The memory of a place; None where there is no git directory, and for commits, which nobody lints twice.
+
+        Args:
+            key: what else the rows as a whole depend on.
+        """
         snapshot = catalog.snapshot
         if not isinstance(snapshot, WorkTree | Index):
             return None
         config = catalog.config
-        place = [snapshot.name, str(snapshot.repo.root), config.prompts, [rule.id for rule in rules]]
+        kind = beyond.prefix if beyond else ""
+        place = [snapshot.name, str(snapshot.repo.root), config.prompts, kind, [rule.id for rule in rules]]
         name = hashlib.sha256(json.dumps(place).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        key = [FORMAT, place, onbook.__version__, sys.version, _tool(), _installed(), list(_plugins(rules))]
-        text = json.dumps(key, sort_keys=True).encode("utf-8", "surrogatepass")
+        tool = [FORMAT, place, onbook.__version__, sys.version, _tool(), _installed(), list(_plugins(rules)), *key]
+        text = json.dumps(tool, sort_keys=True).encode("utf-8", "surrogatepass")
         path = snapshot.repo.kept / "lint" / f"{name}.kept"
-        return Memory(path, hashlib.sha256(text).hexdigest(), snapshot, config.prompts)
+        return Memory(path, hashlib.sha256(text).hexdigest(), snapshot, config.prompts, beyond)
 
     @cached_property
     def present(self) -> str:
@@ -92,6 +115,15 @@ class Memory:
         self._recalled = found.keys()
         return found
 
+    @property
+    def moved(self) -> bool:
+        """Whether something that is no file is not as it was, though perhaps nothing that a row depends on."""
+        return self._kept is not None and self._kept.state != self._state
+
+    @property
+    def _state(self) -> str:
+        return self._beyond.state if self._beyond else ""
+
     def recall_notes(self) -> Notes:
         """The notes of what was recalled, as far as they stand apart."""
         return self._kept.notes(self._recalled) if self._kept else {}
@@ -112,7 +144,7 @@ class Memory:
         """
         with contextlib.suppress(OSError, ValueError, TypeError):
             kept = (self._kept or Kept()).with_pieces(fresh, self._recalled, ids)
-            data = kept.data(self._key, self.present, day.isoformat(), compared)
+            data = kept.data(self._key, self.present, self._state, day.isoformat(), compared)
             if len(data) <= MAX_BYTES:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(self._path, data, durable=False)
@@ -121,6 +153,11 @@ class Memory:
     def _changed(self, kept: Kept) -> dict[int, set[int]]:
         """By worker, the numbers of the paths that are not what they were."""
         known = self._snapshot.identities(self._folder)
+        if self._beyond and not self.moved:
+            prefix = self._beyond.prefix
+            for table in kept.tables.values():
+                pairs = zip(table.paths, table.identities, strict=True)
+                known |= {path: identity for path, identity in pairs if path.startswith(prefix)}
         return {
             worker: {
                 number
@@ -136,6 +173,8 @@ class Memory:
         return set() if now == then else set(now.split("\0")) - set(then.split("\0"))
 
     def _identity(self, path: str) -> str | None:
+        if self._beyond and path.startswith(self._beyond.prefix):
+            return self._beyond.identity(path.removeprefix(self._beyond.prefix))
         if path.endswith("/"):
             return listing(self._snapshot, path[:-1])
         return self._snapshot.identity(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -63,10 +64,17 @@ class Packer:
         worker: the process that it belongs to.
     """
 
-    worker: int
+    worker: int = field(default_factory=os.getpid)
     _paths: dict[str, int] = field(default_factory=dict)
     _identities: list[str] = field(default_factory=list)
     _absent: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def renewed(self) -> bool:
+        """Whether it came here from another process: then nothing was packed here yet, and it begins anew."""
+        if self.worker == os.getpid():
+            return False
+        self.worker, self._paths, self._identities, self._absent = os.getpid(), {}, [], {}
+        return True
 
     def pack(self, looked: Iterable[tuple[str, Looked, Identities | None]]) -> Piece:
         """A piece of prompts, each with what it depends on. None: it must not be kept."""

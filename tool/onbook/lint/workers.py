@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+MIN_SHARED = 200
+"""Prompts to look at before other processes are worth their start."""
 LARGEST, SMALLEST = 40, 5
 """Items that a process is given at a time."""
 COLLECT = 50_000

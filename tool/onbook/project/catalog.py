@@ -115,6 +115,10 @@ class Catalog:
         self.config = config or Config.load(snapshot)
         self._sources: dict[str, Source] = {}
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # To another process goes what it is; prompts that were read here are read there again.
+        return Catalog, (self.snapshot, self.config)
+
     @cached_property
     def paths(self) -> Mapping[str, str]:
         """Prompt files by id, in the order of the ids."""

@@ -117,7 +117,13 @@ class ReleaseRule(AcrossRule):
 
     Tags change without any file changing: ``note`` only says which prompts it applies to, and lint asks ``since`` of
     those in every run. A repository none of whose prompts it applies to never has its tags listed.
+
+    Attributes:
+        kept: whether it applies, and what it finds, depends on the files of the prompt, its base and the configuration
+            alone: lint need not ask again while these are the same.
     """
+
+    kept: ClassVar[bool] = False
 
     def note(self, source: Source) -> object:
         """True for a prompt that ``since`` is to be asked of; None for a prompt to pass over."""

@@ -19,6 +19,8 @@ from onbook.versions import Version
 class _Declared(ReleaseRule):
     """Of prompts that declare a version; drafts are not released."""
 
+    kept = True
+
     def note(self, source: Source) -> object:
         prompt = source.prompt
         return True if prompt and prompt.version and not source.problems and not prompt.is_draft else None
@@ -101,6 +103,7 @@ class TestsLoosened(ReleaseRule):
     slug = "tests-loosened"
     severity = Severity.WARNING
     default = False
+    kept = True
 
     def note(self, source: Source) -> object:
         return None if source.problems or (source.prompt and source.prompt.is_draft) else True
