@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks import corpus
-from onbook.formats import blocks
+from onbook.formats import Document, Pointer, blocks, read_yaml
 from onbook.formats.compose import parse
+from onbook.formats.document import Lines
 
 OWN = sorted((Path(__file__).parents[2] / "prompts").rglob("*.yml"))
 CORPUS = [text for path, text in corpus.files(60, defects=True) if path.endswith(".prompt.yml")]
@@ -71,7 +73,38 @@ def same(text: str) -> bool:
     assert not told.flaws, text
     # As it is written, for 1 equals true and 1.0.
     assert (repr(found), starts) == (repr(told.data), told.starts), text
+    placed(text, list(walked(told.data, iter(starts))))
     return True
+
+
+def walked(data: object, starts: Iterator[int], pointer: Pointer = ()) -> Iterator[tuple[Pointer, int, int]]:
+    """Every pointer of a document, with where its key and its value start."""
+    if not pointer:
+        start = next(starts)
+        yield (), start, start
+    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for step, value in parts:
+        key = next(starts)
+        yield (*pointer, step), key, next(starts) if isinstance(data, dict) else key
+        yield from walked(value, starts, (*pointer, step))
+
+
+def placed(text: str, places: list[tuple[Pointer, int, int]]) -> None:
+    """A document that is asked from the end on, and one that is asked only once, tell the right places."""
+    lines = Lines(text)
+    asked = sound(text)
+    for number, (pointer, key, value) in enumerate(reversed(places)):
+        for document in (asked, *([sound(text)] if number % 9 == 0 else [])):
+            told = document.place(pointer, key=True), document.place(pointer)
+            assert told == (lines.mark(key), lines.mark(value)), (pointer, text)
+            nowhere = document.place((*pointer, "nowhere", 0))
+            assert nowhere == lines.mark(value), (pointer, text)
+
+
+def sound(text: str) -> Document:
+    document, _ = read_yaml(text.encode(), "p.yml")
+    assert document
+    return document
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)

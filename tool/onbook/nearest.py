@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from onbook.subsequence import common_length
 
 CUTOFF = 0.6
+_LONG = 200
 
 
 def nearest(word: str, names: Iterable[str], cutoff: float = CUTOFF) -> str | None:
     """What ``get_close_matches(word, names, n=1, cutoff=cutoff)`` finds, or None."""
     matcher: SequenceMatcher[str] | None = None
     best, found = cutoff, None
-    size, common = len(word), common_length(word)
     for name in names:
-        total = size + len(name)
-        if total and 2.0 * min(size, len(name)) / total < best:
+        total = len(word) + len(name)
+        if total and 2.0 * min(len(word), len(name)) / total < best:
             continue
-        if total and 2.0 * common(name) / total < best:
+        # The prompts of a repository use the same names again and again; long ones are no names.
+        common = _remembered(word, name) if total < _LONG else common_length(word)(name)
+        if total and 2.0 * common / total < best:
             continue
         if matcher is None:
             matcher = SequenceMatcher()
@@ -34,3 +37,8 @@ def nearest(word: str, names: Iterable[str], cutoff: float = CUTOFF) -> str | No
         if ratio > best or (ratio == best and (found is None or name > found)):
             best, found = ratio, name
     return found
+
+
+@lru_cache(maxsize=4096)
+def _remembered(word: str, name: str) -> int:
+    return common_length(word)(name)

@@ -82,6 +82,19 @@ def read(text: str, starts: list[int] | None = None) -> dict[str, Any] | None:
         return None
 
 
+def part(text: str, key: str) -> tuple[str, int] | None:
+    """The lines of one key of a document that ``read`` can read, and where they begin; None where it is indented."""
+    start = f"\n{text}".find(f"\n{key}:")
+    if start < 0:
+        return None
+    end = _NEXT_KEY.search(text, start)
+    return text[start : end.end() if end else len(text)], start
+
+
+# Nothing else begins in the first column: not even an item of a list, whose dash may stand there.
+_NEXT_KEY = re.compile(r"\n(?=[^\s#-])")
+
+
 class _UnclearError(Exception):
     """Only libyaml can tell."""
 

@@ -7,7 +7,7 @@ Nothing here asks for more than the next event, and reading stops at MAX_DEPTH.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import yaml
@@ -27,17 +27,6 @@ from onbook.formats.scalars import NUMBER_STARTS, WORDS, plain, short, tagged
 MAX_DEPTH = 64
 MAX_FLAWS = 100
 """Of a file that has more, the first are told."""
-
-Pointer = tuple[str | int, ...]
-
-
-class Place(NamedTuple):
-    """One value. ``key`` (of an item of a list: the item) and ``start`` are characters from the start of the text."""
-
-    key: int
-    start: int
-    value: object
-
 
 _CORE = "tag:yaml.org,2002:"
 # libyaml compares each %TAG line with all before it: enough of them take seconds. No prompt has one.
@@ -130,31 +119,6 @@ def events(text: str) -> Iterator[Any]:
         yaml.YAMLError: it is not sound.
     """
     found: Iterator[Any] = yaml.parse(text, Loader=_Loader)
-    return found
-
-
-def places(data: object, starting: Iterable[int]) -> dict[Pointer, Place]:
-    """The place of every value of the data, by its pointer, from where each starts."""
-    found: dict[Pointer, Place] = {}
-    starts = iter(starting)
-
-    def walk(pointer: Pointer, within: object) -> None:
-        if isinstance(within, dict):
-            for key, value in within.items():
-                inner = (*pointer, key)
-                found[inner] = Place(next(starts), next(starts), value)
-                if isinstance(value, dict | list):
-                    walk(inner, value)
-        elif isinstance(within, list):
-            for number, value in enumerate(within):
-                inner, start = (*pointer, number), next(starts)
-                found[inner] = Place(start, start, value)
-                if isinstance(value, dict | list):
-                    walk(inner, value)
-
-    start = next(starts)
-    found[()] = Place(start, start, data)
-    walk((), data)
     return found
 
 

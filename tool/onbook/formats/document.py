@@ -6,14 +6,15 @@ import marshal
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
 from onbook.formats import blocks
-from onbook.formats.compose import Place, Pointer, compose, places
-from onbook.formats.spans import Spans, spans
+from onbook.formats.compose import compose
+from onbook.formats.places import Place, Places, Pointer
+from onbook.formats.spans import Lined, Spans, spans
 from onbook.lines import line_starts
 from onbook.report import Problem
 
@@ -40,10 +41,10 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._starts: list[int] | None = None
+        self._starts: Sequence[int] = ()
 
     def mark(self, index: int) -> Mark:
-        if self._starts is None:
+        if not self._starts:
             self._starts = line_starts(self._text)
         line = bisect_right(self._starts, index)
         return Mark(line, index - self._starts[line - 1] + 1)
@@ -56,8 +57,9 @@ class _Index:
     lines: Lines
     # The starts and the data as it was read, for whoever has a document may change its data; None: to be read again.
     read: tuple[array[int], bytes] | None
-    places: dict[Pointer, Place] | None = None
-    spans: dict[Pointer, Spans] = field(default_factory=dict)
+    # By the key of the document that a part of it stands below; None: of all of it.
+    places: dict[str | int | None, Places] = field(default_factory=dict)
+    spans: dict[Pointer, Spans | Lined] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +95,32 @@ class Document:
         return self._index.lines.mark(known.index(offset))
 
     def _place(self, pointer: Pointer) -> tuple[Pointer, Place]:
-        if self._index.places is None:
-            self._index.places = places(*self._read())
-        while pointer not in self._index.places:
-            pointer = pointer[:-1]
-        return pointer, self._index.places[pointer]
+        known = self._index.places
+        key = pointer[0] if pointer else None
+        places = known.get(None) or known.get(key)
+        if places is None:
+            places = known[key] = self._below(key) or self._whole()
+        return places.nearest(pointer)
 
-    def _read(self) -> tuple[object, Iterable[int]]:
+    def _below(self, key: str | int | None) -> Places | None:
+        """The places of a part of the document, where that part can be read by itself; nobody asks for all of them."""
+        part = blocks.part(self.text, key) if isinstance(key, str) and self._index.read is None else None
+        if part is None:
+            return None
+        lines, offset = part
+        starts: list[int] = []
+        data = blocks.read(lines, starts)
+        return Places(data, [offset + start for start in starts]) if data else None
+
+    def _whole(self) -> Places:
         if self._index.read is not None:
             starts, data = self._index.read
-            return marshal.loads(data), starts  # noqa: S302 our own
-        again: list[int] = []
-        return blocks.read(self.text, again), again
+            found = Places(marshal.loads(data), starts)  # noqa: S302 our own
+        else:
+            again: list[int] = []
+            found = Places(blocks.read(self.text, again), again)
+        self._index.places[None] = found
+        return found
 
 
 def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count
-from operator import add, sub
 
 from onbook.lines import line_starts
 
 _PROPERTIES = re.compile(r"(?:[!&]\S*\s+)*")
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-_ODD_BREAK = re.compile("[\r\x85\u2028\u2029]")
-_MAX_INDENT = 100
+_ODD_BREAKS = "\r\x85\u2028\u2029"
 _VALUE_BREAK = re.compile("[\n\u2028\u2029]")
 _FIRST_LINE = re.compile("[^\r\n\x85\u2028\u2029]*")
 _HEADER = re.compile(r"\|[-+0-9]*[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?")
@@ -35,8 +33,8 @@ class Spans:
     """
 
     start: int
-    offsets: list[int]
-    sources: list[int]
+    offsets: Sequence[int]
+    sources: Sequence[int]
     limit: int
 
     def index(self, offset: int) -> int:
@@ -47,7 +45,40 @@ class Spans:
         return self.sources[run] + offset - self.offsets[run]
 
 
-def spans(text: str, start: int, value: object) -> Spans:
+@dataclass(frozen=True, slots=True)
+class Lined:
+    """The same of a literal block in a source whose lines all end at ``\\n``: nothing is worked out beforehand.
+
+    Attributes:
+        start: where the scalar starts in the source.
+        offsets, size: where each line of the value starts, and where it ends.
+        sources, end: the same of the source.
+        first: the number of the source's line, from 0, that the value begins on.
+    """
+
+    start: int
+    offsets: Sequence[int]
+    size: int
+    sources: Sequence[int]
+    end: int
+    first: int
+
+    def index(self, offset: int) -> int:
+        """The place in the source of a character of the value; the scalar's start if it is not known."""
+        if not 0 <= offset <= self.size:
+            return self.start
+        offsets, sources = self.offsets, self.sources
+        line = bisect_right(offsets, offset) - 1
+        if line and offsets[line] == self.size:
+            line -= 1  # behind the last line break, which is told as the end of that line
+            offset -= 1
+        # Both lines end alike, however far the one in the source is indented.
+        end = offsets[line + 1] - 1 if line + 1 < len(offsets) else self.size
+        at = self.first + line + 1
+        return (sources[at] - 1 if at < len(sources) else self.end) - end + offset
+
+
+def spans(text: str, start: int, value: object) -> Spans | Lined:
     """The runs of the scalar of this value that starts here.
 
     Exact in literal blocks, and in plain and quoted scalars up to where YAML folds a line. Nothing is known of
@@ -74,10 +105,11 @@ def spans(text: str, start: int, value: object) -> Spans:
             return Spans(start, [0], [at], limit if known else -1)
 
 
-def _literal(text: str, start: int, at: int, value: str) -> Spans:
-    if (found := _plain_literal(text, start, at, value)) is not None:
-        return found
+def _literal(text: str, start: int, at: int, value: str) -> Spans | Lined:
     # A line of the value is the end of a line of the source, whatever the indentation: no need to know it.
+    if not any(odd in text for odd in _ODD_BREAKS):
+        lines = line_starts(text)
+        return Lined(start, line_starts(value), len(value), lines, len(text), bisect_right(lines, at))
     offsets: list[int] = []
     sources: list[int] = []
     header = _HEADER.match(text, at)
@@ -95,28 +127,6 @@ def _literal(text: str, start: int, at: int, value: str) -> Spans:
         sources.append(end - len(line))
         offset += len(line) + 1
     return Spans(start, offsets, sources, offset - 1)
-
-
-def _plain_literal(text: str, start: int, at: int, value: str) -> Spans | None:
-    """The same where every line ends at ``\\n``, without a match for each; None where that is not plain."""
-    lines = value.removesuffix("\n").split("\n")
-    first = text.find("\n", at) + 1
-    indent = text.find(lines[0], first, first + len(lines[0]) + _MAX_INDENT) - first
-    if not lines[0] or not first or indent < 0:
-        return None
-    # No line is indented further than the first one is, apart from blanks that belong to the value.
-    end = first + len(value) + indent * len(lines) + 1
-    if _ODD_BREAK.search(text, at, end):
-        return None
-    *written, _ = text[first:end].split("\n", len(lines))
-    if len(written) != len(lines) or not all(map(str.endswith, written, lines)):
-        return None
-    ends = map(add, accumulate(map(len, written)), count(first))
-    sources = list(map(sub, ends, map(len, lines)))
-    offsets = line_starts(value)
-    if value.endswith("\n"):  # behind the last line break is told as the end of that line
-        sources.append(sources[-1] + len(lines[-1]))
-    return Spans(start, offsets, sources, len(value))
 
 
 def _quoted(text: str, start: int, at: int, value: str, token: re.Pattern[str]) -> Spans:

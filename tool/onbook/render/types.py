@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ class Places:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._starts: list[int] = []
+        self._starts: Sequence[int] = ()
 
     def at(self, offset: int) -> tuple[int, int]:
         """The line and column of the character at ``offset``."""

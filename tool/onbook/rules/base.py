@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache
 from importlib import import_module, metadata
 from typing import ClassVar, NamedTuple
 
@@ -175,16 +175,10 @@ def hit_in(
     text = source.document.data
     for step in pointer:
         text = text[step]  # type: ignore[index]
-    starts = _starts(str(text))
+    starts = line_starts(str(text))
     offset = starts[min(line, len(starts)) - 1] + column - 1
     mark = source.document.locate(pointer, offset)
     return Hit(message, source.path, mark.line, mark.column, hint, severity)
-
-
-@lru_cache(maxsize=16)
-def _starts(text: str) -> tuple[int, ...]:
-    """Where each line of a text begins: one text may have many findings."""
-    return tuple(line_starts(text))
 
 
 def builtin_rules() -> list[Rule]:

@@ -50,11 +50,12 @@ def _undeclared(source: Source) -> Iterator[tuple[Text, Use, str]]:
     told: set[tuple[str, int, int]] = set()
     for text, scope in reached(source):
         for use in text.template.variables:
-            place = (text.path if text.role is None else str(text.pointer), use.line, use.column)
-            if use.name in declared.names or use.name in scope or use.name in meant or place in told:
+            if use.name in declared.names or use.name in scope or use.name in meant:
                 continue
-            told.add(place)
-            yield text, use, declared.hint(use.name)
+            place = (text.path if text.role is None else str(text.pointer), use.line, use.column)
+            if place not in told:
+                told.add(place)
+                yield text, use, declared.hint(use.name)
 
 
 class Consequences:
@@ -120,15 +121,15 @@ class Declared:
         for current, aliases in self.names.items():
             if name in aliases:
                 return f"{name!r} is an older name of {current!r}: write {current!r}"
-        if near := _nearest(name, tuple(self.names)):
+        if near := nearest(name, self.names):
             return f"did you mean {near!r}?"
-        return f"declare it under inputs/properties; declared are {', '.join(self.names) or 'none'}"
+        return _declare(tuple(self.names))
 
 
-@lru_cache(maxsize=4096)
-def _nearest(name: str, names: tuple[str, ...]) -> str | None:
-    # A name that is misspelt once often is so in many places.
-    return nearest(name, names)
+@lru_cache(maxsize=16)
+def _declare(names: tuple[str, ...]) -> str:
+    # One text for all that a contract does not have: it is sent and kept once as well.
+    return f"declare it under inputs/properties; declared are {', '.join(names) or 'none'}"
 
 
 _COMBINING = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else", "dependentSchemas"})
