@@ -20,7 +20,7 @@ _KEYS = {"g": True, "b": False}
 
 @click.command()
 @click.argument("id")
-@click.option("--case", "cases", metavar="CASE", multiple=True, help="Only the answers to this case, or to these.")
+@click.option("--case", "cases", metavar="ID", multiple=True, help="Only the answers to this case, or to these.")
 @click.option("--as", "label", type=click.Choice(["good", "bad"]), help="With --case: say it without being asked.")
 @click.option("--by", metavar="NAME", help="Who says so; default: git's user.name.")
 @click.option("--note", "why", metavar="TEXT", help="With --as: why.")
