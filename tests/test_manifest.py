@@ -263,3 +263,24 @@ def test_a_path_writes_no_lines_of_its_own(path: str) -> None:
 def test_files_without_a_blob_are_not_released() -> None:
     with pytest.raises(UsageError, match="cannot be released"):
         manifest((ClosureFile("a", "100644", "", "b" * 64),)).trailers()
+
+
+@pytest.mark.parametrize(
+    ("tagger", "told"),
+    [
+        ("A <a@example.com> 1767225600 +0000", ("A", "2026-01-01")),
+        ("Ada Lovelace <a@example.com> 0 -0800", ("Ada Lovelace", "1970-01-01")),
+        ("<a@example.com> 1767225600 +0000", ("", "2026-01-01")),
+        ("A <a@example.com> 999999999999 +0000", ("A", "")),
+        ("A <a@example.com> 99999999999999999999 +0000", ("", "")),
+        ("A <a@example.com> soon +0000", ("", "")),
+        ("A\x1b[31m <a@example.com> 1767225600 +0000", ("A\ufffd[31m", "2026-01-01")),
+        ("", ("", "")),
+    ],
+)
+def test_who_tagged_and_when(tagger: str, told: tuple[str, str]) -> None:
+    assert TagObject("1" * 40, "commit", "a/v1.0.0", tagger, "x").tagged == told
+
+
+def test_a_tag_object_is_what_was_read() -> None:
+    assert TagObject.parse(raw(NOTES), "tag").raw() == raw(NOTES)

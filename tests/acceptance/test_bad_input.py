@@ -201,3 +201,16 @@ def test_an_output_that_takes_nothing(author: Person) -> None:
     assert done.returncode == 3
     assert done.stderr.startswith("error: the system refused: No space left on device\n  make room")
     assert "Traceback" not in done.stderr
+
+
+def test_a_tag_from_a_year_that_no_calendar_has(author: Person) -> None:
+    author.commit("one")
+    author.onbook("release")
+    tag = "support/triage/v0.1.0"
+    raw = re.sub(r"(tagger [^<]*<[^>]*>) [0-9]+", r"\1 999999999999", author.git("cat-file", "tag", tag))
+    author.write("raw", raw)
+    author.git(
+        "update-ref", f"refs/tags/{tag}", author.git("hash-object", "-t", "tag", "-w", "--literally", "raw").strip()
+    )
+    told = author.onbook("log", "support/triage")
+    assert f"{tag}  initial" in told

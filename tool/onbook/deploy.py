@@ -19,7 +19,7 @@ from onbook.project import Catalog, Config, Source
 from onbook.prompt import require_id
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
-from onbook.repo.tags import TagRef, list_tags, read_tag
+from onbook.repo.tags import TagRef, list_tags, read_tag, release_of
 from onbook.repo.worktree import WorkTree
 from onbook.running import history, tip
 from onbook.versions import Bump, Version
@@ -159,15 +159,9 @@ class Deployer:
 
     def _ref(self, id: str, version: Version) -> TagRef:
         refs = self._refs(id)
-        withdrawn = {ref.tag.version for ref in refs if ref.tag.yanked}
-        released = {ref.tag.version: ref for ref in refs if not ref.tag.yanked}
-        if version in withdrawn:
+        if any(ref.tag.yanked and ref.tag.version == version for ref in refs):
             raise UsageError(f"{id} {version} was withdrawn, and is not deployed", hint="choose another version")
-        if version not in released:
-            newest = ", ".join(str(each) for each in sorted(released.keys() - withdrawn, reverse=True)[:5])
-            hint = f"there are: {newest}" if newest else "`git fetch --tags` brings the tags of others"
-            raise UsageError(f"{id} {version} is not released here", hint=hint)
-        return released[version]
+        return release_of(refs, id, version)
 
     def _release(self, id: str, version: str) -> Target:
         ref = self._ref(id, Version.parse(version.removeprefix("v")))

@@ -31,6 +31,7 @@ MAX_PATH = 1_000  # characters
 
 _FILE = re.compile(r"([0-7]{6}) ([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{64}) (.+)")
 _TRAILER = re.compile(r"(Onbook-[A-Za-z]+): (.*)")
+_TAGGER = re.compile(r"(.*?) ?<[^>]*> ([0-9]{1,12}) [-+][0-9]{4}")
 _BUMPS = ("initial", "none", "patch", "minor", "major")
 # The only trailers that may stand more than once.
 _MANY = ("Onbook-File",)
@@ -141,6 +142,30 @@ class TagObject:
         signatures = list(_SIGNATURE.finditer(body))
         message = body[: signatures[-1].start()] if signatures else body
         return TagObject(target, type, name, tagger or "", message)
+
+    def raw(self) -> bytes:
+        """The object as git keeps it, unsigned."""
+        head = f"object {self.target}\ntype {self.type}\ntag {self.name}\ntagger {self.tagger}\n\n"
+        return (head + self.message).encode()
+
+    @property
+    def tagged(self) -> tuple[str, str]:
+        """Who wrote it, and on which day (ISO 8601, UTC); empty where it does not say, or nobody can read it."""
+        from datetime import UTC, datetime
+
+        match = _TAGGER.fullmatch(self.tagger)
+        if not match:
+            return "", ""
+        try:
+            day = datetime.fromtimestamp(int(match[2]), UTC).date().isoformat()
+        except (ValueError, OverflowError, OSError):
+            day = ""
+        return one_line(match[1]), day
+
+    @property
+    def reason(self) -> str:
+        """Of a tag that withdraws a release: why, on one line; empty where somebody else's tag does not say."""
+        return one_line(self.message.partition("\n\n")[2])
 
     @property
     def notes(self) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from onbook.cli.common import print_report, repository, snapshot
 from onbook.cli.options import format_option
 from onbook.errors import IntegrityError, OnbookError
-from onbook.manifest import one_line
 from onbook.project import Config
 from onbook.prompt import require_id
 from onbook.repo import Repository
@@ -47,7 +44,7 @@ def command(id: str, format: str) -> int:
                 "commit": ref.commit,
                 "bump": manifest.bump,
                 "digest": manifest.digest,
-                "tagger": _told(found.tagger),
+                "tagger": " ".join(filter(None, reversed(found.tagged))),
                 "rules": list(manifest.rules),
                 "tests": manifest.tests,
                 "notes": found.notes.partition("\n\n")[2],
@@ -72,10 +69,9 @@ def _not_here(id: str) -> Check:
 def _reason(repo: Repository, ref: TagRef) -> str | None:
     """Why a release was withdrawn: what follows the title of the tag; None where somebody else's tag does not say."""
     try:
-        message = read_tag(repo, ref).message
+        return read_tag(repo, ref).reason or None
     except OnbookError:
         return None
-    return one_line(message.partition("\n\n")[2]) or None
 
 
 def _unreleased(repo: Repository, config: Config, id: str) -> dict[str, object] | None:
@@ -95,11 +91,3 @@ def _unreleased(repo: Repository, config: Config, id: str) -> dict[str, object] 
 
     rows = diff_report([found], base=None, head="HEAD").data["prompts"]
     return rows[0] if isinstance(rows, list) else None
-
-
-def _told(tagger: str) -> str:
-    """``Name <mail> 1700000000 +0000`` as a day and a name."""
-    who, _, when = tagger.partition("> ")
-    seconds = when.split(" ")[0]
-    day = datetime.fromtimestamp(int(seconds), UTC).date().isoformat() if seconds.isdigit() else "?"
-    return f"{day} {who.partition(' <')[0]}"

@@ -22,7 +22,7 @@ _CUT_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{0,4}|\\")
 
 
 def parse(text: str, prompt: Prompt) -> Any:
-    """An answer as data; see :meth:`onbook.client.LoadedPrompt.parse`."""
+    """An answer as data; see :meth:`onbook.LoadedPrompt.parse`."""
     if prompt.response_format not in ("json_object", "json_schema"):
         return text
     if len(text) > MAX_ANSWER:

@@ -33,7 +33,7 @@ class Fetcher:
         """Ask the remote for a release, verify it, and keep it in the cache.
 
         Raises:
-            UsageError, IntegrityError, OnbookError: as :meth:`onbook.client.Book.get`.
+            UsageError, IntegrityError, OnbookError: as :meth:`onbook.Book.get`.
         """
         return self._releases.fetch(id, request, prefix)
 
@@ -41,7 +41,7 @@ class Fetcher:
         """The stable release of an environment, asked of the remote.
 
         Raises:
-            UsageError, IntegrityError, OnbookError: as :meth:`onbook.client.Book.get`.
+            UsageError, IntegrityError, OnbookError: as :meth:`onbook.Book.get`.
         """
         found = self._environments.read(env, time.time())
         row = deployed(found.deployments, id, env, f"{self._releases.url} {found.commit[:12]}")

@@ -92,7 +92,7 @@ class Releases:
         """One version: from the cache, and only if it is not there from the remote, which one of all processes asks.
 
         Raises:
-            UsageError, IntegrityError, OnbookError: as :meth:`onbook.client.Book.get`.
+            UsageError, IntegrityError, OnbookError: as :meth:`onbook.Book.get`.
         """
         found = self.cached(id, version)
         if found is None:
@@ -124,7 +124,7 @@ class Releases:
             since: seconds since 1970.
 
         Raises:
-            UsageError, IntegrityError, OnbookError: as :meth:`onbook.client.Book.get`.
+            UsageError, IntegrityError, OnbookError: as :meth:`onbook.Book.get`.
         """
         with self.alone("range", id, request) as deadline:
             found = self.known(id, request)
@@ -152,7 +152,7 @@ class Releases:
         """Ask the remote for a release, verify it, and keep it in the cache.
 
         Raises:
-            UsageError, IntegrityError, OnbookError: as :meth:`onbook.client.Book.get`.
+            UsageError, IntegrityError, OnbookError: as :meth:`onbook.Book.get`.
         """
         require_id(id)
         wanted = Range.parse(request)

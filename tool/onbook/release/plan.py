@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from onbook.bases import Bases
 from onbook.diff import PromptDiff, diff_sources, next_version, waive, waivers_of
 from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.manifest import Manifest, one_line
+from onbook.manifest import Manifest, TagObject, one_line
 from onbook.project import Catalog, Source
 from onbook.release.gates import force, gates, incomparable, require_branch
 from onbook.release.notes import Commits, notes
@@ -39,8 +39,7 @@ class Planned:
 
     def payload(self, commit: str, who: str) -> bytes:
         """The raw tag object, unsigned."""
-        head = f"object {commit}\ntype commit\ntag {self.tag.name}\ntagger {who}\n\n"
-        return (head + self.message).encode()
+        return TagObject(commit, "commit", self.tag.name, who, self.message).raw()
 
 
 @dataclass(frozen=True, slots=True)

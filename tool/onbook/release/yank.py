@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from onbook.errors import IntegrityError, UsageError
-from onbook.manifest import one_line
+from onbook.manifest import TagObject, one_line
 from onbook.prompt import require_id
 from onbook.repo import Repository, journal
 from onbook.repo.remote import remote_tags
 from onbook.repo.signing import sign, wanted
-from onbook.repo.tags import list_tags, tagger, write_objects
+from onbook.repo.tags import list_tags, release_of, tagger, write_objects
 from onbook.versions import Tag, Version
 
 
@@ -32,16 +32,10 @@ def yank(repo: Repository, prefix: str, id: str, version: str, reason: str, *, r
     why = one_line(reason)
     if not why:
         raise UsageError("a release is withdrawn for a reason", hint='onbook yank ID VERSION --reason "..."')
-    refs = {(ref.tag.version, ref.tag.yanked): ref for ref in list_tags(repo, prefix=prefix, prompt=id)}
-    released = refs.get((wanted_version, False))
-    if (wanted_version, True) in refs:
+    refs = list_tags(repo, prefix=prefix, prompt=id)
+    if any(ref.tag.yanked and ref.tag.version == wanted_version for ref in refs):
         raise UsageError(f"{id} {wanted_version} is withdrawn already")
-    if released is None:
-        there = sorted((version for version, yanked in refs if not yanked), reverse=True)
-        hint = (
-            f"there are: {', '.join(map(str, there[:5]))}" if there else "`git fetch --tags` brings the tags of others"
-        )
-        raise UsageError(f"{id} {wanted_version} is not released here", hint=hint)
+    released = release_of(refs, id, wanted_version)
     if not released.annotated:
         raise IntegrityError(f"{released.tag.name} is a lightweight tag, and no release")
     tag = Tag(id, wanted_version, prefix, yanked=True)
@@ -49,8 +43,8 @@ def yank(repo: Repository, prefix: str, id: str, version: str, reason: str, *, r
         there_now = remote_tags(repo, remote) if remote else {}
         if tag.ref in there_now:
             raise IntegrityError(f"{remote} has {tag.name} already", hint=f"`git fetch {remote} --tags` brings it")
-        head = f"object {released.commit}\ntype commit\ntag {tag.name}\ntagger {tagger(repo)}\n\n"
-        payload = f"{head}{id} {wanted_version} is withdrawn\n\n{why}\n".encode()
+        message = f"{id} {wanted_version} is withdrawn\n\n{why}\n"
+        payload = TagObject(released.commit, "commit", tag.name, tagger(repo), message).raw()
         objects = write_objects(repo, sign(repo, [payload]) if wanted(repo) else [payload])
         earlier = {}
         if remote and there_now.get(released.tag.ref) != released.object:

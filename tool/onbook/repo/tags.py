@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onbook.errors import IntegrityError, OnbookError
+from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.manifest import TagObject
 from onbook.repo.git import GitError
 from onbook.repo.repository import Repository
-from onbook.versions import Tag
+from onbook.versions import Tag, Version
 
 _MOST_ASKED = 500  # prompts that a command line names
 
@@ -93,6 +93,21 @@ def _awaited(repo: Repository, prefix: str, asked: Collection[str] | None, merge
             reached[commit] = base == commit
         if not merged or reached[commit]:
             yield TagRef(tag, oid, True, commit)
+
+
+def release_of(refs: Iterable[TagRef], id: str, version: Version) -> TagRef:
+    """The release of one version among the tags of a prompt.
+
+    Raises:
+        UsageError: there is none here; the newest that were not withdrawn are named.
+    """
+    everything = list(refs)
+    found = {ref.tag.version: ref for ref in everything if not ref.tag.yanked}
+    if version in found:
+        return found[version]
+    newest = sorted(found.keys() - {ref.tag.version for ref in everything if ref.tag.yanked}, reverse=True)[:5]
+    hint = f"there are: {', '.join(map(str, newest))}" if newest else "`git fetch --tags` brings the tags of others"
+    raise UsageError(f"{id} {version} is not released here", hint=hint)
 
 
 def read_tag(repo: Repository, ref: TagRef) -> TagObject:

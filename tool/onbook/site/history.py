@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from onbook.errors import OnbookError
 from onbook.manifest import TagObject, one_line
@@ -24,7 +23,6 @@ _CHANGE = re.compile(r"- (none|patch|minor|major) ([A-Z]{2}[0-9]{3}) (.*)")
 _COMMIT = re.compile(r"- ([0-9a-f]{7,64}) (.*)")
 # As testing/runner.py sums up a run.
 _COUNT = re.compile(r"([0-9]{1,9}) ([a-z]+)")
-_TAGGER = re.compile(r"(.*?) ?<[^>]*> ([0-9]{1,12}) [-+][0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,29 +130,18 @@ def _release(repo: Repository, ref: TagRef, withdrawn: TagRef | None, objects: O
         manifest = found.manifest(name)
     except OnbookError as error:
         return Release(version, name, withdrawn=reason, fault=error.message)
-    on, by = _signed(found)
+    by, on = found.tagged
     return Release(
         version,
         name,
         on=on,
-        by=by,
+        by=by[:MAX_TEXT],
         bump=manifest.bump,
         digest=manifest.digest,
         notes=tuple(_notes(found)),
         tests=counts_of(manifest.tests),
         withdrawn=reason,
     )
-
-
-def _signed(found: TagObject) -> tuple[str, str]:
-    match = _TAGGER.fullmatch(found.tagger)
-    if not match:
-        return "", ""
-    try:
-        day = datetime.fromtimestamp(int(match[2]), UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        day = ""
-    return day, one_line(match[1])[:MAX_TEXT]
 
 
 def _notes(found: TagObject) -> Iterator[Note]:
@@ -175,7 +162,6 @@ def _notes(found: TagObject) -> Iterator[Note]:
 def _reason(repo: Repository, ref: TagRef, objects: Objects) -> str:
     """Why a release was withdrawn: what follows the title of the tag; empty where it does not say."""
     try:
-        message = (objects.get(ref.object) or read_tag(repo, ref)).message
+        return (objects.get(ref.object) or read_tag(repo, ref)).reason[:MAX_TEXT]
     except OnbookError:
         return ""
-    return one_line(message.partition("\n\n")[2])[:MAX_TEXT]
