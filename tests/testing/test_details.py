@@ -29,7 +29,7 @@ def test_what_passes_loses_its_texts_first() -> None:
     details._bound(rows, 100)
     assert [len(each["answer"] or "") for each in rows] == [0, 60, 5]
     assert rows[0]["old"]["answer"] is None
-    assert rows[0]["cut"] == ["inputs", "messages", "answer", "expected"]
+    assert rows[0]["cut"] == ["answer"]
     assert rows[1]["cut"] == rows[2]["cut"] == []
     assert rows[1]["old"]["answer"] == "x" * 30
 

@@ -128,7 +128,7 @@ class Label:
     Attributes:
         case: the case's id; key: of the recording that was judged.
         good: what was said of it.
-        by: who said so, None where nobody is named.
+        by: who said so, None where nobody is named; note: why; at: when, as it is written.
         line: where the row stands.
     """
 
@@ -137,6 +137,8 @@ class Label:
     good: bool
     by: str | None = None
     line: int | None = None
+    note: str | None = None
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

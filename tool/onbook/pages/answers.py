@@ -116,16 +116,65 @@ def _packed(answer: Answer, texts: _Texts) -> dict[str, Any]:
         "text": texts.place(row.get("answer")),
         "inputs": texts.place(None if inputs is None else _pretty(inputs)),
         "expected": texts.place(None if expected is None else _pretty(expected)),
-        "messages": [[str(each.get("role")), texts.place(_content(each))] for each in row.get("messages") or ()],
+        "messages": _messages(row.get("messages"), texts),
         "ms": row.get("latency_ms"),
         "usd": row.get("cost"),
         "cut": row.get("cut") or [],
         "drift": row.get("drift"),
+        **_spoken(row, texts),
+        **_steps(row, texts),
         "old": old and {
             "state": old["state"], "why": "; ".join(old["reasons"]), "text": texts.place(old["answer"]),
             "model": old["model"], "ms": old["latency_ms"], "usd": old["cost"],
+            # The answer to the same request is the same answer, of which nothing need be told twice.
+            **({} if old.get("key") == row.get("key") else _spoken(old, texts)),
         },
     }  # fmt: skip
+
+
+def _messages(messages: Sequence[Row] | None, texts: _Texts) -> list[list[object]]:
+    return [[str(each.get("role")), texts.place(_content(each))] for each in messages or ()]
+
+
+def _spoken(row: Row, texts: _Texts) -> dict[str, Any]:
+    """What judges and people said of an answer; nothing where nobody did."""
+    judges = [
+        [each["assertion"], each["model"], texts.place(_readable(each["text"]))] for each in row.get("judges") or ()
+    ]
+    marks = [[each[name] for name in ("label", "by", "at", "note")] for each in row.get("labels") or ()]
+    return {**({"judges": judges} if judges else {}), **({"marks": marks} if marks else {})}
+
+
+def _readable(text: str) -> str:
+    """A judge's answer for people: the parts of an object line by line, anything else as it is."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(said, dict):
+        return text
+    return "\n".join(f"{name}: {value if isinstance(value, str) else _pretty(value)}" for name, value in said.items())
+
+
+def _steps(row: Row, texts: _Texts) -> dict[str, Any]:
+    """Each step of a chain that was asked, the graded one last; its answer stands with the case."""
+    if not row.get("chain") or row.get("steps") is None:
+        return {}
+    before = {each["step"]: each for each in (row.get("old") or {}).get("steps") or ()}
+    found = []
+    for each in row.get("steps") or ():
+        old = before.get(each["step"], {})
+        found.append(
+            {
+                "name": each["step"], "prompt": each["prompt"], "model": each["model"],
+                "messages": _messages(each["messages"], texts), "text": texts.place(each["answer"]),
+                "ms": each["latency_ms"], "usd": each["cost"], "old": texts.place(old.get("answer")),
+            }
+        )  # fmt: skip
+    if row["step"] == row["chain"][-1]:
+        messages = _messages(row.get("messages"), texts)
+        found.append({"name": row["step"], "model": row["model"], "messages": messages, "graded": True})
+    return {"steps": found, "ahead": row["chain"][len(found) :]}
 
 
 def _pretty(value: object) -> str:

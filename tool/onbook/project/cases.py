@@ -188,9 +188,9 @@ def _labels(snapshot: Snapshot, path: str, problems: list[Problem]) -> tuple[Lab
         wrong = row_problems(contract("label"), row.data, "this label is wrong", path, row.line)
         problems += wrong
         if not wrong:
-            data, by = row.data, row.data.get("by")
-            good = data["label"] == "good"
-            labels.append(Label(str(data["case"]), str(data["key"]), good, None if by is None else str(by), row.line))
+            data, good = row.data, row.data["label"] == "good"
+            by, note, at = (None if (it := data.get(name)) is None else str(it) for name in ("by", "note", "at"))
+            labels.append(Label(str(data["case"]), str(data["key"]), good, by, row.line, note, at))
     return tuple(labels)
 
 

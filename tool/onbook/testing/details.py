@@ -6,13 +6,16 @@ Only where they are asked for: they are what makes a report large. Texts are bou
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from onbook.report import Report
+from onbook.testing.assertions import AssertionUseError
 from onbook.testing.baseline import Match
 from onbook.testing.grading import grade
+from onbook.testing.models import Request
 from onbook.testing.planning import Planned
 from onbook.testing.recordings import Recording
 from onbook.testing.results import CaseResult
@@ -24,7 +27,7 @@ MAX_TEXT = 8_000
 MAX_ALL = 24_000_000
 """Characters of all texts of a report. Answers that do not pass are given theirs first."""
 
-_TEXTS = ("inputs", "messages", "answer", "expected")
+_TEXTS = ("inputs", "messages", "answer", "expected", "steps", "judges", "labels")
 
 Row = dict[str, Any]
 
@@ -40,6 +43,7 @@ class Details:
         self._live, self._most = live, most
         self._rows: dict[tuple[str, str], list[Row]] = {}
         self._old: dict[tuple[str, str], dict[tuple[str, int], Row]] = {}
+        self._labels: dict[str, dict[str, list[Row]]] = {}
 
     def seen(self, unit: Unit, planned: Planned, result: CaseResult) -> None:
         """Take what came of one case, once it is graded."""
@@ -63,7 +67,9 @@ class Details:
         for both in match.shared():
             for attempt in both.old:
                 grade(match.old, attempt)
-                row = self._answer(match.old, attempt)
+                cut = list[str]()
+                row = {**self._answer(match.old, attempt), **_some("steps", _steps(match.old, attempt, cut))}
+                row["long"] += cut
                 old[_slot(attempt)] = {**row, "cut": row.pop("long")}
             for attempt in both.new if new else ():
                 grade(match.new, attempt)
@@ -87,13 +93,11 @@ class Details:
             "case": case.id,
             "repeat": attempt.request.repeat,
             **self._answer(unit, attempt),
+            **_chain(unit, attempt, cut),
             "xfail": case.xfail,
             "inputs": _inputs(case.inputs, cut),
             "expected": _short(case.expected, cut, "expected"),
-            "messages": [
-                {name: _short(value, cut, "messages") for name, value in message.items()}
-                for message in attempt.request.messages
-            ],
+            "messages": _messages(attempt.request, cut),
         }
         return {**row, "cut": [*dict.fromkeys([*cut, *row.pop("long")])]}
 
@@ -110,8 +114,22 @@ class Details:
             "latency_ms": held.response.latency_ms if held else None,
             "cost": held.response.cost if held else None,
             "usage": dict(held.response.usage) if held else None,
+            **_some("judges", [] if held is None else list(_judges(unit, attempt, cut))),
+            **_some("labels", [] if held is None or self._live else self._labelled(unit, attempt.key, cut)),
             "long": cut,
         }
+
+    def _labelled(self, unit: Unit, key: str, cut: list[str]) -> list[Row]:
+        """What people have said of a recorded answer, in the order in which they said it."""
+        source = unit.source
+        if source.id not in self._labels:
+            by_key = self._labels.setdefault(source.id, {})
+            for label in source.labels:
+                told = {"by": label.by, "note": label.note, "at": label.at}
+                row: Row = {"label": "good" if label.good else "bad", **told}
+                by_key.setdefault(label.key, []).append(row)
+        found = self._labels[source.id].get(key, ())
+        return [{**row, "note": _short(row["note"], cut, "labels")} for row in found]
 
 
 def without(report: Report) -> Report:
@@ -123,6 +141,54 @@ def without(report: Report) -> Report:
     if isinstance(rows := data.get("prompts"), list):
         data["prompts"] = [{name: value for name, value in row.items() if name != "answers"} for row in rows]
     return replace(report, data=data)
+
+
+def _some(name: str, found: list[Row]) -> Row:
+    """Left out where there is nothing: most answers have no judge, no label and no chain."""
+    return {name: found} if found else {}
+
+
+def _judges(unit: Unit, attempt: Attempt, cut: list[str]) -> Iterator[Row]:
+    """What each judge said of an answer, in its own words; embeddings say nothing that could be read."""
+    with suppress(AssertionUseError):  # grading tells of it
+        for name, request in unit.verdicts(attempt):
+            verdict = None if request.texts else unit.recordings.get(request.key())
+            if verdict is not None:
+                yield {"assertion": name, "model": request.model, "text": _short(_text(verdict), cut, "judges")}
+
+
+def _chain(unit: Unit, attempt: Attempt, cut: list[str]) -> Row:
+    """The steps of a chain by name, the one that ``messages`` asks for, and what those before it asked and answered."""
+    if len(attempt.links) < 2:
+        return {}
+    names = [link.name for link in attempt.links]
+    return {"chain": names, "step": attempt.step or names[-1], "steps": _steps(unit, attempt, cut)}
+
+
+def _steps(unit: Unit, attempt: Attempt, cut: list[str]) -> list[Row]:
+    asked = list(attempt.earlier)
+    if attempt.step is not None and all(name != attempt.step for name, _ in asked):
+        asked.append((attempt.step, attempt.request))
+    prompts = {link.name: link.caller.prompt.id for link in attempt.links}
+    found = []
+    for name, request in asked:
+        held = unit.recordings.get(request.key())
+        found.append(
+            {
+                "step": name,
+                "prompt": prompts[name],
+                "model": request.model,
+                "messages": _messages(request, cut, "steps"),
+                "answer": None if held is None else _short(_text(held), cut, "steps"),
+                "latency_ms": held.response.latency_ms if held else None,
+                "cost": held.response.cost if held else None,
+            }
+        )
+    return found
+
+
+def _messages(request: Request, cut: list[str], as_: str = "messages") -> list[object]:
+    return [_short(message, cut, as_) for message in request.messages]
 
 
 def _slot(attempt: Attempt) -> tuple[str, int]:
@@ -169,7 +235,7 @@ def _bound(answers: Sequence[Row], most: int) -> None:
         for side in sides:
             gone = [name for name in _TEXTS if side.get(name) is not None]
             side.update(dict.fromkeys(gone))
-        row["cut"] = [*dict.fromkeys([*row["cut"], *_TEXTS])]
+            row["cut"] = [*dict.fromkeys([*row["cut"], *gone])]
 
 
 def _size(value: object) -> int:

@@ -57,7 +57,12 @@
       const parts = [row.name, row.prompt];
       for (const each of row.answers) {
         parts.push(each.model, each.why, each.xfail || "", text(each.text) || "", text(each.inputs) || "", text(each.expected) || "");
+        for (const step of each.steps || []) parts.push(text(step.text) || "");
         if (each.old) parts.push(text(each.old.text) || "", each.old.why);
+        for (const side of [each, each.old || {}]) {
+          for (const [, , said] of side.judges || []) parts.push(text(said) || "");
+          for (const [, , , note] of side.marks || []) parts.push(note || "");
+        }
       }
       row.words = parts.join("\n").toLowerCase();
     }
@@ -170,7 +175,7 @@
     if (first.xfail && !wanted.blind) made.append(el("p", { class: "said" }, `Known to fail: ${first.xfail}`));
     if (text(first.inputs) !== null) made.append(block("Inputs", text(first.inputs)));
     if (text(first.expected) !== null) made.append(block("Expected", text(first.expected)));
-    if (first.messages.length) {
+    if (first.messages.length && !answers.some((each) => each.steps)) {
       const sent = el("details", {}, el("summary", {}, `What the model was sent (${first.messages.length} ${first.messages.length === 1 ? "message" : "messages"})`));
       for (const [role, at] of first.messages) sent.append(block(role, text(at)));
       made.append(sent);
@@ -183,11 +188,12 @@
     made.answer = each;
     const head = el("div", { class: "answer-head" }, wanted.blind ? null : badge(each.kind), el("strong", {}, each.model));
     if (many && each.repeat) head.append(el("span", { class: "soft" }, `repeat ${each.repeat + 1}`));
-    const facts = [typeof each.ms === "number" && each.ms > 0 ? milliseconds(each.ms) : "", typeof each.usd === "number" && each.usd > 0 ? dollars(each.usd) : ""];
+    const facts = timesAndCost(each);
     if (each.drift) facts.push({ same: "as recorded", text: "other text than recorded", verdict: "other verdict than recorded", new: "not recorded" }[each.drift]);
     head.append(el("span", { class: "soft" }, facts.filter(Boolean).join(" · ")));
     made.append(head);
     if (each.why && !wanted.blind) made.append(el("p", { class: "said" }, each.why));
+    if (each.steps) made.append(chain(each));
     const now = text(each.text);
     const old = each.old ? text(each.old.text) : null;
     if (each.old && old !== null && now !== null && old !== now) {
@@ -199,11 +205,50 @@
     } else if (now !== null) {
       made.append(block(each.old && old === now ? data.sides ? "Answer of both" : "Answer, the same as before" : "Answer", now === "" ? "(an empty answer)" : now));
     }
+    if (!wanted.blind) made.append(...spoken(each));
     if (each.cut.length) {
       const gone = now === null ? "left out" : "shortened";
       made.append(el("p", { class: "soft" }, `The texts are too long for this page: ${each.cut.join(", ")} ${gone}.`));
     }
     if (each.key) made.append(labelling(each, made));
+    return made;
+  };
+
+  const folded = (title, ...inner) => el("details", {}, el("summary", {}, title), ...inner);
+  const timesAndCost = (each) => [typeof each.ms === "number" && each.ms > 0 ? milliseconds(each.ms) : "", typeof each.usd === "number" && each.usd > 0 ? dollars(each.usd) : ""];
+  // Each step that was asked, with what it was sent and what it answered; the answer of the last stands below.
+  const chain = (each) => {
+    const count = each.steps.length + each.ahead.length;
+    const steps = each.steps.map((step) => {
+      const made = el("li", {}, el("p", { class: "answer-head" }, el("strong", {}, step.name),
+        el("span", { class: "soft" }, [step.prompt && step.prompt !== step.name ? step.prompt : "", step.model, ...timesAndCost(step)].filter(Boolean).join(" · "))));
+      for (const [role, at] of step.messages) made.append(block(`Sent to ${step.name}: ${role}`, text(at)));
+      const now = text(step.text), old = text(step.old);
+      if (step.graded) made.append(el("p", { class: "soft" }, "Its answer stands below: it is the one that is graded."));
+      else if (now === null) made.append(el("p", { class: "soft" }, each.cut.includes("steps") ? "Its texts are too long for this page." : "It is not recorded, so the chain ends here."));
+      else if (old !== null && old !== now) {
+        const [left, right] = words(old, now);
+        made.append(el("div", { class: "sides" }, block(`${BEFORE}: answer of ${step.name}`, left), block(`${NOW}: answer of ${step.name}`, right)));
+      } else made.append(block(`Answer of ${step.name}`, now === "" ? "(an empty answer)" : now));
+      return made;
+    });
+    for (const name of each.ahead) steps.push(el("li", {}, el("p", { class: "answer-head" }, el("strong", {}, name), el("span", { class: "soft" }, "not asked"))));
+    return folded(`The chain, step by step (${count} steps)`, el("ol", { class: "chain" }, steps));
+  };
+  // What judges said in their own words, and what people said of the answer before this page was written.
+  const spoken = (each) => {
+    const sides = [[each, each.old ? `${NOW}: ` : ""], [each.old || {}, `${BEFORE}: `]];
+    const made = [];
+    const judges = sides.flatMap(([side, when]) => (side.judges || []).map(([name, model, said]) => block(`${when}${name} on ${model}`, text(said))));
+    if (judges.length) made.push(folded(judges.length === 1 ? "What a judge said" : `What judges said (${judges.length})`, judges));
+    const marks = sides.flatMap(([side, when]) => (side.marks || []).map((given) => [when, ...given]));
+    if (marks.length) {
+      const counted = ["good", "bad"].map((label) => [marks.filter((given) => given[1] === label).length, label]).filter(([count]) => count);
+      made.push(folded(`Labels given earlier: ${counted.map(([count, label]) => `${number(count)} ${label}`).join(", ")}`,
+        el("ul", { class: "given" }, marks.map(([when, label, by, at, note]) => el("li", {},
+          when, el("span", { class: `marked ${label}` }, label), el("span", { class: "soft" }, ` by ${by || "somebody"}${at ? `, ${at.slice(0, 10)}` : ""}`),
+          note ? el("span", { class: "said" }, `: ${note}`) : null)))));
+    }
     return made;
   };
 
