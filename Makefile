@@ -12,8 +12,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: .venv/base
 	@bash docs/demo.sh $(BIN)
 
+# The first two have work for one core each, the tests for all.
 test: .venv/dev
-	@$(MAKE) --no-print-directory check unit wheel
+	@$(MAKE) --no-print-directory -j2 check wheel
+	@$(MAKE) --no-print-directory unit
 
 # What reads the code without running it, and our own tool on our own prompts.
 check: .venv/dev
@@ -26,11 +28,11 @@ check: .venv/dev
 
 # With the embedded model installed here, a test that needs it fails where it could not run.
 unit: .venv/dev
-	ONBOOK_REQUIRE_LOCAL_MODEL=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+	ONBOOK_REQUIRE_LOCAL_MODEL=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 # What takes minutes: kills at many moments, pre-commit and the workflows as they really run, a soak.
 slow: .venv/dev
-	RUN_SLOW=1 ONBOOK_REQUIRE_LOCAL_MODEL=1 $(BIN)/python -m pytest -m slow -n auto --dist loadgroup
+	RUN_SLOW=1 ONBOOK_REQUIRE_LOCAL_MODEL=1 $(BIN)/python -m pytest -m slow -n auto --dist loadfile
 
 # The command line from the built wheel, in an environment of its own, outside the checkout.
 wheel: .venv/dev

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
+import itertools
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +47,29 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
 
 
+# What collecting makes lives to the end of the session: the collector of garbage need not look at it over and over.
+def pytest_configure() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """The tests of a file run in one process: what they read is made once. Those of pages share a browser as well."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "pages" if path.startswith("tests/pages/") else path
+
+    return ByFile(config, log) if config.getoption("dist").startswith("load") else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes runs apart: `make slow`."""
     if "RUN_SLOW" in os.environ:
@@ -53,9 +79,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="slow: `make slow` runs it"))
 
 
+_caches = itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ONBOOK_CACHE", str(tmp_path / "cache"))
+def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Most tests need no folder: none is made before something is kept in it.
+    monkeypatch.setenv("ONBOOK_CACHE", str(_HOME / "caches" / str(next(_caches))))
 
 
 class LeftThisMachineError(AssertionError):

@@ -93,6 +93,7 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def folder() -> str:
         return str(Cache().folder("sha256:0").parents[1])
 
+    monkeypatch.setenv("ONBOOK_CACHE", str(tmp_path / "cache"))
     assert folder() == str(tmp_path / "cache")
     monkeypatch.delenv("ONBOOK_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")

@@ -38,7 +38,9 @@ def examples(kind: str) -> list[object]:
 
 
 def load(path: Path) -> object:
-    return yaml.safe_load(path.read_text("utf-8")) if path.suffix == ".yml" else json.loads(path.read_bytes())
+    return (
+        yaml.load(path.read_text("utf-8"), yaml.CSafeLoader) if path.suffix == ".yml" else json.loads(path.read_bytes())
+    )
 
 
 def validator(path: Path) -> jsonschema_rs.Validator:

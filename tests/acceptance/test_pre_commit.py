@@ -15,7 +15,7 @@ from support.console import Person, person
 from support.hooked import BREAKING, DECLARED, FAULT, HARMLESS, ROOT, TRIAGE, WORDING, released, state
 from support.wheelhouse import wheelhouse
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pre-commit")]
+pytestmark = pytest.mark.slow
 SOURCES = ("tool", "schemas", "prompts", "hooks", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
 
 

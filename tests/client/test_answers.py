@@ -19,7 +19,7 @@ from onbook.errors import (
 )
 from support.git import new_repo
 
-CASES = yaml.safe_load((Path(__file__).parents[1] / "cases" / "answers.yml").read_text("utf-8"))
+CASES = yaml.load((Path(__file__).parents[1] / "cases" / "answers.yml").read_text("utf-8"), yaml.CSafeLoader)
 KINDS = {
     "truncated": TruncatedAnswerError,
     "malformed": MalformedAnswerError,

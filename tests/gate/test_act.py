@@ -33,7 +33,6 @@ pytestmark = [
     # Each makes an environment of its own: a minute and more.
     pytest.mark.skipif(not ACT.exists(), reason="act is not installed: `make workflows` brings it"),
     pytest.mark.slow,
-    pytest.mark.xdist_group("act"),
 ]
 
 CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683"

@@ -11,8 +11,6 @@ from markupsafe import Markup
 from onbook.pages import policy, template
 from support.browser import Visit
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def test_what_a_page_must_not_do_is_heard(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.html").write_text(

@@ -17,8 +17,6 @@ from onbook.resources import schema
 from support.console import Person
 from support.paged import MODELS
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def data_of(page: Path) -> dict[str, Any]:
     text = page.read_text("utf-8").partition('<script type="application/json" id="data">')[2].partition("</script>")[0]

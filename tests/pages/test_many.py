@@ -11,8 +11,6 @@ from onbook.pages.report import report_page
 from onbook.report import Check, Report, Status
 from support.browser import Visit
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 MANY = 5_000
 MODEL = "openai/gpt-4.1-2025-04-14"
 

@@ -15,8 +15,6 @@ from support.browser import Visit
 from support.console import Person
 from support.paged import HOSTILE, MODELS
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 KINDS = {"All": 17, "Not passing": 3, "Failed": 2, "Not recorded": 1, "Passed": 13, "Known failure": 1}
 
 

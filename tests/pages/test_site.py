@@ -20,8 +20,6 @@ from support.openai_server import OpenAIServer
 from support.running import PROMPT as ASKED
 from support.running import SUITE, case, desk
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 BAD = "<script>window.planted = 1</script><img src=x onerror='window.planted = 2'>"
 LINK = "javascript:window.planted=3"
 LABELS = "name: {name}\nmetadata: {{owner: {owner}, status: {status}, tags: [{tags}]}}\n"

@@ -13,7 +13,7 @@ from onbook.errors import InputError
 from onbook.prompt import Message, Prompt
 from onbook.render import Renderer, analyse
 
-ROWS = yaml.safe_load((Path(__file__).parents[1] / "cases" / "render" / "escapes.yml").read_text("utf-8"))
+ROWS = yaml.load((Path(__file__).parents[1] / "cases" / "render" / "escapes.yml").read_text("utf-8"), yaml.CSafeLoader)
 
 # What is compiled while something listens. A hook cannot be taken away again, so there is one for all tests.
 _listening: list[list[str]] = []

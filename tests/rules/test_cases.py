@@ -32,7 +32,7 @@ PROMPT = "prompts/a.prompt.yml"
 
 @functools.cache
 def table(rule: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = yaml.safe_load((CASES / f"{rule}.yml").read_text("utf-8"))
+    found: list[dict[str, Any]] = yaml.load((CASES / f"{rule}.yml").read_text("utf-8"), yaml.CSafeLoader)
     return found
 
 

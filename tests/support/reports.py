@@ -24,7 +24,7 @@ def _report(row: dict[str, Any]) -> Report:
 
 REPORTS = {
     name: _report(row)
-    for name, row in yaml.safe_load(
-        (Path(__file__).parent.parent / "reporters" / "reports.yml").read_text("utf-8")
+    for name, row in yaml.load(
+        (Path(__file__).parent.parent / "reporters" / "reports.yml").read_text("utf-8"), yaml.CSafeLoader
     ).items()
 }

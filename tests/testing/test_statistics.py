@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -26,11 +27,20 @@ from onbook.testing.statistics import (
 from onbook.testing.statistics.paired import MAX_EXACT, Group, grouped, sign_flip, spread
 
 np = pytest.importorskip("numpy")
-stats = pytest.importorskip("scipy.stats")
+if find_spec("scipy") is None:
+    pytest.skip("scipy is not installed", allow_module_level=True)
 
-TABLE: dict[str, list[dict[str, Any]]] = yaml.safe_load(
-    (Path(__file__).parent.parent / "cases" / "statistics" / "published.yml").read_text("utf-8")
+TABLE: dict[str, list[dict[str, Any]]] = yaml.load(
+    (Path(__file__).parent.parent / "cases" / "statistics" / "published.yml").read_text("utf-8"), yaml.CSafeLoader
 )
+
+
+@pytest.fixture
+def stats() -> Any:
+    """scipy.stats, which is slow to import, and so not imported before it is needed."""
+    import scipy.stats
+
+    return scipy.stats
 
 
 def named(key: str) -> Any:
@@ -66,7 +76,7 @@ def test_one_answer_a_case(row: dict[str, Any]) -> None:
 
 
 @named("sign_flip")
-def test_flipped_signs(row: dict[str, Any]) -> None:
+def test_flipped_signs(row: dict[str, Any], stats: Any) -> None:
     differences = row["differences"]
     found = sign_flip([Group(each / 8, 1) for each in differences])
     assert found * row["of"] == row["extreme"]
@@ -75,7 +85,7 @@ def test_flipped_signs(row: dict[str, Any]) -> None:
 
 
 @named("holm")
-def test_many_questions(row: dict[str, Any]) -> None:
+def test_many_questions(row: dict[str, Any], stats: Any) -> None:
     assert sum(p <= 0.05 for p in holm(row["p"])) == row["rejected"]
     assert sum(p <= 0.05 for p in holm(row["p"][::-1])) == row["rejected"]
     assert sum(stats.false_discovery_control(row["p"]) <= 0.05) == row["benjamini_hochberg"]
@@ -94,7 +104,7 @@ def test_two_readers(row: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(0, 0), (0, 6), (5, 5), (3, 19), (400, 460), (0, 2_000)])
-def test_the_exact_test_is_that_of_scipy(gained: int, lost: int) -> None:
+def test_the_exact_test_is_that_of_scipy(gained: int, lost: int, stats: Any) -> None:
     wanted = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
     assert mcnemar(gained, lost) == pytest.approx(wanted)
 
@@ -229,7 +239,7 @@ def test_clusters_are_taken_whole() -> None:
     assert found.verdict is Verdict.INCONCLUSIVE
 
 
-def test_few_cases_take_t_and_many_the_bootstrap() -> None:
+def test_few_cases_take_t_and_many_the_bootstrap(stats: Any) -> None:
     random = np.random.default_rng(7)
     few = [Group(float(each), 1) for each in random.normal(0.1, 0.1, 8)]
     values = [group.total for group in few]

@@ -13,7 +13,7 @@ from onbook import tokens
 
 CASES = Path(__file__).parents[1] / "cases" / "tokens"
 PROMPTS = Path(__file__).parents[2] / "prompts"
-FAMILIES = yaml.safe_load((CASES / "families.yml").read_text("utf-8"))
+FAMILIES = yaml.load((CASES / "families.yml").read_text("utf-8"), yaml.CSafeLoader)
 TEXT = "Sort this ticket: I was charged twice für Mai, bitte prüfen. 请退款。\n"
 
 

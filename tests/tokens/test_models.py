@@ -18,7 +18,9 @@ from onbook.tokens.data import load
 CASES = Path(__file__).parents[1] / "cases" / "tokens"
 
 
-@pytest.mark.parametrize("case", yaml.safe_load((CASES / "models.yml").read_text("utf-8")), ids=lambda c: c["name"])
+@pytest.mark.parametrize(
+    "case", yaml.load((CASES / "models.yml").read_text("utf-8"), yaml.CSafeLoader), ids=lambda c: c["name"]
+)
 def test_a_name_finds_its_model(case: dict[str, Any]) -> None:
     found = tokens.model(case["name"])
     assert (found and found.provider) == case["provider"]
