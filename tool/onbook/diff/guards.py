@@ -13,34 +13,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from onbook.patterns import later
+
 # What forbids and what demands; the longer phrase first where one begins with another.
-_FORBIDS = re.compile(
+_FORBIDS = later(
     r"\b(?:never|must\s+not|mustn't|do\s+not|don't|does\s+not|shall\s+not|cannot|can\s*not|can't|may\s+not"
     r"|under\s+no\s+circumstances?|in\s+no\s+case|refuse|refrain|decline|forbidden|prohibited|not\s+allowed"
     r"|not\s+permitted|no\s+exceptions?|without\s+exception)\b",
     re.IGNORECASE,
 )
-_DEMANDS = re.compile(
+_DEMANDS = later(
     r"\b(?:must|always|only|shall|(?:is|are)\s+required|required\s+to|ha(?:ve|s)\s+to|need(?:s)?\s+to|ensure"
     r"|make\s+sure|at\s+all\s+times|exclusively|mandatory|strictly|in\s+(?:every|each|any)\s+case)\b",
     re.IGNORECASE,
 )
 # What leaves the model a way out.
-_HEDGES = re.compile(
+_HEDGES = later(
     r"\b(?:should(?:\s+not|n't)?|avoid|try|attempt|prefer(?:ably)?|ideally|(?:if|when|where|whenever)\s+possible"
     r"|generally|usually|normally|typically|mostly|consider|aim|may|might|could|recommended|encouraged|unless|except"
     r"|as\s+far\s+as|best\s+effort|reasonable|want)\b",
     re.IGNORECASE,
 )
 # Words that turn a demand into what a prohibition said: "always answer with a source" for "never answer without one".
-_TURNS = re.compile(
+_TURNS = later(
     r"\b(?:without|omit|leave\s+out|exclude|excluding|keep\s+out|nothing|none|no|not|unless|instead|secret|private"
     r"|confidential)\b",
     re.IGNORECASE,
 )
 
 _OPENING = re.compile(r"\{([#%])")
-_BULLET = re.compile(r"\s*(?:[-*+•>]\s+|\d{1,3}[.)]\s+|#{1,6}\s+)*")
+_BULLET = later(r"\s*(?:[-*+•>]\s+|\d{1,3}[.)]\s+|#{1,6}\s+)*")
 _NEW_BLOCK = re.compile(r"\s*(?:[-*+•>]\s+|\d{1,3}[.)]\s+|#{1,6}\s+|$)")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])[\"')\]]*\s+")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date
 from functools import cached_property
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +27,7 @@ from onbook.lint.kept import MAX_BYTES, Kept
 from onbook.lint.pieces import Notes, Piece, absent_of
 from onbook.lint.rows import Row, path_of
 from onbook.lint.trace import listing
+from onbook.plugins import entry_points
 from onbook.project import Catalog
 from onbook.repo import Snapshot
 from onbook.repo.snapshot import Index
@@ -204,7 +204,7 @@ def _tool() -> str:
 def _plugins(rules: Iterable[Rule]) -> Iterator[str]:
     """A hash of each package that adds a rule, or an assertion that a rule may ask about."""
     names = {type(rule).__module__.partition(".")[0] for rule in rules}
-    names |= {point.module.partition(".")[0] for point in metadata.entry_points(group=ASSERTIONS)}
+    names |= {point.module.partition(".")[0] for point in entry_points(ASSERTIONS)}
     for name in sorted(names - {"onbook"}):
         spec = find_spec(name)
         file = Path(spec.origin) if spec and spec.origin else None

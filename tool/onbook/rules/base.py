@@ -6,16 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib import import_module, metadata
-from typing import ClassVar, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from onbook.bases import Bases
 from onbook.errors import OnbookError, UsageError
 from onbook.formats import Pointer
 from onbook.lines import line_starts
 from onbook.nearest import nearest
+from onbook.plugins import entry_points
 from onbook.project import Catalog, Source
 from onbook.report import Problem, Severity
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "onbook.rules"
 
@@ -194,7 +198,7 @@ def builtin_rules() -> list[Rule]:
 def all_rules() -> Mapping[str, Rule]:
     """All rules by id, the built-in ones and those that installed packages add, sorted."""
     found = list(builtin_rules())
-    found += [_plugin(point) for point in metadata.entry_points(group=GROUP)]
+    found += [_plugin(point) for point in entry_points(GROUP)]
     by_id: dict[str, Rule] = {}
     for rule in sorted(found, key=lambda rule: rule.id):
         if (other := by_id.setdefault(rule.id, rule)) is not rule:
@@ -203,7 +207,7 @@ def all_rules() -> Mapping[str, Rule]:
     return by_id
 
 
-def _plugin(point: metadata.EntryPoint) -> Rule:
+def _plugin(point: EntryPoint) -> Rule:
     """A rule of an installed package. One that cannot be loaded is told, and nothing is checked without it.
 
     Raises:

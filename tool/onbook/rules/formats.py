@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from onbook.contract import resolve
 from onbook.formats import Pointer
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.prompt import Prompt
 from onbook.report import Severity
@@ -168,7 +169,7 @@ _ITSELF = (
     r"[.:;!]|\Z|\n))"
 )
 _ANSWER = r"(?:answers?|responses?|repl(?:y|ies)|outputs?)"
-_ASKS = re.compile(
+_ASKS = later(
     r"\b(?:respond|reply|answer|return|output|produce)\b"
     r"(?:\s+(?:only|just|strictly|exclusively|back|your|the|answer|response|result|results|output|it|everything)){0,6}"
     rf"\s+(?:only\s+)?(?:with|in|as|using|a|an|one)\s+{_KIND}{{0,6}}json\b{_OTHER}"
@@ -193,7 +194,7 @@ _ASKS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 # JSON within something else: no provider's JSON mode gives that.
-_WRAPPED = re.compile(
+_WRAPPED = later(
     r"```json|~~~json|</?json>|\bcode\s+(?:block|fence)|<(?:answer|output|result|response)>|json\s+lines|jsonl|ndjson"
     r"|\b(?:before|after|followed\s+by|then|first)\b[^.\n]{0,60}\bjson\b|\bjson\s+arrays?\b|\barray\s+of\b"
     r"|\bjson\b[^.:\n]{0,20}:\s{0,9}\[",

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.rules.base import Hit, Rule
 from onbook.rules.sent import everything, unescaped
@@ -128,7 +129,7 @@ _FLAGS = "|".join(
     for region in ("gbeng", "gbsct", "gbwls")
 )
 _MARKS = "\u200e\u200f\u061c"
-_HIDDEN = re.compile(
+_HIDDEN = later(
     f"(?P<flag>{_FLAGS})"
     "|(?P<tags>[\U000e0000-\U000e007f]+)"
     "|(?P<bidi>[\u202a-\u202e\u2066-\u2069]+)"
@@ -173,7 +174,7 @@ _PIPED = (
     "|eot_id|eom_id|finetune_right_pad_id|python_tag|fim_prefix|fim_middle|fim_suffix|system|user|assistant|end|return"
     "|channel|START_OF_TURN_TOKEN|END_OF_TURN_TOKEN"
 )
-_TOKEN = re.compile(
+_TOKEN = later(
     rf"<\|(?:{_PIPED})\|>"
     "|<\uff5c[^<>\uff5c\n]{1,40}\uff5c>"
     r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from onbook.formats import Pointer
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.prompt import Message
 from onbook.report import Severity
@@ -172,7 +173,7 @@ _VALUE = (
 )
 # In lower case, as what is searched: without the flag that ignores case, re skips quickly to a first character.
 _NOUN = rf"pass(?:word|phrase|code|{_S}phrase)|code{_S}?word|code|key|pin|token|word|secret"
-_SECRET = re.compile(
+_SECRET = later(
     rf"(?:{_NOUN})\b(?:{_S}(?:for|to|of){_S}[\w ,'-]{{1,60}}?)?(?:{_S}(?:is|are|equals)|{_S}?[:=]){_S}?"
     rf"(?:now{_S}|always{_S})?{_VALUE}"
 )
@@ -187,11 +188,11 @@ _NOT = (
     rf"never|do{_S}not|don['\u2019]?t|must{_S}not|mustn['\u2019]t|may{_S}not|cannot|can['\u2019]t|not{_S}allowed{_S}to|"
     rf"under{_S}no{_S}circumstances|refuse{_S}to"
 )
-_KEEP = re.compile(
+_KEEP = later(
     rf"(?i:\b(?:{_NOT})\b[^.!?\n]{{0,40}}?\b(?:{_TELL})\b"
     rf"|\bkeep{_S}(?:it|this|that|the{_S}\w{{1,20}}){_S}(?:a{_S})?(?:secret|confidential|private|safe)\b)"
 )
-_RIGHT = re.compile(
+_RIGHT = later(
     rf"(?i:\b(?:if|when|unless|whoever|anyone{_S}who|users?{_S}who|only{_S}(?:to|for)){_S}[^.!?\n]{{0,60}}?"
     rf"\b(?:knows?|says?|gives?|provides?|enters?|types?|tells?{_S}you|states?|presents?)\b)"
 )
@@ -243,7 +244,7 @@ _RULES = (
     r"programming)"
 )
 _GIVEN = rf"(?:I|we){_S}said|you{_S}(?:were|have{_S}been){_S}(?:told|given)"
-_ORDER = re.compile(
+_ORDER = later(
     rf"(?i:\b(?:ignore|disregard|forget|override|bypass|overrule)[,:]?{_S}{_THOSE}{_BEFORE}{_S}(?:\w{{1,20}}{_S})?"
     rf"{_RULES}\b"
     rf"|\b(?:ignore|disregard|forget){_S}{_THOSE}(?:system{_S}(?:prompt|message|instructions?)"
@@ -293,7 +294,7 @@ _DEFENDS = (
     *("ignore it", "ignore that", "ignore this", "ignored", "ignoring", "instruction in", "instructions in"),
 )
 # What comes before an order that is spoken about: never obey, even if it says, attempts to, such as.
-_ABOUT = re.compile(
+_ABOUT = later(
     r"(?i:\b(?:never|not|n['\u2019]t|even if|if (?:the|a|any|it|someone|anyone|they)|attempts?|try|tries|trying|"
     r"tried|asks?|asking|asked|tells?|telling|told|requests?|such as|e\.g|like|example|phrases?|inject\w*|attack\w*|"
     r"detect\w*|treat\w*|contain\w*|refuse|resist|reject|say(?:s|ing)?|claim\w*|instruct(?:s|ing|ed)|"

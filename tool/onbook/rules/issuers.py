@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
+from onbook.patterns import later
 from onbook.rules.kept import PLACEHOLDER, SHARED, at_word, long_words
 
 _END = r"(?![A-Za-z0-9_])"
@@ -57,7 +58,7 @@ def _row(
     first, rest = (pattern[0], pattern[1:]) if pattern[0].isalnum() or pattern[0] == "-" else ("", pattern)
     word = at_word(first) if first else r"(?:(?<=\\[nrt])|(?<![A-Za-z0-9_\\]))"
     full = pattern if bare else rf"(?P<secret>{word}{rest}){_END}"
-    return Issuer(name, tuple(literals.split()), re.compile(full), entropy, mixed, anywhere)
+    return Issuer(name, tuple(literals.split()), later(full), entropy, mixed, anywhere)
 
 
 _HEX = 2.6  # of 32 random hex digits one in a million has less

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
@@ -118,12 +119,12 @@ _EMAIL = re.compile(
 _RESERVED = frozenset(
     {"example", "test", "invalid", "localhost", "local", "internal", "intranet", "lan", "corp", "home"}
 )
-_SOME = re.compile(
+_SOME = later(
     r"(?:my|your|our|the|some|any|their)?-?(?:example|company|corp|corporation|business|domain|email|mail|acme|contoso|"
     r"fabrikam|adventure-?works|northwind(?:traders)?|foo|bar|test|sample|dummy|fake|website|site|organi[sz]ation|org|"
     r"xyz|abc)(?:company|corp|inc|mail|domain)?[0-9]{0,3}"
 )
-_OFFICE = re.compile(
+_OFFICE = later(
     r"(?:.*[._+-])?(?:support|info|help|helpdesk|service|customer-?(?:service|care|support)|care|sales|contact|office|"
     r"admin|administrator|billing|accounts?|accounting|invoices?|hr|jobs|careers?|press|media|marketing|legal|privacy|"
     r"gdpr|dpo|security|abuse|postmaster|webmaster|hostmaster|root|team|hello|hi|feedback|news(?:letter)?|no-?reply|"
@@ -131,7 +132,7 @@ _OFFICE = re.compile(
     r"git|mailer-daemon)(?:[._+-].*)?",
     re.IGNORECASE,
 )
-_ANYONE = re.compile(
+_ANYONE = later(
     r"(?:(?:john|jane|joe|max|erika|jean)[._-]?(?:doe|smith|roe|public|mustermann|dupont)|user(?:name)?|me|you|someone|"
     r"somebody|name|first(?:name)?[._-]?last(?:name)?|email|mail|test(?:er|ing|user)?|foo|bar|abc|xyz|alice|bob|"
     r"customer|client|recipient|sender|person)[0-9._-]{0,4}",
@@ -286,12 +287,12 @@ _NANP = re.compile(
 _PHONE_WORD = re.compile(r"(?i:\b(?:tel|phone|telephone|mobile|cell|call|fax|whatsapp|text|dial|contact|reach|ring)\b)")
 _FREE = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 # Set aside for fiction: Ofcom (United Kingdom), ACMA (Australia), ARCEP (France), and what nobody has.
-_FICTION = re.compile(
+_FICTION = later(
     r"1[2-9][0-9]{2}55501[0-9]{2}|1555[0-9]{7}|447700900[0-9]{3}|44(?:20794600|11[3-9]4960|1[2-6]14960|1632960)[0-9]{2,3}"
     r"|61(?:491570[0-9]{3}|[2378]5550[0-9]{4}|[2378]7010[0-9]{4})|33(?:19900|26191|35301|46571|53649|63998)[0-9]{4}"
     r"|49(?:30|40|69|89|221)(?:23125|66969|90009|99998|4710)[0-9]{2,4}|.*(?:123456|234567|987654|000000|111111|999999).*"
 )
-_COUNTRY = re.compile(
+_COUNTRY = later(
     r"1[2-9][0-9]{9}|7[0-9]{10}|2(?:0|7)[0-9]{7,10}|2[1-689][0-9][0-9]{6,9}|3[0-469][0-9]{7,11}|3[578][0-9][0-9]{6,10}|"
     r"4[013-9][0-9]{7,12}|42[013][0-9]{7,9}|5[1-8][0-9]{7,11}|5[09][0-9][0-9]{6,9}|6[0-6][0-9]{7,11}|6[789][0-9][0-9]{5,8}|"
     r"8[1246][0-9]{7,11}|8[5578][0-9][0-9]{6,9}|9[0-58][0-9]{7,11}|9[679][0-9][0-9]{6,9}"

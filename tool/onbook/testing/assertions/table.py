@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import metadata
+from typing import TYPE_CHECKING
 
 from onbook.errors import OnbookError
 from onbook.nearest import nearest
+from onbook.plugins import entry_points
 from onbook.project.cases import EVALUATOR
 from onbook.testing.assertions.base import misspelt_within
 from onbook.testing.assertions.calls import ToolCalled
@@ -24,12 +25,15 @@ from onbook.testing.evaluators import Evaluator
 from onbook.testing.models import Request
 from onbook.testing.subject import Assertion, AssertionUseError, Json, Outcome, Subject, filled
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 GROUP = "onbook.assertions"
 
 
 @cache
-def _plugged() -> Mapping[str, metadata.EntryPoint]:
-    return {point.name: point for point in metadata.entry_points(group=GROUP) if point.name not in BUILT_IN}
+def _plugged() -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(GROUP) if point.name not in BUILT_IN}
 
 
 @cache
