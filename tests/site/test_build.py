@@ -325,3 +325,60 @@ def test_a_build_that_is_killed_is_completed_by_the_next(author: Person, tmp_pat
         path: data for path, (data, _) in files(fresh).items()
     }
     assert site(author, out)["written"] == 0
+
+
+def test_a_prompt_that_was_deleted_and_still_runs_is_listed(author: Person, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    author.write("prompts/greeting.prompt.yml", PROMPT)
+    author.commit("One more")
+    author.onbook("release", "greeting")
+    author.onbook("deploy", "production", "support/triage", "0.1.0", "--commit")
+    assert site(author, out)["pages"] == 2
+    for path in (author.cwd / "prompts/support").glob("triage.*"):
+        path.unlink()
+    (author.cwd / "prompts/greeting.prompt.yml").unlink()
+    author.commit("Take both away")
+    # What runs nowhere is gone; what runs is told of as its release has it, and once.
+    assert site(author, out) == {"pages": 1, "written": 2, "kept": 3, "removed": 1}
+    assert site(author, out)["written"] == 0
+    told = words(out / PAGE)
+    for part in (
+        "Support ticket triage", "It was deleted. Its file is gone, and it still runs: see where it runs .",
+        "What stands below is what version 0.1.0 says.", "production 0.1.0", "{{ ticket }}",
+        "as it is sent for the case refund-duplicate", "the recorded answer of local/smollm2-135m",
+        "prompts/support/triage.prompt.yml deleted",
+    ):  # fmt: skip
+        assert part in told, part
+    assert code_of(out / PAGE) == [], "nobody should begin to use it"
+    listed = words(out / "index.html")
+    assert "1 in r, 1 of them without a file here and still running" in listed
+    assert "deleted" in listed
+    assert "production 0.1.0" in listed
+    assert "edited since" not in listed
+    # Once it runs nowhere it is told of no more.
+    (author.cwd / "prompts/_environments/production.yml").write_text("{}\n", "utf-8")
+    author.commit("Run nothing")
+    assert site(author, out) == {"pages": 0, "written": 1, "kept": 3, "removed": 1}
+
+
+def test_what_runs_and_was_never_here_is_told_apart(author: Person, tmp_path: Path) -> None:
+    """A prompt of another branch, and one of which no release is to be had."""
+    author.git("checkout", "--quiet", "-b", "other")
+    author.write("prompts/greeting.prompt.yml", PROMPT)
+    author.commit("Greet")
+    author.onbook("release", "greeting")
+    author.git("checkout", "--quiet", "main")
+    author.onbook("deploy", "production", "greeting", "0.1.0", "--commit")
+    path = "prompts/_environments/production.yml"
+    known = (author.cwd / path).read_text("utf-8")
+    author.write(path, known + known.replace("greeting:", "unknown/one:"))
+    author.commit("Run what nobody has")
+    out = tmp_path / "out"
+    assert site(author, out, exits=3)["pages"] == 3
+    told = words(out / "p/greeting.html")
+    assert "Its file is not here. Another branch released it" in told
+    assert "What stands below is what version 0.1.0 says." in told
+    told = words(out / "p/unknown/one.html")
+    assert "Its file is not here." in told
+    assert "neither its file nor a release that runs is here" in told
+    assert "production 0.1.0" in told

@@ -107,6 +107,7 @@ def _key(entry: Entry, shared: str, pages: Mapping[str, str]) -> str:
             for each in entry.where
         ],
         pages.get(entry.replaced_by),
+        [entry.absent, str(entry.shown)],
     ]
     return _hash(json.dumps(made_of).encode())
 

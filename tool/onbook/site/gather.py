@@ -15,8 +15,10 @@ from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
 from onbook.repo.tags import TagRef, list_tags, read_tags
 from onbook.report import Check, Finding, Severity, Status
+from onbook.site.absent import absent
 from onbook.site.address import address, name_of
 from onbook.site.history import Release, latest, standing
+from onbook.versions import Version
 
 MAX_NAME = 200  # characters of a name that is shown in lists
 MAX_TAGS = 40  # of one prompt
@@ -51,12 +53,16 @@ class Entry:
 
     Attributes:
         refs: its release tags; latest: the release that a range would choose, None before the first.
+        absent: why it has no file where the pages look, though it runs; empty where it has one. ``shown`` is then the
+            release whose files are told of, None where it is not here.
     """
 
     source: Source
     refs: tuple[TagRef, ...] = ()
     latest: Release | None = None
     where: tuple[Where, ...] = ()
+    absent: str = ""
+    shown: Version | None = None
 
     @property
     def id(self) -> str:
@@ -79,7 +85,11 @@ class Entry:
 
     @property
     def status(self) -> str:
-        """``draft``, ``active``, ``deprecated``, ``unreadable``, or empty where the file does not say."""
+        """``draft``, ``active``, ``deprecated``, ``unreadable``; ``deleted`` or ``elsewhere`` where no file is; empty
+        where the file does not say.
+        """
+        if self.absent:
+            return self.absent
         return "unreadable" if self.source.prompt is None else self._metadata("status")
 
     @property
@@ -102,7 +112,7 @@ class Entry:
     @property
     def edited(self) -> bool:
         """Whether the files differ from those of the latest release."""
-        return self.latest is not None and self.latest.digest != self.source.digest
+        return not self.absent and self.latest is not None and self.latest.digest != self.source.digest
 
     def _metadata(self, key: str) -> str:
         prompt = self.source.prompt
@@ -141,7 +151,8 @@ class Site:
 def gather(repo: Repository, catalog: Catalog, *, url: str = "") -> Site:
     """The catalogue of a place in history, with all release tags and environments of the repository.
 
-    Git is asked a fixed number of times and a few times for each environment, never once for each prompt.
+    Git is asked a fixed number of times and a few times for each environment, and for each prompt that runs and has no
+    file; never once for each prompt.
 
     Args:
         url: where applications fetch from; empty: as git's remote says, if others can use that.
@@ -152,11 +163,16 @@ def gather(repo: Repository, catalog: Catalog, *, url: str = "") -> Site:
     # Of each prompt the one that is most likely its latest: all of them in one go.
     first = read_tags(repo, (ref for refs in grouped.values() for ref in standing(refs)[:1]))
     running, names, checks = _environments(repo)
+    deployed = {id: [each.deployment for each in where] for id, where in running.items()}
+    gone = {each.source.id: each for each in absent(repo, catalog, deployed, grouped)}
+    sources = [*catalog.select(()), *(each.source for each in gone.values())]
     entries = []
-    for source in catalog.select(()):
+    for source in sorted(sources, key=lambda source: source.id):
         refs = tuple(sorted(grouped.get(source.id, ()), key=lambda ref: ref.tag.name))
         where = tuple(_marked(each, refs) for each in running.get(source.id, ()))
-        entries.append(Entry(source, refs, latest(repo, refs, first), where))
+        away = gone.get(source.id)
+        why = (away.why, away.version) if away else ("", None)
+        entries.append(Entry(source, refs, latest(repo, refs, first), where, *why))
         if source.prompt is None:
             checks.append(_unreadable(source))
     if repo.shallow:

@@ -29,7 +29,7 @@ MAX_DESCRIPTION = 240  # characters, in the list
 MAX_WORDS = 2_000  # characters that are searched besides what is shown
 
 _BUMPS = {"major": "bad", "minor": "warn", "patch": "good"}
-_STATUS = {"draft": "warn", "deprecated": "bad", "unreadable": "bad"}
+_STATUS = {"draft": "warn", "deprecated": "bad", "unreadable": "bad", "deleted": "bad", "elsewhere": "warn"}
 Json = dict[str, Any]
 
 
@@ -50,6 +50,7 @@ def index_page(site: Site) -> bytes:
         site,
         "",
         rows=[_row(entry) for entry in site.entries],
+        absent=sum(bool(entry.absent) for entry in site.entries),
         facets=[facet for facet in facets if facet[2]],
         faults=[finding for check in site.checks for finding in check.findings if check.prompt is None],
     )
@@ -71,7 +72,7 @@ def prompt_page(site: Site, entry: Entry, pages: Mapping[str, str], objects: Obj
         "more_releases": sum(not ref.tag.yanked for ref in entry.refs) - len(past),
         "where": [_where(each, entry) for each in entry.where],
         "tests": _tests(past),
-        "file_link": file_link(site.url, entry.source.path),
+        "file_link": "" if entry.absent else file_link(site.url, entry.source.path),
         "replacement": up + pages[entry.replaced_by] if entry.replaced_by in pages else "",
         "problems": entry.source.problems,
         "prompt": entry.source.prompt,
