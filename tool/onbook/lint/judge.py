@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
-from onbook.lint.looking import Looked
+from onbook.lint.looking import Looked, Told
 from onbook.project import Config
 from onbook.report import Check, Finding, Problem, Severity, Status
 from onbook.rules import Rule, all_rules
@@ -48,7 +48,7 @@ def of_configuration(config: Config, rules: _Rules, today: date, needed: set[int
     if complete:
         idle = (waiver for number, waiver in known.items() if number not in needed and waiver.until >= today)
         problems += unused(waiver for waiver in idle if _looked_for(waiver, rules))
-    return list(_sorted(_found(problems, rules)))
+    return _sorted(_found(problems, rules))
 
 
 def of_environments(
@@ -86,10 +86,10 @@ def _unchecked(message: str, path: str, line: int | None = None, column: int | N
     return Finding(NOT_CHECKED, "not-checked", Severity.ERROR, message, path, line, column)
 
 
-def _finding(rule: Rule, severity: Severity, hit: Hit) -> Finding:
+def _finding(rule: Rule, severity: Severity, hit: Told) -> Finding:
     message, path, line, column, hint, own = hit
-    return Finding(rule.id, rule.slug, own or severity, message, path, line, column, hint)
+    return Finding(rule.id, rule.slug, Severity(own) if own else severity, message, path, line, column, hint)
 
 
-def _sorted(findings: Iterable[Finding]) -> Iterator[Finding]:
-    yield from sorted(findings, key=lambda f: (f.path or "", f.line or 0, f.column or 0, f.rule, f.message))
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda f: (f.path or "", f.line or 0, f.column or 0, f.rule, f.message))

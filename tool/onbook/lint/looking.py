@@ -22,6 +22,8 @@ MAX_TOLD = 1_000
 
 
 Note = str | bytes
+Told = tuple[str, str, int | None, int | None, str | None, str | None]
+"""A :class:`Hit`, or what it becomes on the way from another process: a tuple of the same."""
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ class Looked:
 
     path: str
     sound: bool
-    hits: list[tuple[str, Hit]] = field(default_factory=list)
+    hits: list[tuple[str, Told]] = field(default_factory=list)
     unchecked: list[Hit] = field(default_factory=list)
     notes: dict[str, Note] = field(default_factory=dict)
     waivers: list[Waiver] = field(default_factory=list)

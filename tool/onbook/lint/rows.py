@@ -8,7 +8,7 @@ from datetime import date
 from operator import attrgetter
 from typing import Any
 
-from onbook.lint.looking import Looked, Note
+from onbook.lint.looking import Looked, Note, Told
 from onbook.report import Severity
 from onbook.rules.base import Hit
 from onbook.waivers import Waiver
@@ -32,7 +32,7 @@ def to_row(looked: Looked, notes: Mapping[str, Note] | None = None) -> Row:
     return [
         looked.path,
         looked.sound,
-        [(rule, *_of_hit(hit)) for rule, hit in looked.hits],
+        [(rule, _of_hit(hit)) for rule, hit in looked.hits],
         [_of_hit(hit) for hit in looked.unchecked],
         dict(kept),
         [[waiver.until.isoformat(), waiver.lines, *_waiver(waiver)] for waiver in looked.waivers],
@@ -46,7 +46,7 @@ def path_of(row: Row) -> str:
 
 
 def from_row(row: Row) -> Looked:
-    """The same Looked again.
+    """The same Looked again; its hits, of which there may be hundreds of thousands, stay plain tuples.
 
     Raises:
         ValueError, TypeError, KeyError: the row is none that ``to_row`` made.
@@ -59,7 +59,7 @@ def from_row(row: Row) -> Looked:
     return Looked(
         path,
         sound,
-        [(hit[0], _to_hit(hit[1:])) for hit in hits],
+        list(hits),
         [_to_hit(hit) for hit in unchecked],
         dict(notes),
         [_to_waiver(until, lines, given) for until, lines, *given in waivers],
@@ -67,12 +67,13 @@ def from_row(row: Row) -> Looked:
     )
 
 
-def _of_hit(hit: Hit) -> tuple[Any, ...]:
-    # A plain tuple of plain values is all that both encodings of a row know.
-    return tuple(hit) if hit.severity is None else (*hit[:-1], str(hit.severity))
+def _of_hit(hit: Told) -> Told:
+    # A plain tuple of plain values is all that the encodings of a row know.
+    message, path, line, column, hint, severity = hit
+    return message, path, line, column, hint, severity and str(severity)
 
 
-def _to_hit(given: tuple[Any, ...]) -> Hit:
+def _to_hit(given: Told) -> Hit:
     hit = Hit._make(given)
     return hit if hit.severity is None else hit._replace(severity=Severity(hit.severity))
 
