@@ -77,7 +77,7 @@ def test_blanks_to_be_filled_in() -> None:
         text = dice.choice("[<x") + dice.choice(words) + middle + dice.choice("]>x")
         if markup._BLANK.search(text):
             found += 1
-            assert markup._may_have_blank(text), text
+            assert markup._may_have_blank(text, text.lower()), text
     assert found > 500
 
 
@@ -86,7 +86,7 @@ def test_nouns_of_secrets() -> None:
     for noun in (*nouns, "token", "word", "secret"):
         text = f"the {noun} is h7gq2xv9"
         assert injection._SECRET.search(text), noun
-        assert any(part in text for part in injection._NOUNS), noun
+        assert injection._may_name(text), noun
 
 
 def test_tags_without_other_code() -> None:

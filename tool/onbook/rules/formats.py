@@ -12,7 +12,7 @@ from onbook.project import Source
 from onbook.prompt import Prompt
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule, hit_at
-from onbook.rules.texts import blank_code, texts
+from onbook.rules.texts import blank_code, joined, lowered, texts
 
 Json = Mapping[str, object]
 
@@ -66,6 +66,8 @@ class JsonInProse(Rule):
         """Requests to answer in JSON alone; not of JSON within other text, in a code block or between tags."""
         prompt = source.prompt
         if prompt is None or prompt.response_format in ("json_object", "json_schema") or prompt.tools:
+            return
+        if "json" not in lowered(source) and joined(source).isascii():
             return
         found = [text for text in texts(source) if text.role != "assistant"]
         if not any("json" in text.text.casefold() for text in found):

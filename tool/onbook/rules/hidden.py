@@ -53,7 +53,9 @@ class HiddenText(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """Every run of such characters, in messages, partials, examples, defaults, tools and the answer's schema."""
         raw = unescaped(source)
-        for text in everything(source) if raw is None or not raw.isascii() else ():
+        if raw is not None and (raw.isascii() or not _ANY.search(raw)):
+            return
+        for text in everything(source):
             if text.text.isascii():
                 continue
             rtl = any(unicodedata.bidirectional(c) in ("R", "AL") for c in set(text.text) - set(_MARKS))
@@ -108,7 +110,7 @@ class LeakedSpecialToken(Rule):
         So are Mistral's own words for tools, unless the prompt is for one of its models.
         """
         raw = unescaped(source)
-        if raw is not None and not any(part in raw for part in _TOKEN_PARTS):
+        if raw is not None and not any(map(raw.__contains__, _TOKEN_PARTS)):
             return
         model = (source.prompt.model or "").casefold() if source.prompt else ""
         for text in everything(source):
@@ -137,6 +139,12 @@ _HIDDEN = later(
     "|(?P<variation>[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,})"
     "|(?P<blank>[\u3164\uffa0\ufff9-\ufffb\u206a-\u206f\U0001d173-\U0001d17a]+)"
     "|(?P<zero>[\u200b-\u200d\u2060-\u2064\ufeff\u00ad\u180e\u034f]+)"
+)
+# One of them is part of each.
+_ANY = re.compile(
+    f"[\U000e0000-\U000e007f\u202a-\u202e\u2066-\u2069{_MARKS}\ufe00-\ufe0f\U000e0100-\U000e01ef"
+    "\u3164\uffa0\ufff9-\ufffb\u206a-\u206f\U0001d173-\U0001d17a"
+    "\u200b-\u200d\u2060-\u2064\ufeff\u00ad\u180e\u034f]"
 )
 _KINDS = {
     "bidi": "a control that changes the order in which the line is shown",
@@ -181,7 +189,7 @@ _TOKEN = later(
     r"|\[/?(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]"
 )
 # One of them is part of each.
-_TOKEN_PARTS = ("<|", "<\uff5c", "INST]", "SYS>>", "_of_turn>", "[TOOL_", "[/TOOL_", "_TOOLS]", "SYSTEM_PROMPT]")
+_TOKEN_PARTS = ("<|", "<\uff5c", "SYS>>", "_of_turn>", "INST]", "_TOOLS]", "_CALLS]", "_RESULTS]", "_PROMPT]")
 # People head the parts of a text with them.
 _WORDS = re.compile(r"\[/?[A-Z]+_[A-Z]+\]")
 

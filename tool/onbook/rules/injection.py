@@ -12,7 +12,7 @@ from onbook.prompt import Message
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
 from onbook.rules.sent import defaults, example_rows, strings, text_at, written
-from onbook.rules.texts import texts
+from onbook.rules.texts import lowered, texts
 
 
 class SecretKeptByWords(Rule):
@@ -62,7 +62,7 @@ class SecretKeptByWords(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Messages and partials; the value and the order stand within a few sentences of each other."""
-        for text in texts(source):
+        for text in texts(source) if _may_name(lowered(source)) else ():
             for offset, what in _held(text.text):
                 message = f"this {what} is protected by words alone, and the model will tell it"
                 hint = "take it out, and let a program check who may do what before the model is asked"
@@ -123,6 +123,8 @@ class OrderInData(Rule):
     def _turns(self, source: Source) -> Iterator[Hit]:
         prompt = source.prompt
         items = prompt.messages if prompt else ()
+        if [getattr(item, "role", "system") for item in items] in (["system", "user"], ["user"]):
+            return  # most prompts have no earlier turn
         last = max((n for n, item in enumerate(items) if isinstance(item, Message) and item.role == "user"), default=-1)
         for number, item in enumerate(items):
             if not isinstance(item, Message) or item.role == "system" or (item.role == "user" and number >= last):
@@ -177,7 +179,8 @@ _SECRET = later(
     rf"(?:{_NOUN})\b(?:{_S}(?:for|to|of){_S}[\w ,'-]{{1,60}}?)?(?:{_S}(?:is|are|equals)|{_S}?[:=]){_S}?"
     rf"(?:now{_S}|always{_S})?{_VALUE}"
 )
-_NOUNS = ("pass", "code", "key", "pin", "token", "word", "secret")
+# How they end, and what follows: a blank, a colon or an equals sign. Each by itself, which ``re`` finds quickly.
+_NOUNS = {end: re.compile(rf"{end}[\s:=]") for end in ("word", "phrase", "code", "key", "pin", "token", "secret")}
 _OPENS = re.compile(
     r"(?:secret|access|admin|master|security|unlock|override|discount|promo|door|gate|api|magic)[\s_-]\Z"
 )
@@ -200,25 +203,28 @@ _RIGHT = later(
 _FAR = 300
 
 
+def _may_name(text: str) -> bool:
+    """Whether a noun of a secret can stand in a text as it has to: most texts are passed over by this."""
+    return any(end in text and found.search(text) for end, found in _NOUNS.items())
+
+
 def _held(text: str) -> Iterator[tuple[int, str]]:
     """Secrets with a value, near an order to keep them or a right that they give: where, and what they are called."""
-    lowered = _lowered(text)
-    if not any(noun in lowered for noun in _NOUNS):
-        return
-    for match in _SECRET.finditer(lowered):
+    small = _in_lower_case(text)
+    for match in _SECRET.finditer(small) if _may_name(small) else ():
         noun = re.split(r"[^a-z]", match[0], maxsplit=1)[0]
-        opens = _OPENS.search(lowered, max(match.start() - 12, 0), match.start())
+        opens = _OPENS.search(small, max(match.start() - 12, 0), match.start())
         start = opens.start() if opens else match.start()
-        if start and (lowered[start - 1].isalnum() or lowered[start - 1] == "_"):
+        if start and (small[start - 1].isalnum() or small[start - 1] == "_"):
             continue
         if (noun in _GENERIC and not opens) or not _is_value(text[match.start("value") : match.end()]):
             continue
         around = text[max(start - _FAR, 0) : match.end() + _FAR]
         if _KEEP.search(around) or _RIGHT.search(around):
-            yield start, " ".join(lowered[start : match.start() + len(noun)].split())
+            yield start, " ".join(small[start : match.start() + len(noun)].split())
 
 
-def _lowered(text: str) -> str:
+def _in_lower_case(text: str) -> str:
     """The text in lower case, every character at its place."""
     lowered = text.lower()
     return lowered if len(lowered) == len(text) else "".join(c.lower() if c.isascii() else c for c in text)

@@ -170,8 +170,37 @@ def _present(text: str) -> set[str]:
     return present
 
 
+# What each of them has in it: letters, digits and these signs without anything else between, so many at least.
+_RUN = b"w" * SHORTEST
+_IN_RUNS = bytes(
+    ord("w" if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "_+/=~-") else " ") for byte in range(256)
+)
+# But for these two rows, whose secrets may be shorter or have other signs: one of each list stands near every secret.
+_OTHERWISE = (("Q~",), ("@", "://"), ("@", r":\/\/"))
+# As long, and in most files that hold a schema.
+_KEYWORDS = (b"additionalProperties", b"unevaluatedProperties")
+
+
+def _may_hold(text: str) -> bool:
+    """Whether there may be a secret: most texts are passed over by this alone."""
+    if "~" in text or "@" in text:
+        for parts in _OTHERWISE:
+            if all(part in text for part in parts):
+                return True
+    raw = text.encode("utf-8", "surrogatepass")
+    runs, end = raw.translate(_IN_RUNS), 0
+    while (start := runs.find(_RUN, end)) >= 0:
+        end = runs.find(b" ", start)
+        end = end if end >= 0 else len(raw)
+        if raw[start:end] not in _KEYWORDS:
+            return True
+    return False
+
+
 def secrets(text: str) -> tuple[tuple[int, str, Issuer], ...]:
     """Every secret in a text: where it starts, itself, and of which kind; of several kinds for one the first row."""
+    if not _may_hold(text):
+        return ()
     # Partials and schemas belong to many prompts. Large files do not, and are not kept.
     return _secrets(text) if len(text) <= SHARED else _secrets.__wrapped__(text)
 

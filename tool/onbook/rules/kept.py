@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from onbook.formats.document import Lines
 from onbook.project import Source
@@ -33,12 +34,17 @@ class Kept:
 
     path: str
     text: str
-    lines: Lines
     recorded: bool = False
 
     def hit_at(self, offset: int, message: str, *, hint: str | None = None) -> Hit:
         """The place of the character at ``offset``."""
-        return Hit(message, self.path, *self.lines.mark(offset), hint)
+        return Hit(message, self.path, *_lines(self.text).mark(offset), hint)
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> Lines:
+    """One file may have many findings."""
+    return Lines(text)
 
 
 def kept(source: Source) -> list[Kept]:
@@ -53,13 +59,13 @@ def kept(source: Source) -> list[Kept]:
 def _all_kept(source: Source) -> Iterator[Kept]:
     prompt, told = source.prompt, {source.path}
     if source.document is not None:
-        yield _kept(source.path, source.document.text)
+        yield Kept(source.path, source.document.text)
     elif found := _read(source, source.path):
         yield found
     for name in sorted(prompt.partials if prompt else ()):
         if text := partial(source, name):
             told.add(text.path)
-            yield _kept(text.path, text.text)
+            yield Kept(text.path, text.text)
     suffixes = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
     start = stem(source.path)
     beside = [start + suffix for suffix in suffixes]
@@ -75,11 +81,7 @@ def _read(source: Source, path: str) -> Kept | None:
         raw = source.snapshot.read(path)
     except (SnapshotError, ValueError):
         return None
-    return _kept(path, raw.decode("utf-8", "replace").removeprefix("\ufeff"), path.endswith(RECORDINGS_SUFFIX))
-
-
-def _kept(path: str, text: str, recorded: bool = False) -> Kept:
-    return Kept(path, text, Lines(text), recorded)
+    return Kept(path, raw.decode("utf-8", "replace").removeprefix("\ufeff"), path.endswith(RECORDINGS_SUFFIX))
 
 
 def long_words(text: str, shortest: int) -> str:

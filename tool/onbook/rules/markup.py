@@ -10,7 +10,7 @@ from onbook.nearest import nearest
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
-from onbook.rules.texts import Text, blank_code, messages, texts
+from onbook.rules.texts import Text, blank_code, joined, lowered, messages, texts
 
 
 class UnclosedMarkup(Rule):
@@ -67,8 +67,10 @@ class UnclosedMarkup(Rule):
             if fenced and not text.template.includes and (place := _open_fence(text.text)) is not None:
                 yield text.hit_at(place, "this code fence is never closed", hint="close it with a line of its own: ```")
             # Of a tag that ends in its own message nothing else needs to be known.
-            if any(f"</{opening['name']}>" not in text.text for opening in _OPENING.finditer(text.text)):
-                tags = _Tags.of("\n".join(text.text for text in texts(source)))
+            if "{{" in text.text and any(
+                f"</{opening['name']}>" not in text.text for opening in _OPENING.finditer(text.text)
+            ):
+                tags = _Tags.of(joined(source))
                 yield from tags.open_in(text)
 
 
@@ -110,6 +112,9 @@ class LeftOver(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Only what stands as a note or a blank, outside of code, quotes and sentences about such blanks."""
+        everything = joined(source)
+        if not ("TODO" in everything or "FIXME" in everything or _may_have_blank(everything, lowered(source))):
+            return
         for text in texts(source):
             sent = blank_code(text.text)
             notes = list(_NOTE.finditer(sent)) if "TODO" in sent or "FIXME" in sent else []
@@ -118,7 +123,8 @@ class LeftOver(Rule):
                     message = f"a note to yourself is left in the text: {word}"
                     place = next(match.start("word") for match in notes if match["word"] == word)
                     yield text.hit_at(place, message, hint="do it, or make the note a comment of the file")
-            for match in _BLANK.finditer(sent) if _may_have_blank(sent) and not _outlines(sent) else ():
+            blanks = _may_have_blank(sent, sent.lower()) and not _outlines(sent)
+            for match in _BLANK.finditer(sent) if blanks else ():
                 start = max(sent.rfind("\n", 0, match.start()) + 1, match.start() - 200)
                 if not _ABOUT.search(sent, start, min(_line_end(sent, match.end()), match.end() + 200)):
                     message = f"a blank is left in the text: {match[0]}"
@@ -218,13 +224,12 @@ _ABOUT = re.compile(
 _SLOT = re.compile(r"\[([A-Z][^\[\]\n]{12,300})\](?!\()")
 
 
-def _may_have_blank(text: str) -> bool:
+def _may_have_blank(text: str, in_lower_case: str) -> bool:
     if "[" not in text and "<" not in text:
         return False
-    if text.isascii():  # other letters may be alike without being equal in lower case
-        lowered = text.lower()
-        if not any(part in lowered for part in _BLANK_PARTS):
-            return False
+    # Other letters than those of ASCII may be alike without being equal in lower case.
+    if text.isascii() and not any(part in in_lower_case for part in _BLANK_PARTS):
+        return False
     return _MAYBE_BLANK.search(text) is not None
 
 

@@ -14,7 +14,7 @@ from onbook.render.scan import RESERVED
 from onbook.report import Severity
 from onbook.rules.base import Edit, Hit, Rule, edit_at, hit_at
 from onbook.rules.declared import KEYWORDS, misplaced
-from onbook.rules.texts import Text, blank_code, broken, messages, reached, texts
+from onbook.rules.texts import Text, blank_code, broken, joined, messages, reached, texts, used
 
 
 class MisplacedInput(Rule):
@@ -143,23 +143,22 @@ class MixedPlaceholders(Rule):
         prompt = source.prompt
         if prompt is None:
             return
-        used = {use.name for text, scope in reached(source) for use in text.template.variables if use.name not in scope}
         declared = {*prompt.input_properties, *(str(key) for row in prompt.test_data for key in row)} - {"expected"}
-        missing = declared - used if not broken(source) else set()
-        everything = "\n".join(text.text for text in texts(source)) if missing else ""
+        missing = declared - used(source) if not broken(source) else set()
+        everything = joined(source) if missing else ""
         alone = frozenset(name for name in missing if len(re.findall(rf"</?{re.escape(name)}>", everything)) == 1)
         one = missing if len(missing) == len(_PERCENT.findall(everything)) == 1 else set[str]()
         for text in texts(source):
             if alone or _may_have_other(text.text):
-                yield from self._in(text, declared | used, alone, next(iter(one), None))
+                yield from self._in(text, declared | used(source), alone, next(iter(one), None))
 
     def fixes(self, source: Source) -> Iterator[Edit]:
         """Where the input is declared and used nowhere else: the name can stand for nothing but it."""
         prompt = source.prompt
         if prompt is None or broken(source):
             return
-        used = {use.name for text, _ in reached(source) for use in text.template.variables}
-        missing = {name for name in prompt.input_properties if name not in used}
+        written = {use.name for text, _ in reached(source) for use in text.template.variables}
+        missing = {name for name in prompt.input_properties if name not in written}
         for text in messages(source):
             for match in _OTHER.finditer(blank_code(text.text)):
                 name = match["name"] or match["percent"]
@@ -310,9 +309,13 @@ def _unwritable(name: str, prompt: Prompt) -> str | None:
 
 
 def _may_have_other(text: str) -> bool:
-    """Whether anything but ``<name>`` can be there: asking what stands before each character costs far more."""
-    prose = blank_code(text)
-    return "%" in prose or "{" in prose.replace("{{", "")
+    """Whether anything but ``<name>`` can be there: asking what stands before each character costs far more.
+
+    Where each brace is one of two or begins a tag there is no ``{name}``, in code or out of it.
+    """
+    if "%s" in text or "%(" in text:
+        return True
+    return text.count("{") != 2 * text.count("{{") + text.count("{%")
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -96,14 +96,14 @@ def _personal(text: str) -> tuple[Match, ...]:
 
 # What stands in every account number, and in every card and North American telephone number: passes over most texts.
 # Looked for in the text with one character for each kind.
-_NUMBERS = (b"0000000", b"000-0000", b"000 0000")
+_NUMBERS = (b"0000000", b"000-0000")
 
 
 def _kind(byte: int) -> int:
     letter = chr(byte)
     if letter.isascii() and (letter.isdigit() or letter.isupper()):
         return ord("0" if letter.isdigit() else "A")
-    return ord("-" if letter in "-." else " " if letter == " " else "x")
+    return ord("-" if letter in "-. " else "x")
 
 
 _SHAPE = bytes(map(_kind, range(256)))

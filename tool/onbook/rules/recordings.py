@@ -50,6 +50,8 @@ class OrphanedRecording(Rule):
         """Compares names only, so that lint renders no case."""
         if source.prompt is None or source.tests.problems:
             return  # which cases there are is not known
+        if source.snapshot.entry(stem(source.path) + RECORDINGS_SUFFIX) is None:
+            return
         cases = {case.id for case in source.cases}
         models = set(source.suite.models or (source.prompt.model,))
         repeats = source.suite.repeats
@@ -138,11 +140,11 @@ _HINT = "`onbook test --prune` drops what no case asks for, `onbook test --recor
 
 def _recordings(source: Source) -> Iterator[tuple[Recording, _At]]:
     """The sound recordings of a prompt, in the order of their lines."""
-    from onbook.testing.recordings import Recordings
-
     path = stem(source.path) + RECORDINGS_SUFFIX
     if source.snapshot.entry(path) is None:
         return
+    from onbook.testing.recordings import Recordings
+
     try:
         found = Recordings.read(source.snapshot.stored(path), path)
     except SnapshotError:

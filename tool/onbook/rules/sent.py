@@ -95,8 +95,8 @@ def defaults(source: Source) -> Iterator[tuple[Pointer, str]]:
     """The strings in the defaults of inputs; those of a schema that is referred to stand in another file."""
     properties = written(source, "inputs", "properties")
     for name, schema in properties.items() if isinstance(properties, dict) else ():
-        if isinstance(schema, dict):
-            yield from strings(schema.get("default"), ("inputs", "properties", name, "default"))
+        if isinstance(schema, dict) and "default" in schema:
+            yield from strings(schema["default"], ("inputs", "properties", name, "default"))
 
 
 def example_rows(source: Source) -> tuple[str, list[Row]]:

@@ -221,60 +221,83 @@ def _over(source: Source, limit: int, pointer: tuple[str, ...], what: str, advic
 
 def _bound(prompt: Prompt, cases: Sequence[Case]) -> int:
     """A number of tokens that no call can have more of, from lengths alone."""
-    texts = [item.content for item in prompt.messages if isinstance(item, Message)]
-    everything = [*texts, *prompt.partials.values()]
-    rounds = 1 + len(prompt.examples)
-    fixed = sum(map(tokens.at_most, everything)) * rounds
-    given = [_size(case.inputs) for case in cases] + [_size(example.inputs) for example in prompt.examples]
-    values = max(given, default=0)
-    values += sum(_size(schema["default"]) for schema in prompt.input_properties.values() if "default" in schema)
-    values += 4 * len(prompt.input_properties)  # "null", for what is optional and not given
-    uses = sum(text.count("{{") for text in everything)
-    total = fixed + uses * values * rounds + sum(_size(example.output) for example in prompt.examples)
-    if prompt.template_format == "jinja2" and any("{%" in text for text in everything):
-        # An include may bring its text again, and what stands in loops comes once for every round of them all.
-        again = math.prod(1 + text.count("include") for text in everything)
-        names = [name for text in everything if "{%" in text and "for" in text for name in _LOOP.findall(text)]
-        if names:
-            spans = [text[text.find("for ") : text.rfind("endfor")] for text in everything if "for " in text]
-            looped = sum(tokens.at_most(span) + span.count("{{") * values for span in spans)
+    messages = [item.content for item in prompt.messages if isinstance(item, Message)]
+    everything = [*messages, *prompt.partials.values()]
+    sent = "\n".join(everything)
+    examples, properties = prompt.examples, prompt.input_properties
+    rounds = 1 + len(examples)
+    values = 4 * len(properties)  # "null", for what is optional and not given
+    for schema in properties.values():
+        if "default" in schema:
+            values += _size(schema["default"])
+    given = [case.inputs for case in cases] + [example.inputs for example in examples]
+    values += max(map(_size, given)) if given else 0
+    uses = sent.count("{{")
+    total = (tokens.at_most(sent) + uses * values) * rounds
+    for example in examples:
+        total += _size(example.output)
+    if prompt.template_format == "jinja2" and "{%" in sent:
+        # What stands in loops comes once for every round of them all. Every loop has an end.
+        looped = sum(_looped(text, values) for text in everything) if "endfor" in sent else 0
+        if looped:
             # A partial that is included within a loop comes as often as the loop goes round.
             if prompt.partials:
                 looped += sum(map(tokens.at_most, prompt.partials.values())) + uses * values
-            total += looped * rounds * max((_rounds(names, case.inputs, values) for case in cases), default=values)
-        total *= again
-    return total + tokens.MOST_PER_MESSAGE * (len(texts) + 2 * len(prompt.examples) + 1)
+            # Without cases the prompt is rendered with empty inputs.
+            given += () if cases else [dict.fromkeys(properties, "")]
+            total += looped * rounds * _rounds(everything, given, max(values, len(sent)))
+        # An include may bring its text again.
+        total *= math.prod(1 + text.count("include") for text in everything) if "include" in sent else 1
+    return total + tokens.MOST_PER_MESSAGE * (len(messages) + 2 * len(examples) + 1)
 
 
-# What a loop goes over: a name, and whether an item or a filter follows it.
-_LOOP = re.compile(r"\{%[-+]?\s*for\s[^%]*?\sin\s+([A-Za-z_]\w*(?:\s*[-+]?%\})?)")
+# What a loop goes over: a name, and whether an item or a filter follows it; before it the names that it gives.
+_LOOP = re.compile(r"\{%[-+]?\s*for\s(?P<targets>[^%]*?)\sin\s+(?P<over>[A-Za-z_]\w*)(?P<whole>\s*[-+]?%\})?")
 
 
-def _rounds(loops: Sequence[str], inputs: Mapping[str, object], most: int) -> int:
-    """How often the body of all loops within each other is written, at most."""
-    product = 1
-    for loop in loops:
-        name, whole, _ = loop.partition("%")
-        value = inputs.get(name.rstrip(" \t\n-+")) if whole else None
-        # Of anything but a whole input no more is known than that no value has more items than it has bytes.
-        product *= max(1, len(value)) if isinstance(value, list | str | Mapping) else max(1, most)
-        if product > MOST_COUNTED_BYTES:
-            break
-    return product
+def _looped(text: str, values: int) -> int:
+    """The bytes that one round of a text's loops writes at most, all of them within each other."""
+    span = text[text.find("for") : text.rfind("endfor")] if "endfor" in text else ""
+    return tokens.at_most(span) + span.count("{{") * values
+
+
+def _rounds(texts: Sequence[str], given: Sequence[Mapping[str, object]], most: int) -> int:
+    """How often the body of all loops within each other is written, at most.
+
+    Args:
+        most: of anything but a whole input no more is known than that it has no more items than bytes.
+    """
+    loops = [loop for text in texts for loop in _LOOP.finditer(text)]
+    targets = " ".join(loop["targets"] for loop in loops)
+    # The name of an input may be given to something else by the loop around.
+    known = [loop["over"] for loop in loops if loop["whole"] and loop["over"] not in targets]
+    unknown = sum(text.count("endfor") for text in texts) - len(known)
+    bound = 0
+    for inputs in given:
+        product = 1
+        for name in known:
+            value = inputs.get(name)
+            product *= max(1, len(value)) if isinstance(value, list | str | Mapping) else max(1, most)
+            if product > MOST_COUNTED_BYTES:
+                break
+        bound = max(bound, product)
+    for _ in range(min(unknown, 8)):  # by then it is more than any model reads
+        bound *= max(1, most)
+    return bound
 
 
 def _size(value: object) -> int:
     """At least the bytes that a value can take when it is rendered, and at least its items."""
     if isinstance(value, str):
         return 2 + (len(value) if value.isascii() else 4 * len(value))
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         # Rendered whole, a mapping is JSON: quotes, commas, and escapes of up to six characters.
-        return 2 + sum(
-            6 * _size(key) + (6 * _size(part) if isinstance(part, str) else _size(part)) + 4
-            for key, part in value.items()
-        )
+        total = 2
+        for key, part in value.items():
+            total += 6 * _size(key) + (6 if isinstance(part, str) else 1) * _size(part) + 4
+        return total
     if isinstance(value, list):
-        return 2 + sum((6 * _size(part) if isinstance(part, str) else _size(part)) + 2 for part in value)
+        return 2 + sum((6 if isinstance(part, str) else 1) * _size(part) + 2 for part in value)
     return len(str(value)) + 8
 
 

@@ -135,6 +135,8 @@ def _reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
         text, scope = waiting.pop()
         yield text, scope
         template = text.template
+        if not template.includes:
+            continue
         for use, targets in zip(template.includes, template.scopes, strict=True):
             inner = scope | targets
             found = partial(source, use.name)
@@ -144,21 +146,47 @@ def _reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
                 waiting.append((found, inner))
 
 
+def joined(source: Source) -> str:
+    """All texts, one after the other: what stands in none of its lines stands in no text."""
+    known = source.memo
+    if "joined" not in known:
+        known["joined"] = "\n".join([text.text for text in texts(source)])
+    found: str = known["joined"]
+    return found
+
+
+def lowered(source: Source) -> str:
+    """The same in lower case, for whoever looks for words of ASCII."""
+    known = source.memo
+    if "lowered" not in known:
+        known["lowered"] = joined(source).lower()
+    found: str = known["lowered"]
+    return found
+
+
+def used(source: Source) -> frozenset[str]:
+    """The variables that have to come from outside, in any text."""
+    known = source.memo
+    if "used" not in known:
+        known["used"] = frozenset(
+            [use.name for text, scope in reached(source) for use in text.template.variables if use.name not in scope]
+        )
+    found: frozenset[str] = known["used"]
+    return found
+
+
 def broken(source: Source) -> bool:
     """Whether some text cannot be read or rendered, which other rules tell."""
     if "broken" not in source.memo:
-        source.memo["broken"] = _broken(source)
+        source.memo["broken"] = bool(source.problems) or any(map(_is_broken, texts(source)))
     return bool(source.memo["broken"])
 
 
-def _broken(source: Source) -> bool:
-    fatal = (
-        problem
-        for text in texts(source)
-        for problem in text.template.problems
-        if not (text.template_format == "simple" and problem.code in LITERAL)
-    )
-    return bool(source.problems) or any(fatal)
+def _is_broken(text: Text) -> bool:
+    problems = text.template.problems
+    if text.template_format == "simple":
+        return any(problem.code not in LITERAL for problem in problems)
+    return bool(problems)
 
 
 # Each stops where another of its kind begins: hostile text costs linear time.

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onbook.lines import line_starts
 from onbook.project import Source
 from onbook.prompt import Prompt
 from onbook.render.scan import If, Include, Outline, Value, Write, outline
-from onbook.render.template import pieces
 from onbook.render.types import normal_newlines
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
@@ -196,8 +194,11 @@ def _all_writes(source: Source) -> Iterator[_Write]:
     prompt = source.prompt
     tainted = dict(_untrusted(prompt)) if prompt and _may_be_marked(source) else {}
     for text in messages(source) if tainted else ():
-        alone = re.fullmatch(r"\s*\{\{[^{}]*\}\}\s*", text.text) is not None
+        alone = _ALONE.fullmatch(text.text) is not None
         yield from _written(text, text.role or "", tainted, alone, set())
+
+
+_ALONE = re.compile(r"\s*\{\{[^{}]*\}\}\s*")
 
 
 def _once(hits: Iterator[Hit]) -> Iterator[Hit]:
@@ -218,27 +219,31 @@ def _may_be_marked(source: Source) -> bool:
     return any(b"x-untrusted" in raw or b"\\" in raw for raw in others)
 
 
-_SEVERAL = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SEVERAL = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 # A schema that has none of these is not marked, and has no part that is.
 _LEADING = frozenset({"x-untrusted", "$ref", "items", "properties", *_SEVERAL})
 MAX_MARKS = 1_000  # places of one input's schema that are looked at: a schema may refer to itself
 
 
+def _may_lead(schema: object) -> bool:
+    return type(schema) is not dict or not _LEADING.isdisjoint(schema)
+
+
 def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
     """The inputs that are marked, or that have a part which is: a property, the items, or what is referred to."""
     for name, schema in prompt.input_properties.items():
-        if type(schema) is dict and _LEADING.isdisjoint(schema):
+        if not _may_lead(schema):
             continue
         paths: set[tuple[str, ...]] = set()
-        seen: list[object] = []
+        seen: set[int] = set()
         waiting: list[tuple[object, tuple[str, ...]]] = [(schema, ())]
         while waiting and len(seen) < MAX_MARKS:
             node, path = waiting.pop()
             if type(node) is not dict and not isinstance(node, Mapping):
                 continue
-            if any(node is known for known in seen):
+            if id(node) in seen:
                 continue
-            seen.append(node)
+            seen.add(id(node))
             if node.get("x-untrusted") is True:
                 paths.add(path)
                 continue
@@ -248,8 +253,8 @@ def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
             if "items" in node:
                 waiting.append((node["items"], path))
             if isinstance(properties, Mapping):
-                waiting += [(inner, (*path, key)) for key, inner in properties.items()]
-            for word in _SEVERAL:
+                waiting += [(inner, (*path, key)) for key, inner in properties.items() if _may_lead(inner)]
+            for word in _SEVERAL if not _SEVERAL.isdisjoint(node) else ():
                 several = node.get(word)
                 waiting += [(inner, path) for inner in several] if isinstance(several, list) else []
         if paths:
@@ -257,6 +262,9 @@ def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
 
 
 def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[object]) -> Iterator[_Write]:
+    # What is written is named, and whatever else hands a value on is a tag.
+    if "{%" not in text.text and not any(name in text.text for name in tainted):
+        return
     content = normal_newlines(text.text) if text.template_format == "jinja2" else text.text
     enclosed: list[tuple[int, int]] | None = None
     for offset, name, inner in _found(content, text.template_format, tainted):
@@ -278,20 +286,29 @@ def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[obj
 
 def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
     """Where a template writes outside text, (offset, input, None), or includes, (offset, path, what is tainted)."""
-    plain = pieces(content, template_format)
-    if plain is None:
-        if (tree := outline(content)) is not None:
-            yield from _outlined(tree, tainted)
-            return
+    if template_format == "simple":
+        for offset, name in sorted(_named(content, tainted)):
+            yield offset, tainted[name].origin, None
+    elif (tree := outline(content)) is not None:
+        yield from _outlined(tree, tainted)
+    else:
         from onbook.render.syntax import check
 
         parsed = check(content).tree
         yield from _Flow().body(parsed.body, tainted) if parsed else ()
-        return
-    starts = line_starts(content)
-    for use in plain:
-        if not isinstance(use, str) and use.name in tainted:
-            yield starts[use.line - 1] + use.column - 1, tainted[use.name].origin, None
+
+
+def _named(content: str, tainted: Tainted) -> Iterator[tuple[int, str]]:
+    """Where the simple format writes one of these: all that it knows is ``{{name}}``, with no blanks and no braces."""
+    for name in tainted:
+        variable, end = f"{{{{{name}}}}}", 0
+        while (start := content.find(variable, end)) >= 0:
+            end = start + len(variable)
+            if _NAME.fullmatch(name):
+                yield start + 2, name
+
+
+_NAME = re.compile(r"[^\s{}]+")
 
 
 def _outlined(body: Outline, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
@@ -402,8 +419,9 @@ def _enclosed(text: str) -> list[tuple[int, int]]:
         elif not tag["rest"].endswith("/"):
             opened.setdefault(tag["name"], []).append(tag.start())
     for fence in _FENCES:
-        found = [match.start() for match in re.finditer(fence, text)]
-        spans += zip(found[::2], found[1::2], strict=False)
+        if fence in text:
+            found = [match.start() for match in re.finditer(fence, text)]
+            spans += zip(found[::2], found[1::2], strict=False)
     joined: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:

@@ -9,7 +9,7 @@ from onbook.project.shapes import only_near
 from onbook.report import Severity
 from onbook.rules.base import Edit, Hit, Rule, hit_at
 from onbook.rules.declared import Declared, undeclared
-from onbook.rules.texts import broken, reached
+from onbook.rules.texts import broken, reached, used
 
 
 class UndeclaredVariable(Rule):
@@ -64,13 +64,13 @@ class UndeclaredVariable(Rule):
         if prompt is None or prompt.inputs is None or broken(source):
             return
         declared = Declared.of(prompt.inputs)
-        used = {use.name for text, scope in reached(source) for use in text.template.variables if use.name not in scope}
-        unknown = {name for name in used if name not in declared.names}
+        names = used(source)
+        unknown = {name for name in names if name not in declared.names}
         for text, scope in reached(source) if not declared.open else ():
             for use in text.template.variables if text.role else ():
                 near = only_near(use.name, declared.names)
                 # Two misspelt names may be two spellings of one: then nobody knows which input each was.
-                if use.name not in unknown or use.name in scope or near is None or near in used:
+                if use.name not in unknown or use.name in scope or near is None or near in names:
                     continue
                 if sum(only_near(name, declared.names) == near for name in unknown) == 1:
                     hit = text.hit(use.line, use.column, "")
@@ -125,9 +125,9 @@ class UnusedInput(Rule):
         """Only where every text could be read: a broken one might use anything."""
         if source.prompt is None or broken(source):
             return
-        used = {use.name for text, scope in reached(source) for use in text.template.variables if use.name not in scope}
+        names = used(source)
         for name, schema in source.prompt.input_properties.items():
-            if name not in used and schema.get("deprecated") is not True:
+            if name not in names and schema.get("deprecated") is not True:
                 message = f"input {name!r} is not used in any message"
                 hint = f"write {{{{{name}}}}} where it belongs, or delete the input"
                 yield hit_at(source, ("inputs", "properties", name), message, key=True, hint=hint)
