@@ -7,7 +7,9 @@ import re
 
 import pytest
 
-from onbook.rules import hidden, injection, issuers, markup, personal
+from onbook.lines import line_starts
+from onbook.render.template import pieces
+from onbook.rules import hidden, injection, issuers, markup, names, personal, untrusted
 from onbook.rules import texts as texts_rules
 from onbook.rules.kept import long_words
 
@@ -95,3 +97,105 @@ def test_tags_without_other_code() -> None:
         assert texts_rules._TAGS.findall(text) == [match[0] for match in texts_rules._CODE.finditer(text)], text
         found += "{%" in text and "%}" in text
     assert found > 200
+
+
+def runs(pattern: object) -> tuple[int, int, int, bool]:
+    """Of what a parsed pattern matches: the characters of a secret's run that it surely begins with, ends with and has
+    in a row, and whether it has nothing else."""
+    first = last = most = 0
+    whole = True
+    for code, argument in pattern:  # type: ignore[attr-defined]
+        name = str(code)
+        match name:
+            case "LITERAL":
+                inside = issuers._IN_RUNS[argument] == ord("w") if argument < 128 else False
+                part = (1, 1, 1, True) if inside else (0, 0, 0, False)
+            case "IN":
+                inside = all(issuers._IN_RUNS[one] == ord("w") for one in members(argument))
+                part = (1, 1, 1, True) if inside else (0, 0, 0, False)
+            case "SUBPATTERN":
+                part = runs(argument[-1])
+            case "BRANCH":
+                each = [runs(branch) for branch in argument[1]]
+                part = (*(min(one[n] for one in each) for n in range(3)), all(one[3] for one in each))  # type: ignore[assignment]
+            case "MAX_REPEAT" | "POSSESSIVE_REPEAT":
+                least, _, inner = argument
+                one = runs(inner)
+                part = (least * one[0], least * one[1], least * one[2], True) if one[3] else (0, 0, 0, False)
+                part = part if least else (0, 0, 0, one[3])
+            case "AT" | "ASSERT" | "ASSERT_NOT":
+                continue
+            case _:
+                part = (0, 0, 0, False)
+        most = max(most, part[2], last + part[0])
+        first = first + part[0] if whole else first
+        last = last + part[1] if part[3] else part[1]
+        whole = whole and part[3]
+    return first, last, max(most, first, last), whole
+
+
+def members(parts: list[tuple[object, object]]) -> list[int]:
+    found: list[int] = []
+    for code, argument in parts:
+        if str(code) == "LITERAL":
+            found.append(argument)  # type: ignore[arg-type]
+        elif str(code) == "RANGE":
+            found += range(argument[0], argument[1] + 1)  # type: ignore[index]
+        else:
+            found.append(0)  # classes and negations: more than letters
+    return found
+
+
+@pytest.mark.parametrize("issuer", issuers.ISSUERS, ids=lambda issuer: issuer.literals[0])
+def test_every_secret_is_long_or_stands_with_what_is_looked_for(issuer: issuers.Issuer) -> None:
+    longest = runs(re._parser.parse(issuer.pattern.pattern))[2]  # type: ignore[attr-defined]
+    otherwise = {part for parts in issuers._OTHERWISE for part in parts}
+    assert longest >= issuers.SHORTEST or otherwise & set(issuer.literals)
+
+
+def test_the_run_of_a_pattern() -> None:
+    for pattern, longest in (("ab-[0-9]{4}", 7), ("a b{3}", 3), ("(?:ab|c)d{2}", 3), ("a?b{3,9}", 3), ("a[.]b", 1)):
+        assert runs(re._parser.parse(pattern))[2] == longest, pattern  # type: ignore[attr-defined]
+
+
+def test_secrets_among_keywords() -> None:
+    key = "sk-" + "".join(random.Random(9).choices("abcdefghijkmnpqrstuvwxyz23456789", k=40))
+    for text in ("additionalProperties: false\n", "unevaluatedProperties additionalProperties"):
+        assert not issuers._may_hold(text)
+        assert issuers._may_hold(f"{text} {key}")
+        assert len(issuers.secrets(f"{text} {key} {text}")) == 1
+
+
+def test_hidden_characters() -> None:
+    dice = random.Random(5)
+    found = 0
+    for point in [*range(0x20, 0x3000), *range(0xFE00, 0x10000), *range(0x1D100, 0x1D200), *range(0xE0000, 0xE0200)]:
+        text = "a" + chr(point) * dice.choice((1, 2)) + "b"
+        if any(hidden._hidden(match) for match in hidden._HIDDEN.finditer(text)):
+            found += 1
+            assert hidden._ANY.search(text), hex(point)
+    assert found > 100
+
+
+def test_placeholders_of_other_syntaxes() -> None:
+    found = 0
+    for text in texts("{{{}}}%%%$$(s)<>a` \n", 24):
+        matches = [match for match in names._OTHER.finditer(texts_rules.blank_code(text)) if not match["angle"]]
+        found += bool(matches)
+        assert not matches or names._may_have_other(text), text
+    assert found > 200
+
+
+def test_variables_of_the_simple_format() -> None:
+    found = 0
+    for text in texts("{{{{}}}}ab \n", 24):
+        starts = line_starts(text)
+        uses = [
+            (starts[piece.line - 1] + piece.column - 1, piece.name)
+            for piece in pieces(text, "simple") or ()
+            if not isinstance(piece, str) and piece.name in ("a", "b", "ab")
+        ]
+        tainted = {name: untrusted.Taint(name, frozenset({()})) for name in ("a", "b", "ab", "a b", "{a")}
+        assert sorted(untrusted._named(text, tainted)) == uses, text
+        found += len(uses)
+    assert found > 50

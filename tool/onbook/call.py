@@ -21,6 +21,8 @@ class Caller:
         self.prompt = prompt
         self._contract = Contract(closed(prompt.inputs)) if prompt.inputs is not None else None
         self._renderer = Renderer(prompt)
+        aliases = ((name, schema.get("x-aliases")) for name, schema in prompt.input_properties.items())
+        self._aliases = [(name, older) for name, several in aliases if isinstance(several, list) for older in several]
 
     def bind(self, inputs: Json) -> dict[str, object]:
         """The inputs under their present names, once the contract accepts them.
@@ -29,11 +31,9 @@ class Caller:
             InputError: the contract refuses them; the error names the input.
         """
         bound = dict(inputs)
-        for name, schema in self.prompt.input_properties.items():
-            aliases = schema.get("x-aliases")
-            for alias in aliases if isinstance(aliases, list) else ():
-                if alias in bound and name not in bound:
-                    bound[name] = bound.pop(alias)
+        for name, alias in self._aliases:
+            if alias in bound and name not in bound:
+                bound[name] = bound.pop(alias)
         violations = self._contract.violations(bound) if self._contract else []
         if violations:
             raise InputError(

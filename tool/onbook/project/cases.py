@@ -16,7 +16,7 @@ from onbook.formats.rows import csv_rows, rows_of
 from onbook.project.gold import Gold, Lines, repeated
 from onbook.project.load import Loaded
 from onbook.project.shapes import contract, row_problems, shape_problems
-from onbook.prompt import Case, JudgeGate, Label, Suite, id_of
+from onbook.prompt import SUFFIXES, Case, JudgeGate, Label, Prompt, Suite, id_of
 from onbook.repo import Snapshot, SnapshotError
 from onbook.repo.stored import IN_MEMORY, Stored
 from onbook.report import Problem
@@ -34,6 +34,8 @@ _MISNAMED = {
     ".labels.csv": LABELS_SUFFIX,
 }
 
+_BESIDE = (*SUFFIXES, *CASE_SUFFIXES, *_MISNAMED, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
+
 # The name under which one of GitHub's evaluators is an assertion.
 EVALUATOR = "evaluator"
 
@@ -42,12 +44,17 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """The cases, the suite and the labels of one prompt, and what is wrong with their files."""
+    """The cases, the suite and the labels of one prompt, and what is wrong with their files.
+
+    Attributes:
+        beside: how the names of all files end that stand beside the prompt, its own among them.
+    """
 
     cases: Sequence[Case]
     suite: Suite
     problems: tuple[Problem, ...]
     labels: tuple[Label, ...] = ()
+    beside: frozenset[str] = frozenset()
     __test__ = False  # pytest collects what is called Test*
 
 
@@ -60,27 +67,26 @@ def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
     """Read what stands beside a prompt. A row that is wrong is a problem with its line, and is left out."""
     problems: list[Problem] = []
     parts: list[list[Case] | Lines] = []
-    beside = stem(loaded.path)
-    for suffix in CASE_SUFFIXES:
-        path = beside + suffix
-        if snapshot.entry(path) is not None:
-            parts.append(_cases(snapshot, path, problems))
-    for suffix, meant in _MISNAMED.items():
-        path = beside + suffix
-        if snapshot.entry(path) is not None:
+    start = stem(loaded.path)
+    beside = frozenset([suffix for suffix in _BESIDE if snapshot.entry(start + suffix) is not None])
+    parts += [_cases(snapshot, start + suffix, problems) for suffix in CASE_SUFFIXES if suffix in beside]
+    for suffix in () if beside.isdisjoint(_MISNAMED) else _MISNAMED:
+        if suffix in beside:
+            meant = _MISNAMED[suffix]
             message = f"a file of this name is not read: it must end in {meant}"
-            problems.append(Problem("wrong-shape", message, path, hint=f"rename it to {beside + meant}"))
-    parts.append(_test_data(loaded))
+            problems.append(Problem("wrong-shape", message, start + suffix, hint=f"rename it to {start + meant}"))
+    if loaded.prompt and loaded.prompt.test_data:
+        parts.append(_test_data(loaded, loaded.prompt))
     if any(parts):
         _drop_repeated(parts, problems)
     many = any(isinstance(part, Lines) for part in parts)
-    cases = Gold(parts) if many else tuple(case for part in parts for case in part)
-    suite = _suite(snapshot, beside + SUITE_SUFFIX, problems)
+    cases = Gold(parts) if many else tuple([case for part in parts for case in part])
+    suite = _suite(snapshot, start + SUITE_SUFFIX, problems) if SUITE_SUFFIX in beside else Suite()
     if loaded.prompt and loaded.prompt.evaluators:
         evaluators = tuple({EVALUATOR: evaluator} for evaluator in loaded.prompt.evaluators)
         suite = replace(suite, assertions=(*suite.assertions, *evaluators))
-    labels = _labels(snapshot, beside + LABELS_SUFFIX, problems)
-    return Tests(cases, suite, tuple(problems), labels)
+    labels = _labels(snapshot, start + LABELS_SUFFIX, problems) if LABELS_SUFFIX in beside else ()
+    return Tests(cases, suite, tuple(problems), labels, beside)
 
 
 def _rows(snapshot: Snapshot, path: str) -> tuple[list[Row], list[Problem]]:
@@ -165,7 +171,7 @@ def _case(data: Json, line: int | None, path: str) -> Case:
     history, chain = data.get("history"), data.get("chain")
     return Case(
         id=str(data["id"]),
-        inputs=inputs if isinstance(inputs, Mapping) else {},
+        inputs=inputs if type(inputs) is dict or isinstance(inputs, Mapping) else {},
         expected=data.get("expected"),
         assertions=tuple(asserted) if isinstance(asserted, list) else (),
         tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
@@ -179,8 +185,6 @@ def _case(data: Json, line: int | None, path: str) -> Case:
 
 
 def _labels(snapshot: Snapshot, path: str, problems: list[Problem]) -> tuple[Label, ...]:
-    if snapshot.entry(path) is None:
-        return ()
     rows, found = _rows(snapshot, path)
     problems += found
     labels = []
@@ -194,13 +198,12 @@ def _labels(snapshot: Snapshot, path: str, problems: list[Problem]) -> tuple[Lab
     return tuple(labels)
 
 
-def _test_data(loaded: Loaded) -> list[Case]:
+def _test_data(loaded: Loaded, prompt: Prompt) -> list[Case]:
     """GitHub's rows: every column is an input. ``expected`` is the expected answer, and an input where it is declared
     as one, or where nothing is."""
-    prompt = loaded.prompt
-    taken = prompt is not None and (prompt.inputs is None or "expected" in prompt.input_properties)
+    taken = prompt.inputs is None or "expected" in prompt.input_properties
     cases = []
-    for number, row in enumerate(prompt.test_data if prompt else ()):
+    for number, row in enumerate(prompt.test_data):
         line = loaded.document.place(("testData", number)).line if loaded.document else None
         inputs = {key: value for key, value in row.items() if taken or key != "expected"}
         cases.append(
@@ -234,8 +237,6 @@ def _suite(snapshot: Snapshot, path: str, problems: list[Problem]) -> Suite:
 
 
 def _yaml(snapshot: Snapshot, path: str, problems: list[Problem]) -> Document | None:
-    if snapshot.entry(path) is None:
-        return None
     try:
         document, found = read_yaml(snapshot.read(path), path)
     except SnapshotError as error:

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from itertools import accumulate, repeat
+from itertools import accumulate
 from typing import NamedTuple, cast
 from zlib import crc32
 
@@ -33,6 +33,9 @@ FEWEST_PROMPTS = 3
 # Sentences of one prompt that are compared, and prompts with which one is: both keep the work linear.
 MOST_SENTENCES = 64
 MOST_COMPARED = 4
+# Lines with a bar behind which a message is looked for in its file, and how far it may be indented there.
+MOST_STARTS = 4
+MOST_INDENTED = 100
 # Two prompts are compared if they share one of so many smallest checksums.
 KEYS = 3
 
@@ -77,10 +80,10 @@ class NearDuplicate(AcrossRule):
 
     def note(self, source: Source) -> object:
         """The file, and the smallest checksums of the sentences: all of them, for all but the longest prompts."""
-        said = _messages(source)
-        if sum(map(len, said)) < FEWEST_CHARACTERS:
+        said = _said(source)
+        if sum([message.characters for message in said]) < FEWEST_CHARACTERS:
             return None
-        sums = set().union(*map(_sentences, _said(source)))
+        sums = set().union(*map(_sentences, said))
         return _packed(source.path, sorted(sums)[:MOST_SENTENCES]) if len(sums) >= FEWEST_SENTENCES else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
@@ -148,23 +151,21 @@ class CopiedBlock(AcrossRule):
 
     def note(self, source: Source) -> object:
         """The file, and of each message that is long enough the checksum, the length and the place of each line."""
-        prompt, document = source.prompt, source.document
-        said = _messages(source)
-        if prompt is None or document is None or sum(map(len, said)) < BLOCK_CHARACTERS:
+        document, said = source.document, _said(source)
+        if document is None or sum([message.characters for message in said]) < BLOCK_CHARACTERS:
             return None
-        rows = list(map(bytes.strip, document.text.encode("utf-8", "replace").split(b"\n")))
-        places = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))  # of equal lines, the first
+        file, end = document.text.encode("utf-8", "replace"), 0
         found: list[int] = []
-        numbers = (number for number, item in enumerate(prompt.messages) if isinstance(item, Message))
-        for number, (_, lines, sums) in zip(numbers, _said(source), strict=True):
-            lengths = list(map(len, lines))
-            if sum(lengths) < BLOCK_CHARACTERS:
-                continue
-            stands = list(map(places.get, lines, repeat(0)))
-            if 0 in stands:  # quoted or folded: the text's lines are not the file's
-                first = document.place(("messages", number, "content")).line
-                stands = [line or first for line in stands]
-            found += [len(lines), *sums, *lengths, *stands]
+        for message in said:
+            if sum(message.lengths) >= BLOCK_CHARACTERS:
+                first, end = _block_at(message, file, end)
+                places = (
+                    [line for line, row in enumerate(message.rows, first) if row] if first else _places(message, file)
+                )
+                if 0 in places:  # quoted or folded: the text's lines are not the file's
+                    whole = document.place(("messages", message.number, "content")).line
+                    places = [line or whole for line in places]
+                found += [len(places), *message.sums, *message.lengths, *places]
         return _packed(source.path, found) if found else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
@@ -188,12 +189,12 @@ class CopiedBlock(AcrossRule):
                     homes.setdefault(block, []).append(id)
         for id, blocks in having.items():
             path = packed[id][0]
-            within, told = False, set[int]()
+            within, told = False, set[int | bytes]()
             for block, line in blocks:
                 others = homes[block] if block else []
                 copied = len(others) >= FEWEST_PROMPTS
-                if copied and not within and line not in told:
-                    told.add(line)
+                if copied and not within and told.isdisjoint((block, line)):
+                    told |= {block, line}
                     named = [other for other in others[:4] if other != id][:3]
                     more = f" and {len(others) - 1 - len(named)} more" if len(others) - 1 > len(named) else ""
                     message = f"a block of text that begins here also stands in {', '.join(named)}{more}"
@@ -202,47 +203,89 @@ class CopiedBlock(AcrossRule):
                 within = copied
 
 
-def _messages(source: Source) -> list[str]:
-    """The texts that stand in the prompt's own file: a partial is shared already."""
-    return [item.content for item in source.prompt.messages if isinstance(item, Message)] if source.prompt else []
-
-
 class _Said(NamedTuple):
-    """One message in UTF-8.
+    """One message that stands in the prompt's own file, in UTF-8; a partial is shared already.
 
     Attributes:
-        whole: its lines as they stand.
-        lines: without the blanks around them; empty ones left out.
-        sums: a checksum of each of these.
+        number: its place among the messages.
+        characters: its length.
+        text: as it stands; whole: its lines.
+        rows: its lines without the blanks around them.
+        lengths, sums: of each of these that is not empty its bytes, and a checksum.
     """
 
+    number: int
+    characters: int
+    text: bytes
     whole: list[bytes]
-    lines: list[bytes]
+    rows: list[bytes]
+    lengths: list[int]
     sums: list[int]
 
 
 def _said(source: Source) -> list[_Said]:
-    return memo(source, "copies", lambda each: map(_said_in, _messages(each)))
+    return memo(source, "copies", _all_said)
 
 
-def _said_in(text: str) -> _Said:
-    whole = text.encode("utf-8", "replace").split(b"\n")
-    lines = list(filter(None, map(bytes.strip, whole)))
-    return _Said(whole, lines, list(map(crc32, lines)))
+def _all_said(source: Source) -> Iterator[_Said]:
+    for number, item in enumerate(source.prompt.messages if source.prompt else ()):
+        if isinstance(item, Message):
+            text = item.content.encode("utf-8", "replace")
+            whole = text.split(b"\n")
+            rows = list(map(bytes.strip, whole))
+            lines = list(filter(None, rows))
+            yield _Said(number, len(item.content), text, whole, rows, list(map(len, lines)), list(map(crc32, lines)))
 
 
 def _sentences(said: _Said) -> set[int]:
-    """Checksums of the sentences of a message."""
+    """Checksums of the sentences of a message; a line of up to three bytes is none."""
     if max(map(len, said.whole)) <= LONG_LINE:
-        return {checksum for line, checksum in zip(said.lines, said.sums, strict=True) if len(line) > 3}
+        if _SHORT.isdisjoint(said.lengths):
+            return set(said.sums)
+        return {checksum for length, checksum in zip(said.lengths, said.sums, strict=True) if length > 3}
     found = set[int]()
-    for line in said.whole:
-        part = line.strip()
+    for line, row in zip(said.whole, said.rows, strict=True):
         if len(line) > LONG_LINE:
-            found.update(map(crc32, part.split(b". ")))
-        elif len(part) > 3:
-            found.add(crc32(part))
+            found.update(map(crc32, row.split(b". ")))
+        elif len(row) > 3:
+            found.add(crc32(row))
     return found
+
+
+_SHORT = frozenset({1, 2, 3})
+
+
+def _block_at(said: _Said, file: bytes, after: int) -> tuple[int, int]:
+    """The line of its file in which a message begins, and where it ends; line 0 where it was not found.
+
+    It is looked for as a literal block, as nearly all are: there its lines stand one after the other behind a line with
+    a bar, each but the empty ones behind the same indentation.
+
+    Args:
+        after: where the message before it ends.
+    """
+    body = b"\n" + said.text.lstrip(b"\n").rstrip(b"\n") + b"\n"
+    empty = said.text.find(body[1:2])
+    filled = len(said.whole) - said.whole.count(b"")
+    bar = after - 1
+    for _ in range(MOST_STARTS):
+        bar = file.find(b"|", bar + 1)
+        start = file.find(b"\n", bar) + empty
+        if bar < 0 or start < bar:
+            break
+        indented = file[start + 1 : start + MOST_INDENTED]
+        width = len(indented) - len(indented.lstrip(b" "))
+        end = start + len(body) + width * filled
+        if indented.startswith(body[1:9], width) and body == file[start:end].replace(b"\n" + b" " * width, b"\n"):
+            return file.count(b"\n", 0, start) + 2 - empty, end
+    return 0, after
+
+
+def _places(said: _Said, file: bytes) -> list[int]:
+    """In which lines of its file the lines of a message stand, wherever: of equal ones the first, 0 for none."""
+    rows = list(map(bytes.strip, file.split(b"\n")))
+    places = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))
+    return [places.get(row, 0) for row in said.rows if row]
 
 
 def _each(numbers: array[int]) -> Iterator[tuple[int, int]]:

@@ -262,8 +262,8 @@ class BadId(Rule):
         """Also tells of the file that the catalog passes over."""
         yield from super().check(source)
         for suffix in SUFFIXES:
-            other = id_of(source.path) + suffix
-            if other != source.path and source.snapshot.entry(other):
+            if suffix in source.tests.beside and not source.path.endswith(suffix):
+                other = id_of(source.path) + suffix
                 message = f"the id {source.id!r} is taken by {source.path}, so this file is not read"
                 yield Hit(message, other, hint="delete one of the two, or rename it")
 

@@ -66,14 +66,16 @@ def _all_kept(source: Source) -> Iterator[Kept]:
         if text := partial(source, name):
             told.add(text.path)
             yield Kept(text.path, text.text)
-    suffixes = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
-    start = stem(source.path)
-    beside = [start + suffix for suffix in suffixes]
-    for path in (*(file.path for file in source.closure), *beside):
+    start, standing = stem(source.path), source.tests.beside
+    beside = [start + suffix for suffix in _BESIDE if suffix in standing]
+    for path in (*[file.path for file in source.closure], *beside):
         if path not in told and source.snapshot.entry(path) is not None:
             told.add(path)
             if found := _read(source, path):
                 yield found
+
+
+_BESIDE = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
 
 
 def _read(source: Source, path: str) -> Kept | None:

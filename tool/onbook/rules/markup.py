@@ -60,11 +60,11 @@ class UnclosedMarkup(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """Fences of one message that includes nothing; tags right before a value, or with a misspelt end."""
         found = list(messages(source))
+        has_fences = "```" in joined(source) or "~~~" in joined(source)
         for number, text in enumerate(found):
             if number == len(found) - 1 and text.role == "assistant":
                 continue
-            fenced = "```" in text.text or "~~~" in text.text
-            if fenced and not text.template.includes and (place := _open_fence(text.text)) is not None:
+            if has_fences and not text.template.includes and (place := _open_fence(text.text)) is not None:
                 yield text.hit_at(place, "this code fence is never closed", hint="close it with a line of its own: ```")
             # Of a tag that ends in its own message nothing else needs to be known.
             if "{{" in text.text and any(

@@ -148,7 +148,7 @@ class MixedPlaceholders(Rule):
         everything = joined(source) if missing else ""
         alone = frozenset(name for name in missing if len(re.findall(rf"</?{re.escape(name)}>", everything)) == 1)
         one = missing if len(missing) == len(_PERCENT.findall(everything)) == 1 else set[str]()
-        for text in texts(source):
+        for text in texts(source) if alone or _may_have_other(joined(source)) else ():
             if alone or _may_have_other(text.text):
                 yield from self._in(text, declared | used(source), alone, next(iter(one), None))
 
@@ -313,9 +313,9 @@ def _may_have_other(text: str) -> bool:
 
     Where each brace is one of two or begins a tag there is no ``{name}``, in code or out of it.
     """
-    if "%s" in text or "%(" in text:
+    if "%" in text and ("%s" in text or "%(" in text):
         return True
-    return text.count("{") != 2 * text.count("{{") + text.count("{%")
+    return "{" in text.replace("{{", "").replace("{%", "")
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -75,21 +75,23 @@ class PersonalData(Rule):
 
 def personal(text: str) -> tuple[Match, ...]:
     """Everything of the kind in a text, kind by kind; what is told shows no more than tells it from others."""
-    return _personal(text) if len(text) <= SHARED else _personal.__wrapped__(text)
+    shape = text.encode("utf-8", "surrogatepass").translate(_SHAPE)
+    accounts, numbers = b"AA00" in shape, any(map(shape.__contains__, _NUMBERS))
+    if not (accounts or numbers or "@" in text or "+" in text):
+        return ()
+    return (_personal if len(text) <= SHARED else _personal.__wrapped__)(text, accounts, numbers)
 
 
 @lru_cache(maxsize=512)
-def _personal(text: str) -> tuple[Match, ...]:
+def _personal(text: str, accounts: bool, numbers: bool) -> tuple[Match, ...]:
     found: list[Match] = []
     if "@" in text:
         found += _emails(text)
-    shape = text.encode("utf-8", "surrogatepass").translate(_SHAPE)
-    if b"AA00" in shape:
+    if accounts:
         found += _ibans(text)
-    if any(number in shape for number in _NUMBERS):
+    if numbers:
         found += _cards(text)
-        found += _phones(text)
-    elif "+" in text:
+    if numbers or "+" in text:
         found += _phones(text)
     return tuple(found)
 

@@ -48,10 +48,8 @@ class OrphanedRecording(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Compares names only, so that lint renders no case."""
-        if source.prompt is None or source.tests.problems:
-            return  # which cases there are is not known
-        if source.snapshot.entry(stem(source.path) + RECORDINGS_SUFFIX) is None:
-            return
+        if RECORDINGS_SUFFIX not in source.tests.beside or source.prompt is None or source.tests.problems:
+            return  # or which cases there are is not known
         cases = {case.id for case in source.cases}
         models = set(source.suite.models or (source.prompt.model,))
         repeats = source.suite.repeats
@@ -140,11 +138,11 @@ _HINT = "`onbook test --prune` drops what no case asks for, `onbook test --recor
 
 def _recordings(source: Source) -> Iterator[tuple[Recording, _At]]:
     """The sound recordings of a prompt, in the order of their lines."""
-    path = stem(source.path) + RECORDINGS_SUFFIX
-    if source.snapshot.entry(path) is None:
+    if RECORDINGS_SUFFIX not in source.tests.beside:
         return
     from onbook.testing.recordings import Recordings
 
+    path = stem(source.path) + RECORDINGS_SUFFIX
     try:
         found = Recordings.read(source.snapshot.stored(path), path)
     except SnapshotError:

@@ -27,9 +27,9 @@ def waivers_of(source: Source) -> tuple[list[Waiver], list[Problem]]:
 def _waivers_of(source: Source) -> tuple[list[Waiver], list[Problem]]:
     documents = [source.document] if source.document else []
     for suffix in (".cases.yml", SUITE_SUFFIX):
-        path = stem(source.path) + suffix
-        if source.snapshot.entry(path) is None:
+        if suffix not in source.tests.beside:
             continue
+        path = stem(source.path) + suffix
         try:
             raw = source.snapshot.read(path)
         except SnapshotError:
