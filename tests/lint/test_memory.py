@@ -6,6 +6,7 @@ import os
 import random
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -473,3 +474,22 @@ def test_a_file_that_comes_is_seen_whoever_had_read_it_before(repo: Repo) -> Non
         else:
             path.write_text(text)
         assert report(repo) == report(repo, keep=False), text
+
+
+def test_a_file_of_many_is_read_once_and_its_change_is_seen(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    real = WorkTree.read
+
+    def counted(self: WorkTree, path: str) -> bytes:
+        read.append(path)
+        return real(self, path)
+
+    monkeypatch.setattr(WorkTree, "read", counted)
+    before = report(repo)
+    counts = Counter(path for path in read if "/_shared/" in path)
+    assert counts
+    assert set(counts.values()) == {1}
+    for path in counts:
+        repo.write(path, "Be {{ brief }}.\n")
+    assert report(repo) != before
+    assert report(repo) == report(repo, keep=False)

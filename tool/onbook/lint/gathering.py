@@ -11,10 +11,11 @@ from onbook.lint.looking import Looked, across, look
 from onbook.lint.memory import Memory, present_in
 from onbook.lint.pieces import Notes, Packer, Piece, found_of, loose_of, notes_of
 from onbook.lint.rows import Row, from_row, to_row
-from onbook.lint.trace import Identities, Traced
+from onbook.lint.trace import Identities, Shared, Traced
 from onbook.lint.workers import MIN_SHARED, shared_out
 from onbook.project import Catalog, Source
 from onbook.project.load import load_prompt
+from onbook.prompt import id_of
 from onbook.repo import Snapshot
 from onbook.rules import AcrossRule, Rule, all_rules
 from onbook.rules.base import Hit
@@ -77,6 +78,7 @@ class _Work:
     rules: tuple[str, ...]
     present: str | None
     packer: Packer = field(default_factory=Packer)
+    shared: Shared = field(default_factory=Shared)
 
     def __call__(self, ids: Iterable[str]) -> Piece:
         if self.packer.renewed():
@@ -86,8 +88,8 @@ class _Work:
 
     def _look(self, id: str) -> tuple[str, Looked, Identities | None]:
         known = all_rules()
-        snapshot = Traced(self.snapshot)
         path = self.paths[id]
+        snapshot = Traced(self.snapshot, id_of(path), self.shared)
         try:
             looked = look(
                 Source(load_prompt(snapshot, path, self.folder), snapshot), [known[rule] for rule in self.rules]

@@ -13,10 +13,11 @@ from onbook.lint.looking import Looked, since
 from onbook.lint.memory import Beyond, Memory, present_in
 from onbook.lint.pieces import Packer, Piece, found_of, loose_of
 from onbook.lint.rows import from_row
-from onbook.lint.trace import Identities, Traced
+from onbook.lint.trace import Identities, Shared, Traced
 from onbook.lint.workers import MIN_SHARED, shared_out
 from onbook.project import Catalog, Source
 from onbook.project.load import load_prompt
+from onbook.prompt import id_of
 from onbook.rules import ReleaseRule, all_rules
 from onbook.rules.base import Hit
 
@@ -114,6 +115,7 @@ class _Work:
     asked: Mapping[str, Sequence[str]]
     present: str | None
     packer: Packer = field(default_factory=Packer)
+    shared: Shared = field(default_factory=Shared)
 
     def __call__(self, ids: Iterable[str]) -> Piece:
         if self.packer.renewed():
@@ -124,7 +126,7 @@ class _Work:
     def _since(self, id: str) -> tuple[str, Looked, Identities | None]:
         path = self.catalog.path(id)
         looked = Looked(path, True)
-        snapshot = Traced(self.catalog.snapshot)
+        snapshot = Traced(self.catalog.snapshot, id_of(path), self.shared)
         bases = bases_of(self.catalog)
         try:
             source = Source(load_prompt(snapshot, path, self.catalog.config.prompts), snapshot)

@@ -12,18 +12,45 @@ from onbook.repo import Entry, Snapshot, SnapshotError
 
 Identities = dict[str, str]
 
+_SHARED_FILE = 64 * 1024
+_SHARED_BYTES = 16 * 1024 * 1024
+
+
+class Shared:
+    """Files that many prompts read, such as partials and schemas: they are read once in a process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bytes, str]] = {}
+        self._size = 0
+
+    def get(self, path: str) -> tuple[bytes, str] | None:
+        """The bytes and the identity of a file, if they are known."""
+        return self._known.get(path)
+
+    def add(self, path: str, raw: bytes, identity: str) -> None:
+        """Remember a file, unless it is large or they are many."""
+        if len(raw) <= _SHARED_FILE and self._size + len(raw) <= _SHARED_BYTES:
+            self._known[path] = raw, identity
+            self._size += len(raw)
+
 
 class Traced(Snapshot):
     """Another snapshot, and what was asked of it.
+
+    Args:
+        own: what the paths begin with that no other prompt reads.
+        shared: files that others may have read before.
 
     Attributes:
         doubtful: something was asked whose answer has no identity; what depends on it must not be kept.
     """
 
-    def __init__(self, inner: Snapshot) -> None:
+    def __init__(self, inner: Snapshot, own: str, shared: Shared) -> None:
         self.name = inner.name
         self.doubtful = False
         self._inner = inner
+        self._own = own
+        self._shared = shared
         self._seen: dict[str, str | None] = {}
         self._raw: dict[str, bytes] = {}
         self._entries: dict[str, Entry | None] = {}
@@ -65,6 +92,9 @@ class Traced(Snapshot):
     def read(self, path: str) -> bytes:
         if path in self._raw:
             return self._raw[path]
+        if known := self._shared.get(path):
+            self._raw[path], self._seen[path] = known
+            return known[0]
         entry = self.entry(path)
         try:
             raw = self._inner.read(path)
@@ -73,8 +103,11 @@ class Traced(Snapshot):
             self.doubtful |= entry is not None and entry.is_regular
             raise
         assert entry
-        self._seen[path] = self._inner.identity_of(entry, raw)
+        identity = self._inner.identity_of(entry, raw)
+        self._seen[path] = identity
         self._raw[path] = raw
+        if not path.startswith(self._own):
+            self._shared.add(path, raw, identity)
         return raw
 
     def _read(self, entry: Entry) -> bytes:

@@ -55,6 +55,7 @@ def shared_out(
     done: dict[int, Result] = {}
     ours: list[Connection] = []
     processes: list[BaseProcess] = []
+    finished = False
     try:
         with _uninterrupted():
             for _ in range(min(jobs, len(chunks))):
@@ -77,11 +78,14 @@ def shared_out(
                     _send(pipe, next(waiting, None))
                     done[index] = result
             yield done.pop(number)
+        finished = True
     finally:
         for end in ours:
             end.close()
         for process in processes:
             process.terminate()
+        # What has nothing left to do ends while others go on: its memory takes a while to be given back.
+        for process in processes if not finished else ():
             process.join()
 
 

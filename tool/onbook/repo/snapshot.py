@@ -116,7 +116,7 @@ class Snapshot(ABC):
     def _regular(self, path: str) -> Entry:
         """Raises SnapshotError."""
         try:
-            path.encode()
+            path.isascii() or path.encode()
         except UnicodeEncodeError:
             shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             raise SnapshotError("the name of this file is not UTF-8", place=shown, hint="rename it") from None

@@ -172,13 +172,14 @@ class WorkTree(Listed):
         return self.repo.text("config", "--type=bool", "--get", key, accept=(0, 1)) != "false"
 
     def _read(self, entry: Entry) -> bytes:
-        if entry.blob:
+        path, _, blob = entry
+        if blob:
             return super()._read(entry)
         try:
-            raw = _bytes_of(self._top + entry.path)
+            raw = _bytes_of(self._top + path)
         except OSError as error:
             raise SnapshotError(f"cannot be read: {error.strerror}", place=entry.path) from None
-        if b"\r" not in raw and not self._conversion.concerns(entry.path, self._neighbours):
+        if b"\r" not in raw and not self._conversion.concerns(path, self._neighbours):
             return raw
         return self._converted(entry)
 
