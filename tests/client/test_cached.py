@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import onbook
+from onbook.client.lockfile import Lock, LockedRequest
 from onbook.errors import OnbookError, UsageError
-from onbook.lockfile import Lock, LockedRequest
 from support.git import Repo, clone
 from support.remotes import ID, remote_book
 

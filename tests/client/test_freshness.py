@@ -291,6 +291,7 @@ def _fork_while_others_ask(book: onbook.Book) -> None:
                     fine = book.get(ID, "1.0.0").version == "1.0.0" and book.get(ID, "^1").version == "1.1.0"
                     fine = fine and book.get(ID, "~1.0").version == "1.0.0"
                     failures = book.refresh()
+                    sys.stderr.writelines(f"{what}: {failure}\n" for what, failure in failures.items())
                     status = 0 if fine and failures == {} else 2
                 except BaseException:
                     traceback.print_exc()

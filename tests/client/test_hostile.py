@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import onbook
+from onbook.client.lockfile import Lock, LockedRequest
 from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.lockfile import Lock, LockedRequest
 from onbook.manifest import ClosureFile, digest, sha256
 from support.git import PROMPT, Repo, clone, manifest, new_repo, release_by_hand, silent_server
 from support.remotes import ID, TRIAGE, children, remote_book

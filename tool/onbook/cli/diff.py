@@ -9,7 +9,7 @@ import click
 
 from onbook.cli.common import print_report, repository, snapshot
 from onbook.cli.options import format_option
-from onbook.comparison import Comparison, compare
+from onbook.comparison.repository import Comparison, compare
 from onbook.diff.report import FAIL_ON, diff_report
 from onbook.errors import UsageError
 from onbook.project import Catalog

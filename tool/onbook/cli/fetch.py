@@ -9,8 +9,8 @@ import click
 from onbook.cli.common import note, print_report
 from onbook.cli.options import format_option, remote_options
 from onbook.cli.remotes import is_environment, remote_book
+from onbook.client.lockfile import FILE, Lock, LockedRequest
 from onbook.errors import UsageError
-from onbook.lockfile import FILE, Lock, LockedRequest
 from onbook.report import Check, Report, Status
 
 

@@ -48,7 +48,7 @@ def command(
     if stats is not None:
         if ids or staged or at is not None or select or ignore or fix or strict or jobs or no_cache:
             raise UsageError("--stats runs every rule on every prompt of a folder, and goes with --format alone")
-        from onbook.survey import survey
+        from onbook.lint.survey import survey
 
         report = survey(Path(stats))
         print_report(report, format)
@@ -85,7 +85,7 @@ def command(
 def _fix(repo: Repository, catalog: Catalog, ids: tuple[str, ...]) -> list[dict[str, object]]:
     """Mend files, and tell each change."""
     from onbook.files import write_atomic
-    from onbook.fixes import fixes, rewritten
+    from onbook.lint.fixes import fixes, rewritten
 
     done: list[dict[str, object]] = []
     for fixed in fixes(catalog, ids):

@@ -6,13 +6,13 @@ import click
 
 from onbook.cli.common import print_report, repository, snapshot
 from onbook.cli.options import format_option
+from onbook.comparison.unreleased import since_release
 from onbook.errors import IntegrityError, OnbookError
 from onbook.project import Config
 from onbook.prompt import require_id
 from onbook.repo import Repository
 from onbook.repo.tags import TagRef, list_tags, read_tag
 from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.unreleased import since_release
 
 
 @click.command()

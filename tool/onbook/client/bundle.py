@@ -13,13 +13,13 @@ from typing import Any
 from onbook.client.book import Book, require_one
 from onbook.client.loaded import Confirmation, LoadedPrompt
 from onbook.client.loading import load
+from onbook.client.lockfile import LockedRelease
 from onbook.client.releases import Fetched
+from onbook.client.verify import Policy, prompt_file, same_tag, verify_files, verify_signature
 from onbook.environments import Deployment, deployments
 from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.lockfile import LockedRelease
 from onbook.manifest import ClosureFile, TagObject, digest, sha256
 from onbook.prompt import require_id
-from onbook.verify import Policy, prompt_file, same_tag, verify_files, verify_signature
 from onbook.versions import Range, Version
 
 VERSION = 1

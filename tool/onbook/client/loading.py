@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from onbook.call import Caller
 from onbook.client.loaded import Confirmation, LoadedPrompt
+from onbook.client.lockfile import LockedRelease
 from onbook.client.releases import Fetched
 from onbook.errors import OnbookError
-from onbook.lockfile import LockedRelease
 from onbook.project.load import load_prompt
 from onbook.prompt import SUFFIXES, Prompt
 from onbook.repo import Files

@@ -63,7 +63,7 @@ def open(
         return LocalBook(snapshot_at(Repository.discover(Path(source)), at))
     from onbook.client.bundle import Bundle, BundleBook
     from onbook.client.remote import RemoteBook
-    from onbook.verify import Policy
+    from onbook.client.verify import Policy
 
     policy = Policy.parse(verify)
     signers = Path(allowed_signers) if allowed_signers is not None else None
@@ -74,9 +74,9 @@ def open(
         if shipped is None:
             raise UsageError("there is nothing to open", hint="give a URL, a path, or bundle=")
         return BundleBook(shipped, policy, signers)
-    from onbook.cache import Cache
+    from onbook.client.cache import Cache
+    from onbook.client.lockfile import Lock
     from onbook.client.releases import Releases
-    from onbook.lockfile import Lock
     from onbook.repo.access import Access
 
     url = os.fspath(source)

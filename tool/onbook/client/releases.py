@@ -9,16 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from onbook.cache import Cache, Cached
-from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.lockfile import Lock, LockedRelease
-from onbook.manifest import ClosureFile, TagObject
-from onbook.prompt import require_id
-from onbook.repo.access import Access, Deadline
-from onbook.repo.fetching import RemoteTags
-from onbook.repo.git import GitTimeoutError
-from onbook.repo.tags import TagRef
-from onbook.verify import (
+from onbook.client.cache import Cache, Cached
+from onbook.client.lockfile import Lock, LockedRelease
+from onbook.client.verify import (
     Policy,
     choose,
     prompt_file,
@@ -29,6 +22,13 @@ from onbook.verify import (
     verify_tag,
     warnings,
 )
+from onbook.errors import IntegrityError, OnbookError, UsageError
+from onbook.manifest import ClosureFile, TagObject
+from onbook.prompt import require_id
+from onbook.repo.access import Access, Deadline
+from onbook.repo.fetching import RemoteTags
+from onbook.repo.git import GitTimeoutError
+from onbook.repo.tags import TagRef
 from onbook.versions import Range
 
 _ALL = "v*"

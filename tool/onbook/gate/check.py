@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from onbook.bases import Bases
-from onbook.comparison import compare
+from onbook.comparison.repository import compare
 from onbook.diff.closures import Closures
 from onbook.diff.report import diff_report
 from onbook.errors import OnbookError, UsageError

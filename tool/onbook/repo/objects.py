@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from onbook.errors import OnbookError
-from onbook.repo.git import Environment, GitError, environment
+from onbook.repo.git import STARTING, Environment, GitError, environment
 from onbook.repo.stored import Stored
 
 
@@ -108,14 +108,15 @@ class Objects:
             self._process, self._owner = None, os.getpid()
         if self._process is None or self._process.poll() is not None:
             self.close()
-            self._process = subprocess.Popen(
-                ["git", "cat-file", "--batch"],
-                cwd=self._root,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment(self._env),
-            )
+            with STARTING:
+                self._process = subprocess.Popen(
+                    ["git", "cat-file", "--batch"],
+                    cwd=self._root,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=environment(self._env),
+                )
         assert self._process.stdin
         assert self._process.stdout
         return self._process.stdin, self._process.stdout

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from onbook.fixes import fixes, rewritten
+from onbook.lint.fixes import fixes, rewritten
 from onbook.project import Catalog
 from support.snapshots import files
 

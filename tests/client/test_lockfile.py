@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from onbook import resources
+from onbook.client.lockfile import Lock, LockedRelease, LockedRequest
 from onbook.contract import Contract
 from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.lockfile import Lock, LockedRelease, LockedRequest
 
 URL = "https://example.com/team/prompts.git"
 REQUEST = LockedRequest(URL, "support/triage", "^1", "1.4.0")

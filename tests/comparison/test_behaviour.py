@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from onbook.behaviour import Behaviour, behaviour
 from onbook.call import Caller
+from onbook.comparison.behaviour import Behaviour, behaviour
 from onbook.project import Source
 from onbook.testing.models import Response
 from onbook.testing.recordings import Recording

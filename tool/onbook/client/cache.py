@@ -22,10 +22,10 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from onbook.client.lockfile import LockedRelease
+from onbook.client.locks import locked
 from onbook.errors import IntegrityError, OnbookError
 from onbook.files import write_atomic
-from onbook.lockfile import LockedRelease
-from onbook.locks import locked
 from onbook.manifest import ClosureFile, digest, sha256
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -186,7 +186,7 @@ class Cache:
         return self._root / "state" / f"{_name(key)}.json"
 
     def locked(self, key: Sequence[str], timeout: float) -> AbstractContextManager[bool]:
-        """Hold the lock of a key among all that share this cache; see :func:`onbook.locks.locked`."""
+        """Hold the lock of a key among all that share this cache; see :func:`onbook.client.locks.locked`."""
         return locked(self._root / "locks" / _name(key), timeout)
 
     def _write(self, path: Path, data: bytes) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from onbook.cache import Cache, Cached
+from onbook.client.cache import Cache, Cached
+from onbook.client.lockfile import LockedRelease
 from onbook.errors import IntegrityError, OnbookError
-from onbook.lockfile import LockedRelease
 from onbook.manifest import ClosureFile, digest, sha256
 
 FILES = {"prompts/a.prompt.yml": b"a", "prompts/_shared/b \u00f6.md": b"\r\nb"}

@@ -131,7 +131,7 @@ def _earlier(found: Comparison, bases: Bases, before: Catalog | None, catalog: C
 
 def _more(found: PromptDiff) -> dict[str, object]:
     """What a change costs, and how the answers moved."""
-    from onbook.behaviour import behaviour
+    from onbook.comparison.behaviour import behaviour
     from onbook.diff.cost import cost
 
     old, new = found.old, found.new

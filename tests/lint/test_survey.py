@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from onbook.errors import UsageError
+from onbook.lint.survey import survey
 from onbook.rules import AcrossRule, all_rules
-from onbook.survey import survey
 
 
 def test_every_rule_is_counted_on_every_prompt(tmp_path: Path) -> None:

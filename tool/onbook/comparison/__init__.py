@@ -1,0 +1,1 @@
+"""What changed in a repository: against what, at what cost, and how recorded answers moved."""
