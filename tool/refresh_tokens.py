@@ -63,6 +63,8 @@ PROVIDERS = {
 # Of these, lint tells a name that the table lacks; it must know those of other kinds (speech, images) too.
 COMPLETE = ("openai", "anthropic", "gemini", "mistral", "xai", "deepseek")
 MODES = ("chat", "responses", "completion")
+# OpenAI's models that reason more or less as they are told; of those for chat nobody says what they take.
+GPT = re.compile(r"(?:^|/)gpt-[5-9](?!.*chat)")
 
 
 def main() -> None:
@@ -128,7 +130,10 @@ def spans(codes: list[int]) -> list[str]:
 
 
 def table(prices: Mapping[str, Mapping[str, object]], day: date) -> dict[str, object]:
-    """``{provider: {name: [context, longest answer, USD a million tokens in, and out, retires]}}``, and more names."""
+    """``{provider: {name: [context, longest answer, USD a million tokens in, and out, retires]}}``, and more names.
+
+    A model that does not take every temperature has a sixth entry: see :func:`sampling`.
+    """
     models: dict[str, dict[str, list[object]]] = {}
     others: dict[str, set[str]] = {}
     for key, entry in prices.items():
@@ -148,6 +153,7 @@ def table(prices: Mapping[str, Mapping[str, object]], day: date) -> dict[str, ob
             price(entry.get("input_cost_per_token")),
             price(entry.get("output_cost_per_token")),
             entry.get("deprecation_date"),
+            *filter(None, [sampling(name, entry)]),
         ]
         # A key with its provider is the more careful one where both are there.
         if key.startswith(f"{provider}/") or name not in models.setdefault(provider, {}):
@@ -158,6 +164,21 @@ def table(prices: Mapping[str, Mapping[str, object]], day: date) -> dict[str, ob
         "models": models,
         "others": {provider: sorted(names) for provider, names in others.items()},
     }
+
+
+def sampling(name: str, entry: Mapping[str, object]) -> str | None:
+    """When a model takes temperature and topP, where that is not always: ``never``; ``unless-reasoning`` (it does not
+    reason unless it is told to); ``if-told-not-to-reason``.
+    """
+    # Of others, Gemini among them, the flag says that they advise against it, and calls succeed.
+    if "claude" in name and entry.get("supports_sampling_params") is False:
+        return "never"
+    none = entry.get("supports_none_reasoning_effort")
+    if entry.get("litellm_provider") not in ("openai", "azure", "azure_ai") or not GPT.search(name) or none is None:
+        return None
+    if not none:
+        return "never" if entry.get("supports_reasoning") else None
+    return "unless-reasoning" if entry.get("default_reasoning_effort") == "none" else "if-told-not-to-reason"
 
 
 def price(per_token: object) -> float | int | None:

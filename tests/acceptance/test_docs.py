@@ -193,6 +193,16 @@ def _export(folder: Path) -> Path:
     return author.cwd
 
 
+def _checkout(folder: Path) -> Path:
+    """What a maintainer stands in, as far as its scripts read it; what they write goes into a folder of its own."""
+    for path in ("tool/refresh_tokens.py", "tests/support", "tests/benchmarks"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).symlink_to(ROOT / path)
+    (folder / "tool/onbook/tokens/data").mkdir(parents=True)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
 SETUPS: dict[str, Callable[[Path], Path]] = {
     "empty": _empty,
     "released": _released,
@@ -203,6 +213,7 @@ SETUPS: dict[str, Callable[[Path], Path]] = {
     "upstream": _upstream,
     "signing": _signing,
     "judged": _judged,
+    "checkout": _checkout,
     "github": _github,
     "export": _export,
 }
@@ -268,7 +279,7 @@ def test_what_is_not_run_is_little_and_has_a_reason() -> None:
     ran = [block for page in PAGES for block in blocks(page) if block.mark != "not run"]
     assert all(len(said.split()) > 3 for _, said in skipped)
     # No more than there are: who adds one finds another that can be run by now.
-    assert len(skipped) <= 5 < len(ran), skipped
+    assert len(skipped) <= 2 < len(ran), skipped
 
 
 def anchors(page: Path) -> set[str]:

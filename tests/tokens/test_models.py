@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +40,40 @@ def test_what_the_table_knows() -> None:
     assert tokens.cost("local/smollm2-135m", 1_000, 500) == 0
     assert tokens.cost("azure/our-own-deployment", 1_000) is None
     assert tokens.cost(None, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "untold", "told_none", "told_low"),
+    [
+        ("openai/gpt-4o-2024-08-06", True, True, True),
+        ("openai/gpt-5.5-2026-04-23", False, True, False),
+        ("openai/gpt-5.4-mini-2026-03-17", True, True, False),
+        ("openai/gpt-5.5-pro-2026-04-23", False, False, False),
+        ("openai/gpt-5.2-chat-latest", True, True, True),  # nobody says
+        ("anthropic/claude-opus-4-5", True, True, True),
+        ("anthropic/claude-opus-4-7", False, False, False),
+        ("bedrock/anthropic.claude-opus-5", False, False, False),
+        ("gemini/gemini-3.8-flash", True, True, True),  # advised against, and taken
+    ],
+)
+def test_which_models_take_a_temperature(name: str, untold: bool, told_none: bool, told_low: bool) -> None:
+    found = tokens.model(name)
+    assert found, name
+    told = tuple(found.takes_sampling(effort) for effort in (None, "none", "low"))
+    assert told == (untold, told_none, told_low)
+
+
+def test_the_tables_are_what_the_script_makes(tmp_path: Path) -> None:
+    if find_spec("litellm") is None:
+        pytest.skip("litellm is not installed")
+    root = Path(__file__).parents[2]
+    script = tmp_path / "refresh_tokens.py"
+    script.write_text((root / "tool/refresh_tokens.py").read_text("utf-8"), "utf-8")
+    (tmp_path / "onbook/tokens/data").mkdir(parents=True)
+    subprocess.run([sys.executable, script, "--date", tokens.source()[1].isoformat()], check=True, capture_output=True)
+    made = {path.name: path.read_bytes() for path in (tmp_path / "onbook/tokens/data").iterdir()}
+    assert len(made) == 4
+    assert [name for name, data in made.items() if data != load(name)] == [], "python tool/refresh_tokens.py"
 
 
 def test_the_embedded_model_is_as_it_is_started() -> None:

@@ -20,8 +20,9 @@ class ParameterRange(Rule):
     **Why it matters**
 
     The call fails, at the first use and not before: a temperature above 1 with Claude, an answer longer than the model
-    writes, any temperature but 1 with OpenAI's reasoning models. The ranges that hold for every model (temperature 0
-    to 2, topP 0 to 1) are those of the file's schema, and ON104 tells them.
+    writes, any temperature but 1 with a model that reasons, or with one that takes none at all, as Claude from Opus 4.7
+    on. The ranges that hold for every model (temperature 0 to 2, topP 0 to 1) are those of the file's schema, and ON104
+    tells them.
 
     **Bad**
 
@@ -71,6 +72,14 @@ class ParameterRange(Rule):
                 if key in parameters and parameters[key] != only:
                     message = f"{name} takes no {key} but {only}"
                     yield hit_at(source, ("modelParameters", key), message, key=True, hint=f"delete {key}")
+            return
+        if known and not known.takes_sampling(parameters.get("reasoningEffort")):
+            never = known.sampling == "never"
+            for key in ("temperature", "topP"):
+                if parameters.get(key, 1) != 1:
+                    message = f"{name} takes no {key} but 1{'' if never else ' while it reasons'}"
+                    hint = f"delete {key}" if never else f"set reasoningEffort to none, or delete {key}"
+                    yield hit_at(source, ("modelParameters", key), message, key=True, hint=hint)
             return
         temperature, most = parameters.get("temperature"), _hottest(name)
         if most is not None and _number(temperature) and temperature > most:  # type: ignore[operator]

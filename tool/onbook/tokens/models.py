@@ -7,15 +7,17 @@ Providers change prices and dates without a word here: the table says which day 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from typing import Any
 
 from onbook.tokens.data import load
 
-# Context, longest answer, US dollars per million tokens in, and out, the day it retires.
-Row = tuple[int | None, int | None, float | None, float | None, str | None]
+# Context, longest answer, US dollars per million tokens in, and out, the day it retires; then, where it does not always
+# take temperature and topP, when it does.
+Row = Sequence[Any]
 
 LOCAL = "local"
 # The embedded model; testing/local.py starts it with this context.
@@ -45,6 +47,8 @@ class Model:
         retires: the day from which calls fail.
         snapshots: for a name that moves, the dated names beside it, oldest first.
         floating: whether the provider lets the name stand for another snapshot without anybody's commit.
+        sampling: when it takes another temperature or topP than 1, where that is not always: ``never``,
+            ``unless-reasoning`` (it does not reason unless it is told to), ``if-told-not-to-reason``.
     """
 
     name: str
@@ -56,6 +60,17 @@ class Model:
     retires: date | None = None
     snapshots: tuple[str, ...] = ()
     floating: bool = False
+    sampling: str | None = None
+
+    def takes_sampling(self, effort: object) -> bool:
+        """Whether it takes another temperature or topP than 1, as far as is known.
+
+        Args:
+            effort: the call's ``reasoningEffort``, None where it names none.
+        """
+        if self.sampling is None or self.sampling == "never":
+            return self.sampling is None
+        return effort == "none" or (effort is None and self.sampling == "unless-reasoning")
 
 
 @cache
@@ -112,12 +127,12 @@ def _named(rows: Mapping[str, Row], name: str) -> tuple[str, Row] | None:
 
 
 def _model(provider: str, name: str, row: Row) -> Model:
-    context, longest, price_in, price_out, retires = row
+    context, longest, price_in, price_out, retires, *more = row
     snapshots = _snapshots(provider).get(name, ()) if provider in _DATED else ()
     latest = provider != LOCAL and name.endswith(("-latest", "@latest"))
     return Model(
         name, provider, context, longest, price_in, price_out, date.fromisoformat(retires) if retires else None,
-        snapshots, bool(snapshots) or latest,
+        snapshots, bool(snapshots) or latest, more[0] if more else None,
     )  # fmt: skip
 
 
