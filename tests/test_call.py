@@ -25,7 +25,7 @@ def test_inputs_that_are_accepted_are_rendered() -> None:
 @pytest.mark.parametrize(
     ("inputs", "message", "hint"),
     [
-        ({}, "'ticket' is required and missing", None),
+        ({}, "'ticket' is required and missing", "declared inputs: ticket"),
         ({"ticket": 1}, 'ticket: 1 is not of type "string"', None),
         ({"ticket": "a", "tickt": 1}, "'tickt' is not expected here", "did you mean 'ticket'?"),
         ({"ticket": "a", "zzz": 1}, "'zzz' is not expected here", "declared inputs: ticket"),

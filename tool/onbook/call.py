@@ -61,10 +61,11 @@ class Caller:
 
     def _hint(self, violation: Violation) -> str | None:
         declared = list(self.prompt.input_properties)
+        told = f"declared inputs: {', '.join(declared) or 'none'}"
         if violation.keyword == "additionalProperties" and violation.names:
             near = nearest(violation.names[0], declared)
-            return f"did you mean {near!r}?" if near else f"declared inputs: {', '.join(declared) or 'none'}"
-        return None
+            return f"did you mean {near!r}?" if near else told
+        return told if violation.keyword == "required" and not violation.pointer else None
 
 
 def closed(schema: Json) -> Json:

@@ -97,7 +97,8 @@ def load_event(path: str) -> Any:
             raise ValueError(f"it has more than {MAX_EVENT:,} bytes")
         return json.loads(raw)
     except (OSError, ValueError, RecursionError) as error:
-        told = "GITHUB_EVENT_PATH is not set" if not path else str(error)
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        told = why if path else "GITHUB_EVENT_PATH is not set"
         raise OnbookError(
             f"the event file cannot be read: {told}", place=path or None, hint="pass --base REV"
         ) from None

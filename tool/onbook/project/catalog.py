@@ -169,7 +169,8 @@ class Catalog:
             hint = f"did you mean {near!r}?" if near else "`onbook list` names them all"
             if not self.ids:
                 hint = f"there are no prompts below {self.config.prompts}/ yet: `onbook new {id}` writes one"
-            raise UsageError(f"there is no prompt {id!r} in {self.snapshot.name}", hint=hint)
+            where = {"worktree": "the work tree", "index": "the index"}.get(self.snapshot.name, self.snapshot.name)
+            raise UsageError(f"there is no prompt {id!r} in {where}", hint=hint)
         return self.paths[id]
 
     def select(self, ids: Iterable[str]) -> list[Source]:
