@@ -13,6 +13,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import corpus
+from onbook.lint import gathering, lint
+from onbook.project import Catalog
+from onbook.repo import Repository
+from onbook.repo.worktree import WorkTree
+from onbook.report import Report
 from onbook.rules import GROUP
 from support.console import ONBOOK
 
@@ -91,6 +96,25 @@ def test_one_core_and_all_cold_and_warm_say_the_same(repo: Path, place: list[str
     assert told("--no-cache", "--jobs", "3") == one
     assert told("--jobs", "2") == one
     assert told() == one
+
+
+def test_prompts_are_compared_by_several_processes_with_the_same_result(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(jobs: int) -> Report:
+        return lint(Catalog(WorkTree(Repository.discover(repo))), jobs=jobs)
+
+    for path in sorted(repo.glob("prompts/*/*.prompt.yml"))[:3]:
+        for number in range(2):
+            path.with_name(f"again-{number}-{path.name}").write_text(path.read_text())
+    try:
+        one = told(1)
+        assert {"ON531", "ON532"} <= {finding.rule for finding in one.findings}
+        monkeypatch.setattr(gathering, "MIN_COMPARED", 10)
+        assert told(2) == one
+    finally:
+        for path in repo.glob("prompts/*/again-*"):
+            path.unlink()
 
 
 def test_other_processes_that_are_not_forked_say_the_same(repo: Path, tmp_path: Path) -> None:

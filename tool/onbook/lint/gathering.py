@@ -12,13 +12,16 @@ from onbook.lint.memory import Memory, present_in
 from onbook.lint.pieces import Notes, Packer, Piece, found_of, loose_of, notes_of
 from onbook.lint.rows import Row, from_row, to_row
 from onbook.lint.trace import Identities, Shared, Traced
-from onbook.lint.workers import MIN_SHARED, shared_out
+from onbook.lint.workers import METHOD, MIN_SHARED, shared_out
 from onbook.project import Catalog, Source
 from onbook.project.load import load_prompt
 from onbook.prompt import id_of
 from onbook.repo import Snapshot
 from onbook.rules import AcrossRule, Rule, all_rules
 from onbook.rules.base import Hit
+
+MIN_COMPARED = 3_000
+"""Prompts whose comparing is worth processes of its own."""
 
 
 def gather(
@@ -54,7 +57,7 @@ def gather(
     else:
         for rule, some in memory.recall_notes().items() if memory else ():
             notes.setdefault(rule, {}).update(some)
-        compared = across(looked, [rule for rule in rules if isinstance(rule, AcrossRule)], day, notes)
+        compared = _compared(looked, [rule for rule in rules if isinstance(rule, AcrossRule)], day, notes, jobs)
         if memory:
             sure = not any(each.unchecked for each in compared.values())
             memory.keep(pieces, kept, day, {id: to_row(each) for id, each in compared.items()} if sure else None)
@@ -62,6 +65,26 @@ def gather(
         looked[id].hits += each.hits
         looked[id].unchecked += each.unchecked
     return looked
+
+
+def _compared(
+    looked: Mapping[str, Looked], rules: Sequence[AcrossRule], day: date, notes: Notes, jobs: int
+) -> dict[str, Looked]:
+    """What rules find that compare prompts: each is one process's work, where they need not be sent the notes."""
+    if jobs < 2 or len(looked) < MIN_COMPARED or METHOD != "fork":
+        return across(looked, rules, day, notes)
+
+    def work(some: Iterable[AcrossRule]) -> dict[str, Row]:
+        return {id: to_row(found) for id, found in across(looked, some, day, notes).items()}
+
+    told: dict[str, Looked] = {}
+    for rows in shared_out(work, rules, jobs, smallest=1):
+        for id, found in ((id, from_row(row)) for id, row in rows.items()):
+            before = told.setdefault(id, found)
+            if before is not found:
+                before.hits += found.hits
+                before.unchecked += found.unchecked
+    return told
 
 
 @dataclass(slots=True)

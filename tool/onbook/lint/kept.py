@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import marshal
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Kept:
         self._pieces: list[_Piece] = []
         self._gone: list[str] = []  # ids whose rows do not count, though they stand in a piece
         self._count = 0  # rows in all pieces
-        self._homes: dict[str, int] = {}  # by id, the piece whose row counts: the last one
+        self._named: list[Iterable[str]] = []  # the ids of each piece; of several pieces the last one counts
 
     @staticmethod
     def read(path: Path, key: str) -> Kept | None:
@@ -63,7 +63,7 @@ class Kept:
         kept = Kept()
         read = marshal.loads(text)  # noqa: S302 its checksum is right
         kept._pieces, kept._gone, kept.present, kept.state, kept.day, kept.compared = read
-        for number, (worker, found, _) in enumerate(kept._pieces):
+        for worker, found, _ in kept._pieces:
             new = found_of(found)
             table = kept.tables.setdefault(worker, Found([], [], [], {}))
             table.paths.extend(new.paths)
@@ -72,7 +72,7 @@ class Kept:
             for row in new.rows.values():
                 row.append(worker)
             kept.rows.update(new.rows)
-            kept._homes.update(dict.fromkeys(new.rows, number))
+            kept._named.append(new.rows.keys())
             kept._count += len(new.rows)
         for id in kept._gone:
             del kept.rows[id]
@@ -81,9 +81,10 @@ class Kept:
     def notes(self, ids: Set[str]) -> Notes:
         """The notes that stand apart, of some prompts."""
         read: Notes = {}
+        homes = {id: number for number, named in enumerate(self._named) for id in named}
         for number, (_, _, notes) in enumerate(self._pieces):
             for rule, some in notes_of(notes).items():
-                counting = {id: note for id, note in some.items() if self._homes.get(id) == number and id in ids}
+                counting = {id: note for id, note in some.items() if homes.get(id) == number and id in ids}
                 read.setdefault(rule, {}).update(counting)
         return read
 

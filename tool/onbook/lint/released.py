@@ -36,15 +36,16 @@ def released(
         jobs, keep: as for :func:`onbook.lint.lint`.
     """
     keeping = [rule for rule in rules if rule.kept]
-    asked = {id: tuple(rule.id for rule in keeping if rule.id in found.notes) for id, found in looked.items()}
-    told = _compared(catalog, keeping, {id: ids for id, ids in asked.items() if ids}, day, jobs=jobs, keep=keep)
+    noted = {id: found.notes for id, found in looked.items() if found.notes}
+    asked = {id: ids for id, notes in noted.items() if (ids := tuple(rule.id for rule in keeping if rule.id in notes))}
+    told = _compared(catalog, keeping, asked, day, jobs=jobs, keep=keep)
     for id, found in told.items():
         looked[id].hits += found.hits
         looked[id].unchecked += found.unchecked
     for rule in rules:
-        for id, found in looked.items() if not rule.kept else ():
-            if rule.id in found.notes and (source := catalog.get(id)):
-                since(rule, source, catalog, bases_of(catalog), found)
+        for id, notes in noted.items() if not rule.kept else ():
+            if rule.id in notes and (source := catalog.get(id)):
+                since(rule, source, catalog, bases_of(catalog), looked[id])
 
 
 def _compared(

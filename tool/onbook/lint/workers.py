@@ -36,12 +36,18 @@ def cores() -> int:
 
 
 def shared_out(
-    work: Callable[[Iterable[Item]], Result], items: Sequence[Item], jobs: int, *, method: str = METHOD
+    work: Callable[[Iterable[Item]], Result],
+    items: Sequence[Item],
+    jobs: int,
+    *,
+    method: str = METHOD,
+    smallest: int = SMALLEST,
 ) -> Iterator[Result]:
     """``work`` of some items after the other, in the order of the items, done by ``jobs`` processes.
 
     Args:
         work: runs in a child; where children are not forked, it and the items must be picklable.
+        smallest: items that are worth being handed over.
 
     Raises:
         OnbookError: an item could not be worked on, or a process ended before it was done.
@@ -50,7 +56,7 @@ def shared_out(
     from multiprocessing.connection import wait
 
     context: Any = multiprocessing.get_context(method)
-    chunks = list(_chunks(items, jobs))
+    chunks = list(_chunks(items, jobs, smallest))
     waiting = iter(range(len(chunks)))
     done: dict[int, Result] = {}
     ours: list[Connection] = []
@@ -89,11 +95,11 @@ def shared_out(
             process.join()
 
 
-def _chunks(items: Sequence[Item], jobs: int) -> Iterator[Sequence[Item]]:
+def _chunks(items: Sequence[Item], jobs: int, smallest: int) -> Iterator[Sequence[Item]]:
     """Smaller ones towards the end, so that no process waits long for the last one of another."""
     start = 0
     while start < len(items):
-        size = min(LARGEST, max(SMALLEST, (len(items) - start) // (4 * jobs)))
+        size = min(LARGEST, max(smallest, (len(items) - start) // (4 * jobs)))
         yield items[start : start + size]
         start += size
 
