@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from onbook.testing.models import Request, Response
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Request, Response
 from support import ask
 from support.console import ONBOOK
 from support.openai_server import Faults, OpenAIServer

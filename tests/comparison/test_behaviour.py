@@ -7,8 +7,8 @@ import json
 from onbook.call import Caller
 from onbook.comparison.behaviour import Behaviour, behaviour
 from onbook.project import Source
-from onbook.testing.models import Response
-from onbook.testing.recordings import Recording
+from onbook.testing.recording import Recording
+from onbook.testing.request import Response
 from onbook.testing.unit import request_for
 from support.sources import MODEL, PROMPT, source
 

@@ -17,9 +17,10 @@ from onbook.gate.outputs import MARKER, output_lines
 from onbook.project import Catalog
 from onbook.repo import Repository
 from onbook.repo.worktree import WorkTree
-from onbook.testing.models import Response
 from onbook.testing.planning import plan, unit_of
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Response
 from onbook.testing.selection import Selection
 from support.console import Person, person
 from support.git import Repo, clone, new_repo, release_by_hand

@@ -96,6 +96,7 @@ def _main() -> None:
     from onbook.errors import OnbookError
     from onbook.testing import models
     from onbook.testing.limits import Limits, Meter
+    from onbook.testing.request import ModelError, Request, Response
 
     asked = json.load(sys.stdin)
     for name, value in asked["constants"].items():
@@ -119,15 +120,15 @@ def _main() -> None:
         os.environ.update(one.get("env", {}))
         outcome: Outcome = []
 
-        def keep(request: models.Request, response: models.Response, into: Outcome = outcome) -> None:
+        def keep(request: Request, response: Response, into: Outcome = outcome) -> None:
             into.append({"request": request.key(), "answer": asdict(response)})
             tell("answer")
 
-        def fail(request: models.Request, error: models.ModelError, into: Outcome = outcome) -> None:
+        def fail(request: Request, error: ModelError, into: Outcome = outcome) -> None:
             into.append({"request": request.key(), "error": error.message, "hint": error.hint})
 
         requests = [
-            models.Request(**{**it, "messages": tuple(it["messages"]), "tools": tuple(it.get("tools", ()))})
+            Request(**{**it, "messages": tuple(it["messages"]), "tools": tuple(it.get("tools", ()))})
             for it in one["requests"]
         ]
         try:

@@ -8,9 +8,10 @@ from onbook.project import Catalog
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository
 from onbook.repo.worktree import WorkTree
-from onbook.testing.models import Response
 from onbook.testing.planning import plan, unit_of
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Response
 from onbook.testing.selection import Selection
 
 

@@ -18,9 +18,9 @@ from onbook.testing.assertions import judges
 from onbook.testing.assertions.judges import judge as judge_prompt
 from onbook.testing.baseline import Side, judge, lay_out, settle
 from onbook.testing.measuring import agreements, labelled_requests
-from onbook.testing.models import Request, Response
 from onbook.testing.planning import read_recordings
-from onbook.testing.recordings import Recording
+from onbook.testing.recording import Recording
+from onbook.testing.request import Request, Response
 from onbook.testing.results import from_json, to_json
 from onbook.testing.runner import replay, report_of, run, summary
 from onbook.testing.statistics import Verdict

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from onbook.testing.journal import Journal
 from onbook.testing.locks import Locks
-from onbook.testing.models import Request, Response
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Request, Response
 from support.openai_server import HANG, OpenAIServer, Reply, answer
 from support.running import MODEL, RECORDINGS, Desk, desk
 

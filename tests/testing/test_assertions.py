@@ -28,7 +28,7 @@ from onbook.testing.assertions import (
 from onbook.testing.assertions import (
     table as registry,
 )
-from onbook.testing.models import Response
+from onbook.testing.request import Response
 
 TABLES = Path(__file__).parents[1] / "cases" / "assertions"
 

@@ -16,9 +16,10 @@ from onbook.repo.snapshot import Commit
 from onbook.repo.worktree import WorkTree
 from onbook.report import Finding, Severity
 from onbook.testing.baseline import against, judge
-from onbook.testing.models import Request, Response
 from onbook.testing.packed import Packed
-from onbook.testing.recordings import Keys, Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Keys, Recordings
+from onbook.testing.request import Request, Response
 from onbook.testing.results import CaseResult, RepeatResult
 from onbook.testing.runner import record, replay, report_of
 from onbook.testing.statistics import Pair, Pairs, Verdict

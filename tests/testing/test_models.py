@@ -14,7 +14,8 @@ import pytest
 
 from onbook.errors import UsageError
 from onbook.testing import local
-from onbook.testing.models import SENDS, Request
+from onbook.testing.models import SENDS
+from onbook.testing.request import Request
 from support import ask
 from support.openai_server import (
     HANG,

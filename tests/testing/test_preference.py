@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from onbook.testing.baseline import Compared, Side, lay_out
-from onbook.testing.models import Response
 from onbook.testing.planning import plan, read_recordings, unit_of
 from onbook.testing.preference import Preferences, pairs, prefer
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Response
 from onbook.testing.selection import Selection
 from onbook.testing.statistics import Verdict
 from onbook.testing.verdicts import preference_report

@@ -16,8 +16,9 @@ from onbook.errors import OnbookError
 from onbook.formats.rows import MAX_LINE_BYTES
 from onbook.testing.journal import Journal
 from onbook.testing.misses import how_changed, what_changed
-from onbook.testing.models import Request, Response, key_of
-from onbook.testing.recordings import Recording, RecordingError, Recordings
+from onbook.testing.recording import Recording, RecordingError
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Request, Response, key_of
 
 GPT = "openai/gpt-4.1-2025-04-14"
 PATH = "prompts/a.recordings.jsonl"

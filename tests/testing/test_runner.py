@@ -17,8 +17,9 @@ from onbook.project import Source
 from onbook.report import Report
 from onbook.reporters.json import write_json
 from onbook.testing.judging import report_of
-from onbook.testing.models import Request, Response
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Request, Response
 from onbook.testing.runner import record as ask_missing
 from onbook.testing.runner import run, summary
 from onbook.testing.unit import request_for

@@ -12,9 +12,10 @@ import pytest
 from onbook.project import Source
 from onbook.report import Report, Status
 from onbook.testing import metrics
-from onbook.testing.models import Response
 from onbook.testing.planning import plan, read_recordings, unit_of
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Response
 from onbook.testing.results import from_json, to_json
 from onbook.testing.runner import replay, report_of, run
 from onbook.testing.selection import Selection

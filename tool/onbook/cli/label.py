@@ -12,7 +12,7 @@ from onbook.errors import UsageError
 from onbook.project import Catalog, Source
 from onbook.reporters.terminal import printable
 from onbook.testing.labels import add, merge, report_of, unlabelled
-from onbook.testing.recordings import Recording
+from onbook.testing.recording import Recording
 from onbook.testing.selection import Selection
 
 _KEYS = {"g": True, "b": False}

@@ -15,7 +15,8 @@ from onbook.prompt import Case, Prompt
 from onbook.testing.assertions import check
 from onbook.testing.grading import grade
 from onbook.testing.planning import read_recordings
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
 from onbook.testing.unit import Attempt, Unit, request_for
 
 MAX_SHOWN = 50  # answers of one prompt that are told one by one

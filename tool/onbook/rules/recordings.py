@@ -12,7 +12,7 @@ from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
 
 if TYPE_CHECKING:
-    from onbook.testing.recordings import Recording
+    from onbook.testing.recording import Recording
 
 
 class OrphanedRecording(Rule):

@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from onbook.testing.limits import Meter
-from onbook.testing.models import RESUME, ModelError, NotAskedError, Request, Response, ask_all, provider_of
+from onbook.testing.models import RESUME, ask_all, provider_of
 from onbook.testing.places import Numbers
-from onbook.testing.recordings import RecordingError
+from onbook.testing.recording import RecordingError
+from onbook.testing.request import ModelError, NotAskedError, Request, Response
 from onbook.testing.wanted import Group, Keeper, Wanted, open_at
 
 

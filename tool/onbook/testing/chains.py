@@ -20,7 +20,7 @@ from onbook.prompt import SUFFIXES, Case, Prompt
 from onbook.render.values import RenderError, as_text
 from onbook.repo import Snapshot
 from onbook.testing.assertions.base import read_json
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.unit import Attempt, Link, Unit, request_for, unusable
 
 _USE = re.compile(r"\{\{([^\s{}]+)\}\}")

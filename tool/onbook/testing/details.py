@@ -15,9 +15,9 @@ from onbook.report import Report
 from onbook.testing.assertions import AssertionUseError
 from onbook.testing.baseline import Match
 from onbook.testing.grading import grade
-from onbook.testing.models import Request
 from onbook.testing.planning import Planned
-from onbook.testing.recordings import Recording
+from onbook.testing.recording import Recording
+from onbook.testing.request import Request
 from onbook.testing.results import CaseResult
 from onbook.testing.unit import Attempt, Unit
 

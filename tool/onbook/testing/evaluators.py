@@ -10,7 +10,7 @@ from typing import cast
 from onbook import resources
 from onbook.call import parameters_of
 from onbook.contract import Contract
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import AssertionUseError, Json, Outcome, Subject, filled, misspelt, shown
 
 _STRING_TESTS = ("equals", "contains", "startsWith", "endsWith")

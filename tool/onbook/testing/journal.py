@@ -11,7 +11,8 @@ from typing import BinaryIO
 from onbook.errors import OnbookError
 from onbook.repo.stored import Stored
 from onbook.testing.locks import Locks
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
 
 
 class Journal:

@@ -16,7 +16,7 @@ from onbook.project.shapes import contract, row_problems
 from onbook.prompt import Case
 from onbook.report import Check, Report, Status
 from onbook.testing.planning import plan, read_recordings, unit_of
-from onbook.testing.recordings import Recording
+from onbook.testing.recording import Recording
 from onbook.testing.selection import Selection
 
 

@@ -20,8 +20,9 @@ from onbook.testing.assertions import (
     name_of,
     requests,
 )
-from onbook.testing.models import Request
-from onbook.testing.recordings import Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
+from onbook.testing.request import Request
 from onbook.testing.statistics.agreement import kappa, weighted_kappa
 
 

@@ -18,8 +18,8 @@ from onbook.testing.chains import advance, links_of, request_of
 from onbook.testing.judging import at, of_case, of_source
 from onbook.testing.metrics import expected_labels
 from onbook.testing.metrics import wrong as wrong_metrics
-from onbook.testing.models import Request
 from onbook.testing.recordings import Recordings
+from onbook.testing.request import Request
 from onbook.testing.selection import Selection
 from onbook.testing.unit import Attempt, Unit, request_for
 

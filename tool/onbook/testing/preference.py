@@ -16,9 +16,10 @@ from onbook.testing.assertions.base import read_json
 from onbook.testing.assertions.judges import judge, question_of
 from onbook.testing.baseline import Both, Compared, Match
 from onbook.testing.limits import Meter
-from onbook.testing.models import Request
 from onbook.testing.planning import plan
-from onbook.testing.recordings import Keys, Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Keys, Recordings
+from onbook.testing.request import Request
 from onbook.testing.selection import Selection
 from onbook.testing.statistics import Pair, Pairs, compare
 from onbook.testing.subject import Subject

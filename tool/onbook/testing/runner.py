@@ -24,12 +24,13 @@ from onbook.testing.locks import Locks
 from onbook.testing.measuring import agreements
 from onbook.testing.metrics import expected_labels
 from onbook.testing.misses import how_changed
-from onbook.testing.models import ModelError, NotAskedError, Request
 from onbook.testing.packed import Packed
 from onbook.testing.places import Numbers, number_of
 from onbook.testing.planning import Planned, plan, read_recordings, template_problems, unit_of
 from onbook.testing.preference import Baselines, standing
-from onbook.testing.recordings import Keys, Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Keys, Recordings
+from onbook.testing.request import ModelError, NotAskedError, Request
 from onbook.testing.results import NOTHING, CaseResult, RepeatResult, UnitResult
 from onbook.testing.selection import Selection
 from onbook.testing.unit import Attempt, Unit

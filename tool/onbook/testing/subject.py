@@ -13,7 +13,7 @@ from onbook.prompt import Case, Prompt
 from onbook.render import analyse
 from onbook.render.fill import fill
 from onbook.render.values import as_text as text_of
-from onbook.testing.models import Request, Response
+from onbook.testing.request import Request, Response
 
 __all__ = [
     "Assertion",

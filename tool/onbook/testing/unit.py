@@ -11,8 +11,8 @@ from onbook.prompt import Case, Json, Prompt
 from onbook.report import Finding
 from onbook.testing.agreement import Agreement
 from onbook.testing.assertions import Subject, may_ask, name_of, requests
-from onbook.testing.models import ModelError, Request, Response
 from onbook.testing.recordings import Recordings
+from onbook.testing.request import ModelError, Request, Response
 
 # From the best to the worst: a case is as good as the worst of its repeats.
 STATES = ("passed", "failed", "error", "missing")

@@ -9,9 +9,10 @@ from typing import NamedTuple, Protocol
 
 from onbook.testing.chains import advance
 from onbook.testing.measuring import labelled_requests
-from onbook.testing.models import ModelError, Request, Response
 from onbook.testing.planning import Planned, Planner
-from onbook.testing.recordings import Keys, Recording, Recordings
+from onbook.testing.recording import Recording
+from onbook.testing.recordings import Keys, Recordings
+from onbook.testing.request import ModelError, Request, Response
 from onbook.testing.selection import Selection
 from onbook.testing.unit import Attempt, Unit
 

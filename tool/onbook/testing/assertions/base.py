@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from onbook.nearest import nearest
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import AssertionUseError, Json, Subject, filled, misspelt, shown, value_of
 
 # Characters of an answer that are read as JSON or compared with another text: what takes longer says nothing more.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from onbook.testing.assertions.base import Plain, fill_values, is_flag, is_text, parts, read_json, same
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import AssertionUseError, Json, Outcome, Subject, shown
 
 

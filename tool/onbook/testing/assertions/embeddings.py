@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import AssertionUseError, shown
 
 # What is recorded has nine digits: two equal texts may have a cosine a little beside 1.

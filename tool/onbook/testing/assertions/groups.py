@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import Json, Outcome, Subject, shown
 
 

@@ -24,7 +24,7 @@ from onbook.testing.assertions.base import (
     read_json,
 )
 from onbook.testing.assertions.structured import compiled
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import AssertionUseError, Json, Outcome, Subject, shown, text_of
 
 _FOLDER = "prompts"

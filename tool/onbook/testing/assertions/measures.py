@@ -23,7 +23,7 @@ from onbook.testing.assertions.base import (
 )
 from onbook.testing.assertions.structured import is_path, select
 from onbook.testing.assertions.words import sentences, words
-from onbook.testing.models import Response
+from onbook.testing.request import Response
 from onbook.testing.subject import AssertionUseError, Json, Outcome, Subject, shown
 
 # A sign belongs to a number unless a word or a digit stands before it: in "3-4" and "v2-1" it is a dash.

@@ -9,7 +9,7 @@ from onbook.testing.assertions.base import Wanted, as_list, as_number, is_text, 
 from onbook.testing.assertions.embeddings import best, request_of
 from onbook.testing.assertions.overlap import Overlap
 from onbook.testing.local import is_local
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import Json, Outcome, Subject, shown
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 from onbook.contract import Contract, ContractError
 from onbook.testing.assertions.base import Plain, fill_values, is_flag, is_text, parts, read_json, same
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import AssertionUseError, Json, Outcome, Subject, shown
 
 # Compiled once for each schema: keyed by identity, and the schema is kept, so that its identity stays its own.

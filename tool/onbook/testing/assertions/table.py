@@ -22,7 +22,7 @@ from onbook.testing.assertions.structured import IsJson, JsonPath, JsonSchema
 from onbook.testing.assertions.texts import Contains, EndsWith, Equals, Matches, StartsWith
 from onbook.testing.assertions.translation import Bleu, Chrf
 from onbook.testing.evaluators import Evaluator
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import Assertion, AssertionUseError, Json, Outcome, Subject, filled
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 from onbook.testing.assertions.base import Wanted, as_number, is_count, one_of, require
 from onbook.testing.assertions.overlap import Overlap
-from onbook.testing.models import Request
+from onbook.testing.request import Request
 from onbook.testing.subject import Json, Subject
 
 
