@@ -142,7 +142,7 @@ def test_unused_is_said_only_by_whoever_looked_at_everything() -> None:
 def test_what_is_raw_depends_on_no_day_and_no_waiver() -> None:
     text = BAD + "# onbook: allow ON204 until 2027-01-30: x\n"
     catalog = Catalog(files({"prompts/a.prompt.yml": "# onbook: allow ON203 until 2027-01-31: x\n" + text}))
-    raw = look(catalog.find("a"), [rule for rule, _ in selected(catalog.config)])
+    raw = look([catalog.find("a")], [rule for rule, _ in selected(catalog.config)])[0]
     assert [rule for rule, _ in raw.hits] == ["ON203", "ON203", "ON204"]
     assert [waiver.rule for waiver in raw.waivers] == ["ON203", "ON204"]
     before, after = (lint(catalog, today=date(2027, month, 28)) for month in (1, 3))

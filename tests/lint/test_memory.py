@@ -15,9 +15,10 @@ import pytest
 
 import onbook
 from benchmarks import corpus
-from onbook.lint import gathering, lint, memory
 from onbook.lint import kept as kept_file
+from onbook.lint import lint, memory
 from onbook.project import Catalog
+from onbook.project.load import Reading
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, Index
 from onbook.repo.worktree import WorkTree
@@ -44,13 +45,13 @@ def repo(tmp_path: Path) -> Repo:
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of the prompts that were read, as lint goes on."""
     paths: list[str] = []
-    real = gathering.load_prompt
+    real = Reading.read
 
-    def load(snapshot: Snapshot, path: str, folder: str) -> object:
-        paths.append(path)
-        return real(snapshot, path, folder)
+    def read(reading: Reading) -> None:
+        paths.append(reading.path)
+        real(reading)
 
-    monkeypatch.setattr(gathering, "load_prompt", load)
+    monkeypatch.setattr(Reading, "read", read)
     return paths
 
 

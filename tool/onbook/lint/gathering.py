@@ -6,19 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from onbook.errors import OnbookError
-from onbook.lint.looking import Looked, across, look
+from onbook.lint.batches import look_at
+from onbook.lint.looking import Looked, across
 from onbook.lint.memory import Memory, present_in
 from onbook.lint.pieces import Notes, Packer, Piece, found_of, loose_of, notes_of
 from onbook.lint.rows import Row, from_row, to_row
 from onbook.lint.trace import Identities, Shared, Traced
 from onbook.lint.workers import METHOD, MIN_SHARED, shared_out
-from onbook.project import Catalog, Source
-from onbook.project.load import load_prompt
+from onbook.project import Catalog
 from onbook.prompt import id_of
 from onbook.repo import Snapshot
 from onbook.rules import AcrossRule, Rule, all_rules
-from onbook.rules.base import Hit
 
 MIN_COMPARED = 3_000
 """Prompts whose comparing is worth processes of its own."""
@@ -107,23 +105,16 @@ class _Work:
         if self.packer.renewed():
             # A process that is not forked lists the folder itself, perhaps after something has come or gone.
             self.present = self.present if self.present == present_in(self.snapshot, self.folder) else None
-        return self.packer.pack(map(self._look, ids))
+        return self.packer.pack(self._looked(ids))
 
-    def _look(self, id: str) -> tuple[str, Looked, Identities | None]:
+    def _looked(self, ids: Iterable[str]) -> Iterator[tuple[str, Looked, Identities | None]]:
         known = all_rules()
-        path = self.paths[id]
-        snapshot = Traced(self.snapshot, id_of(path), self.shared)
-        try:
-            looked = look(
-                Source(load_prompt(snapshot, path, self.folder), snapshot), [known[rule] for rule in self.rules]
-            )
-        except OnbookError:
-            raise
-        except Exception as error:  # a fault of a reader: what it could not read is not fine, and hides no other prompt
-            message = f"this prompt could not be checked: {type(error).__name__}: {error}"
-            looked = Looked(path, False, unchecked=[Hit(message, path)])
-        asked = snapshot.asked() if self.present is not None and not looked.unchecked else None
-        return id, looked, None if snapshot.doubtful else asked
+        rules = [known[rule] for rule in self.rules]
+        paths = ((id, self.paths[id]) for id in ids)
+        prompts = ((id, path, Traced(self.snapshot, id_of(path), self.shared)) for id, path in paths)
+        for id, looked, snapshot in look_at(prompts, self.folder, rules):
+            asked = snapshot.asked() if self.present is not None and not looked.unchecked else None
+            yield id, looked, None if snapshot.doubtful else asked
 
 
 def _worked(work: _Work, ids: Sequence[str], jobs: int) -> Iterator[Piece]:

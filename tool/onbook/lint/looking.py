@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -12,6 +12,7 @@ from itertools import islice
 from onbook.bases import Bases
 from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
+from onbook.report import Problem
 from onbook.rules import AcrossRule, ReleaseRule, Rule
 from onbook.rules.base import Hit, unreported
 from onbook.rules.waivers import waivers_of
@@ -54,31 +55,48 @@ _NOTE = json.JSONEncoder(separators=(",", ":"))
 _READ = frozenset({"unknown-key", "duplicate-key", "duplicate-case", "bad-id", "invalid-schema"})
 
 
-def look(source: Source, rules: Iterable[Rule]) -> Looked:
-    """Look at one prompt with rules. A rule that crashes, or finds no end, hides nothing and is told."""
-    looked = Looked(source.path, source.prompt is not None)
-    problems = (*source.problems, *source.tests.problems)
-    codes = {problem.code for problem in problems}
+def look(sources: Sequence[Source], rules: Iterable[Rule]) -> list[Looked]:
+    """Look at prompts with rules. A rule that crashes, or finds no end, hides nothing and is told.
+
+    One rule looks at all of them before the next does: the code of all rules is more than a processor keeps at hand.
+    """
+    looked = [_begun(source) for source in sources]
     for rule, reports, across in _kinds(tuple(rules)):
-        if reports and codes.isdisjoint(rule.codes):
-            continue  # it reports what readers found, and they found nothing of the kind
-        before = len(looked.hits)
-        try:
-            for hit in rule.check(source):  # most rules find nothing in most prompts
-                if len(looked.hits) - before == MAX_TOLD:
-                    looked.unchecked.append(_more(rule, source.path))
-                    break
-                looked.hits.append((rule.id, hit))
-            if across is not None and (note := across.note(source)) is not None:
-                # As text it is the same whether it was kept in between or not, and quick to hand on.
-                looked.notes[rule.id] = note if isinstance(note, bytes) else _NOTE.encode(note)
-        except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
-            looked.unchecked.append(_crashed(rule, source.path, error))
+        for source, (found, problems) in zip(sources, looked, strict=True):
+            if reports and not any(problem.code in rule.codes for problem in problems):
+                continue  # it reports what readers found, and they found nothing of the kind
+            before = len(found.hits)
+            try:
+                for hit in rule.check(source):  # most rules find nothing in most prompts
+                    if len(found.hits) - before == MAX_TOLD:
+                        found.unchecked.append(_more(rule, source.path))
+                        break
+                    found.hits.append((rule.id, hit))
+                if across is not None and (note := across.note(source)) is not None:
+                    # As text it is the same whether it was kept in between or not, and quick to hand on.
+                    found.notes[rule.id] = note if isinstance(note, bytes) else _NOTE.encode(note)
+            except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
+                found.unchecked.append(_crashed(rule, source.path, error))
+    return [found for found, _ in looked]
+
+
+def _begun(source: Source) -> tuple[Looked, tuple[Problem, ...]]:
+    """What readers and comments say of a prompt, before any rule does; and all problems that readers found."""
+    problems = (*source.problems, *source.tests.problems)
+    looked = Looked(source.path, source.prompt is not None)
     if problems:
-        looked.unchecked += [Rule.of(problem) for problem in unreported(problems)]
-    looked.unread = [Rule.of(problem) for problem in problems if problem.code not in _READ]
-    looked.waivers = waivers_of(source)[0]
-    return looked
+        looked.unchecked = [Rule.of(problem) for problem in unreported(problems)]
+        looked.unread = [Rule.of(problem) for problem in problems if problem.code not in _READ]
+    try:
+        looked.waivers = waivers_of(source)[0]
+    except Exception as error:  # a fault of a reader, as those of rules
+        looked.unchecked.append(faulty(source.path, error))
+    return looked, problems
+
+
+def faulty(path: str, error: Exception) -> Hit:
+    """What is told of a prompt that a reader failed at: what it could not read is not fine."""
+    return Hit(f"this prompt could not be checked: {type(error).__name__}: {error}", path)
 
 
 @lru_cache(maxsize=8)

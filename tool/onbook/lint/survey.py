@@ -42,7 +42,7 @@ def survey(folder: Path) -> Report:
     fired: dict[str, list[int]] = {}
     checks = []
     rules = list(all_rules().values())
-    found = {source.id: look(source, rules) for source in catalog.select(())}
+    found = {source.id: look([source], rules)[0] for source in catalog.select(())}
     compared = across(found, [rule for rule in rules if isinstance(rule, AcrossRule)], date.today())
     for id, told in compared.items():
         found[id].hits += told.hits

@@ -52,11 +52,15 @@ class Loaded:
 
 def load_prompt(snapshot: Snapshot, path: str, folder: str) -> Loaded:
     """Read the prompt at ``path``, which stands below the prompts folder."""
-    return _Loader(snapshot, path, folder).load()
+    reading = Reading(snapshot, path, folder)
+    reading.read()
+    return reading.load()
 
 
 @dataclass(slots=True)
-class _Loader:
+class Reading:
+    """The reading of one prompt file in two steps, which many take together: each step's code stays at hand."""
+
     snapshot: Snapshot
     path: str
     folder: str
@@ -65,14 +69,9 @@ class _Loader:
     partials: dict[str, str] = field(default_factory=dict)
     document: Document | None = None
 
-    def load(self) -> Loaded:
-        prompt = self._load()
-        id = id_of(self.path.removeprefix(f"{self.folder}/"))
-        files = tuple(self.closure.values())
-        return Loaded(id, self.path, prompt, self.document, tuple(self.problems), files)
-
-    def _load(self) -> Prompt | None:
-        id = id_of(self.path.removeprefix(f"{self.folder}/"))
+    def read(self) -> None:
+        """The first: the file itself."""
+        id = self._id
         if not is_id(id):
             self._report(
                 "bad-id",
@@ -80,29 +79,37 @@ class _Loader:
                 hint="ids are parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>; rename the file",
             )
         raw = self._take(self.path, "not-a-file", ())
-        if raw is None:
-            return None
-        self.document, problems = read_yaml(raw, self.path)
-        self.problems += problems
-        if self.document is None:
-            return None
-        if not isinstance(self.document.data, dict):
+        if raw is not None:
+            self.document, problems = read_yaml(raw, self.path)
+            self.problems += problems
+
+    def load(self) -> Loaded:
+        """The second: what it means, with all that it refers to."""
+        prompt = self._load(self.document) if self.document is not None else None
+        files = tuple(self.closure.values())
+        return Loaded(self._id, self.path, prompt, self.document, tuple(self.problems), files)
+
+    @property
+    def _id(self) -> str:
+        return id_of(self.path.removeprefix(f"{self.folder}/"))
+
+    def _load(self, document: Document) -> Prompt | None:
+        if not isinstance(document.data, dict):
             hint = "begin it with a line 'messages:', and below it items '- role: user' with a 'content'"
             self._report("wrong-shape", "a prompt file is a mapping with the key 'messages'", (), hint)
             return None
-        data = with_known_parameters(self.document.data)
+        data = with_known_parameters(document.data)
         if is_bare_schema(data.get("jsonSchema")):
             message = "jsonSchema holds a schema itself, not its name and the schema"
             self._report("wrong-shape", message, ("jsonSchema",), "indent it below a key 'schema', beside a key 'name'")
             return None
-        shape = shape_problems(contract("prompt"), self.document, value=data)
-        self.problems += shape
+        self.problems += shape_problems(contract("prompt"), document, value=data)
         # Duplicate keys and unknown keys leave the rest readable; a wrong shape does not.
-        if any(problem.code not in ("unknown-key", "duplicate-key") for problem in (*problems, *shape)):
+        if any(problem.code not in ("bad-id", "unknown-key", "duplicate-key") for problem in self.problems):
             return None
-        return self._prompt(id, data)
+        return self._prompt(data)
 
-    def _prompt(self, id: str, data: Mapping[str, object]) -> Prompt | None:
+    def _prompt(self, data: Mapping[str, object]) -> Prompt | None:
         before = len(self.problems)
         messages = tuple(_message(item) for item in _list(data, "messages"))
         template_format = str(data.get("templateFormat", "simple"))
@@ -119,7 +126,7 @@ class _Loader:
         if any(problem.code not in _HARMLESS for problem in self.problems[before:]):
             return None
         return Prompt(
-            id=id,
+            id=self._id,
             path=self.path,
             messages=messages,
             name=_text(data.get("name")),
