@@ -35,9 +35,9 @@ def test_numbers_and_accounts() -> None:
     numbers, accounts = re.compile("[0-9]{3}[-. ]?[0-9]{4}"), re.compile("[A-Z][A-Z][0-9][0-9]")
     found = 0
     for text in texts("0189" * 6 + "AZa-. é\n\ud800", 24):
-        shape = text.encode("utf-8", "surrogatepass").translate(personal._SHAPE)
-        assert any(number in shape for number in personal._NUMBERS) == bool(numbers.search(text)), text
-        assert (b"AA00" in shape) == bool(accounts.search(text)), text
+        shape = text.encode("utf-8", "surrogatepass").translate(personal._SHAPE, personal._OTHERS)
+        assert any(number in shape for number in personal._NUMBERS) or not numbers.search(text), text
+        assert b"AA00" in shape or not accounts.search(text), text
         found += bool(numbers.search(text))
     assert found > 200
 
@@ -64,7 +64,7 @@ def test_secrets_with_blanks() -> None:
 )
 def test_special_tokens(token: str) -> None:
     assert hidden._TOKEN.fullmatch(token)
-    assert any(part in token for part in hidden._TOKEN_PARTS)
+    assert hidden._IN_ANGLES.search(f"a{token}") or hidden._IN_SQUARES.search(f"a{token}")
 
 
 def test_blanks_to_be_filled_in() -> None:
@@ -79,7 +79,7 @@ def test_blanks_to_be_filled_in() -> None:
         text = dice.choice("[<x") + dice.choice(words) + middle + dice.choice("]>x")
         if markup._BLANK.search(text):
             found += 1
-            assert markup._may_have_blank(text, text.lower()), text
+            assert markup._may_have_blank(text), text
     assert found > 500
 
 

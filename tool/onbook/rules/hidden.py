@@ -110,7 +110,7 @@ class LeakedSpecialToken(Rule):
         So are Mistral's own words for tools, unless the prompt is for one of its models.
         """
         raw = unescaped(source)
-        if raw is not None and not any(map(raw.__contains__, _TOKEN_PARTS)):
+        if raw is not None and not (_IN_ANGLES.search(raw) or _IN_SQUARES.search(raw)):
             return
         model = (source.prompt.model or "").casefold() if source.prompt else ""
         for text in everything(source):
@@ -141,7 +141,7 @@ _HIDDEN = later(
     "|(?P<zero>[\u200b-\u200d\u2060-\u2064\ufeff\u00ad\u180e\u034f]+)"
 )
 # One of them is part of each.
-_ANY = re.compile(
+_ANY = later(
     f"[\U000e0000-\U000e007f\u202a-\u202e\u2066-\u2069{_MARKS}\ufe00-\ufe0f\U000e0100-\U000e01ef"
     "\u3164\uffa0\ufff9-\ufffb\u206a-\u206f\U0001d173-\U0001d17a"
     "\u200b-\u200d\u2060-\u2064\ufeff\u00ad\u180e\u034f]"
@@ -182,14 +182,15 @@ _PIPED = (
     "|eot_id|eom_id|finetune_right_pad_id|python_tag|fim_prefix|fim_middle|fim_suffix|system|user|assistant|end|return"
     "|channel|START_OF_TURN_TOKEN|END_OF_TURN_TOKEN"
 )
-_TOKEN = later(
-    rf"<\|(?:{_PIPED})\|>"
-    "|<\uff5c[^<>\uff5c\n]{1,40}\uff5c>"
-    r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
-    r"|\[/?(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]"
+_ANGLES = (
+    rf"<(?:\|(?:{_PIPED})\|>"
+    "|\uff5c[^<>\uff5c\n]{1,40}\uff5c>"
+    r"|</?SYS>>|(?:start|end)_of_turn>)"
 )
-# One of them is part of each.
-_TOKEN_PARTS = ("<|", "<\uff5c", "SYS>>", "_of_turn>", "INST]", "_TOOLS]", "_CALLS]", "_RESULTS]", "_PROMPT]")
+_SQUARES = r"\[/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]"
+_TOKEN = later(f"{_ANGLES}|{_SQUARES}")
+# Each begins with one character, which ``re`` finds quickly.
+_IN_ANGLES, _IN_SQUARES = later(_ANGLES), later(_SQUARES)
 # People head the parts of a text with them.
 _WORDS = re.compile(r"\[/?[A-Z]+_[A-Z]+\]")
 

@@ -118,7 +118,8 @@ class OrderInData(Rule):
         yield from self._turns(source)
         for pointer, text in defaults(source):
             yield from self._in(source, pointer, text)
-        yield from self._examples(source)
+        if written(source, "examples") is not None:
+            yield from self._examples(source)
 
     def _turns(self, source: Source) -> Iterator[Hit]:
         prompt = source.prompt
@@ -136,12 +137,16 @@ class OrderInData(Rule):
 
     def _examples(self, source: Source) -> Iterator[Hit]:
         declared = written(source, "examples")
-        for number, row in enumerate(declared if isinstance(declared, list) else ()):
+        rows = declared if isinstance(declared, list) else []
+        shown = "\n".join([text for _, text in strings(rows)]) if rows else ""
+        for number, row in enumerate(rows if _may_order(shown.lower()) else ()):
             if not _is_defence(row):
                 for pointer, text in strings(row, ("examples", number)):
                     yield from self._in(source, pointer, text)
-        path, rows = example_rows(source)
-        for found in rows:
+        if not isinstance(declared, str):
+            return
+        path, others = example_rows(source)
+        for found in others:
             for _, text in strings(found.data) if not _is_defence(found.data) else ():
                 for match in _told(text):
                     yield Hit(_message(match), path, found.line, hint=_HINT)
@@ -180,7 +185,7 @@ _SECRET = later(
     rf"(?:now{_S}|always{_S})?{_VALUE}"
 )
 # How they end, and what follows: a blank, a colon or an equals sign. Each by itself, which ``re`` finds quickly.
-_NOUNS = {end: re.compile(rf"{end}[\s:=]") for end in ("word", "phrase", "code", "key", "pin", "token", "secret")}
+_NOUNS = {end: later(rf"{end}[\s:=]") for end in ("word", "phrase", "code", "key", "pin", "token", "secret")}
 _OPENS = re.compile(
     r"(?:secret|access|admin|master|security|unlock|override|discount|promo|door|gate|api|magic)[\s_-]\Z"
 )
@@ -314,12 +319,14 @@ def _defends(answer: str) -> bool:
     return any(word in lowered for word in _DEFENDS)
 
 
+def _may_order(lowered: str) -> bool:
+    return bool(lowered) and any(word in lowered for word in _NEEDED)
+
+
 def _told(text: str) -> Iterator[re.Match[str]]:
     """Orders that a text gives; not those that it speaks about."""
-    lowered, end = text.lower(), 0
-    if not any(word in lowered for word in _NEEDED):
-        return
-    for match in _ORDER.finditer(text):
+    end = 0
+    for match in _ORDER.finditer(text) if _may_order(text.lower()) else ():
         start = max(text.rfind("\n", end, match.start()), match.start() - _NEAR, end)
         end = match.end()
         sentence = text[start : match.start()]

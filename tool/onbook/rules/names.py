@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from onbook.formats import Pointer
 from onbook.nearest import nearest
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.project.shapes import only_near
 from onbook.prompt import Prompt
@@ -311,14 +312,15 @@ def _unwritable(name: str, prompt: Prompt) -> str | None:
 def _may_have_other(text: str) -> bool:
     """Whether anything but ``<name>`` can be there: asking what stands before each character costs far more.
 
-    Where each brace is one of two or begins a tag there is no ``{name}``, in code or out of it.
+    A brace that is one of two, or begins a tag, begins no ``{name}``, in code or out of it.
     """
-    if "%" in text and ("%s" in text or "%(" in text):
-        return True
-    return "{" in text.replace("{{", "").replace("{%", "")
+    return _BRACE.search(text) is not None or _PERCENTS.search(text) is not None
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Each begins with one character, which ``re`` finds quickly.
+_BRACE = later(r"\{(?<!\{\{)(?![{%])")
+_PERCENTS = later(r"%[s(]")
 _PERCENT = re.compile(r"(?<![\w%])%s(?!\w)")
 _OTHER = re.compile(
     r"(?<![{$\\])\$?\{(?!\{)\s?(?P<name>[A-Za-z_]\w*)\s?\}(?!\})"

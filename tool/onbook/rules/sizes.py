@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from onbook import tokens
 from onbook.call import Caller
 from onbook.errors import InputError
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.prompt import Case, Message, Prompt
 from onbook.render import Renderer
@@ -252,7 +252,7 @@ def _bound(prompt: Prompt, cases: Sequence[Case]) -> int:
 
 
 # What a loop goes over: a name, and whether an item or a filter follows it; before it the names that it gives.
-_LOOP = re.compile(r"\{%[-+]?\s*for\s(?P<targets>[^%]*?)\sin\s+(?P<over>[A-Za-z_]\w*)(?P<whole>\s*[-+]?%\})?")
+_LOOP = later(r"\{%[-+]?\s*for\s(?P<targets>[^%]*?)\sin\s+(?P<over>[A-Za-z_]\w*)(?P<whole>\s*[-+]?%\})?")
 
 
 def _looped(text: str, values: int) -> int:
