@@ -21,7 +21,7 @@ from onbook.report import Check, Report, Status
 from onbook.reporters import reporter
 
 if TYPE_CHECKING:
-    from onbook.deploy import Plan
+    from onbook.environments.deploy import Plan
     from onbook.project import Catalog
 
 STANDARD = "-"
@@ -175,7 +175,7 @@ def note_completed(tags: Collection[str], *, dry_run: bool = False) -> None:
 
 def carry_out(repo: Repository, verb: str, plan: Plan, *, commit: bool, dry_run: bool, format: str) -> int:
     """Carry out an edit of an environment's file, or only tell it, and print it as a report."""
-    from onbook.deploy import apply
+    from onbook.environments.deploy import apply
 
     for message in plan.notes:
         note(f"note: {message}")

@@ -6,7 +6,7 @@ import click
 
 from onbook.cli.common import carry_out, repository
 from onbook.cli.options import deploy_options
-from onbook.deploy import Deployer
+from onbook.environments.deploy import Deployer
 
 
 @click.command()

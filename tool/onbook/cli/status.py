@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from onbook import running
 from onbook.cli.common import print_report, repository
 from onbook.cli.options import format_option
+from onbook.environments import running
 from onbook.report import Report
 
 

@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from onbook import running
-from onbook.environments import Deployment
+from onbook.environments import Deployment, running
 from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
 from onbook.prompt import is_id

@@ -9,9 +9,10 @@ import secrets
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from onbook import environments
 from onbook.diff import diff_sources
-from onbook.environments import Canary, Deployment, Target
+from onbook.environments import files
+from onbook.environments.files import Canary, Deployment, Target
+from onbook.environments.running import history, tip
 from onbook.errors import OnbookError, UsageError
 from onbook.files import write_atomic
 from onbook.formats import set_entry
@@ -21,7 +22,6 @@ from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
 from onbook.repo.tags import TagRef, list_tags, read_tag, release_of
 from onbook.repo.worktree import WorkTree
-from onbook.running import history, tip
 from onbook.versions import Bump, Version
 
 KEY = "user_id"
@@ -70,9 +70,9 @@ class Deployer:
         self._environment = environment
         self._tree = WorkTree(repo)
         self.config = Config.load(self._tree)
-        self.path = environments.path_of(self.config.prompts, environment)
+        self.path = files.path_of(self.config.prompts, environment)
         _require_current(repo, self.config, self.path)
-        self._running = environments.read(self._tree, self.config.prompts, environment)
+        self._running = files.read(self._tree, self.config.prompts, environment)
 
     def deploy(self, id: str, version: str, *, weight: float | None = None, key: str | None = None) -> Plan:
         """Run a version, or with ``weight`` give it to a share of the callers.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from onbook import environments
-from onbook.environments import Deployment
+from onbook.environments import files
+from onbook.environments.files import Deployment
 from onbook.errors import UsageError
 from onbook.project import Config
 from onbook.repo import Repository
@@ -52,8 +52,8 @@ def status(repo: Repository, environment: str | None = None) -> tuple[str, list[
         )
     rows: list[Running] = []
     for name in [environment] if environment is not None else known:
-        running = environments.read(snapshot, config.prompts, name)
-        rows += _since(repo, revision, environments.path_of(config.prompts, name), name, running)
+        running = files.read(snapshot, config.prompts, name)
+        rows += _since(repo, revision, files.path_of(config.prompts, name), name, running)
     return revision, rows
 
 
@@ -71,7 +71,7 @@ def _known(repo: Repository) -> tuple[str, Config, list[str]]:
     revision = tip(repo, Config.load(_here(repo)))
     snapshot = Commit(repo, revision)
     config = Config.load(snapshot)
-    return revision, config, environments.names(snapshot, config.prompts)
+    return revision, config, files.names(snapshot, config.prompts)
 
 
 def _since(repo: Repository, revision: str, path: str, name: str, running: dict[str, Deployment]) -> Iterator[Running]:
@@ -98,7 +98,7 @@ def history(repo: Repository, revision: str, path: str) -> Iterator[tuple[tuple[
     out = repo.text(
         "log", f"--max-count={MAX_HISTORY}", "--first-parent", "-m", "--format=%H%x00%an%x00%aI", revision, "--", path
     )
-    versions = environments.Versions(path)
+    versions = files.Versions(path)
     for line in out.split("\n") if out else ():
         commit, by, at = line.split("\0")
         found = repo.read_object(f"{commit}:{path}")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onbook import environments
-from onbook.environments import Canary, Deployment, Target, bucket
+from onbook.environments import Canary, Deployment, Target, bucket, files
 from onbook.errors import UsageError
 from onbook.repo import Files
 from onbook.versions import Version
@@ -77,7 +76,7 @@ support/triage:
 
 
 def test_a_file_says_what_runs() -> None:
-    found, problems = environments.parse(FILE.encode(), "p.yml")
+    found, problems = files.parse(FILE.encode(), "p.yml")
     assert not problems
     assert found == {"support/triage": Deployment(STABLE, canary(2.5))}
     assert found["support/triage"].data()["canary"]["weight"] == 2.5
@@ -85,7 +84,7 @@ def test_a_file_says_what_runs() -> None:
 
 @pytest.mark.parametrize("raw", ["", "\n", "# Nothing runs here yet.\n", "\ufeff# x"])
 def test_a_file_of_comments_runs_nothing(raw: str) -> None:
-    assert environments.parse(raw.encode(), "p.yml") == ({}, [])
+    assert files.parse(raw.encode(), "p.yml") == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -101,23 +100,23 @@ def test_a_file_of_comments_runs_nothing(raw: str) -> None:
     ],
 )
 def test_faults_have_a_place(old: str, new: str, line: int) -> None:
-    found, problems = environments.parse(FILE.replace(old, new).encode(), "p.yml")
+    found, problems = files.parse(FILE.replace(old, new).encode(), "p.yml")
     assert found == {}
     assert {problem.path for problem in problems} == {"p.yml"}
     assert line in {problem.line for problem in problems}
 
 
 def test_reading_from_a_snapshot() -> None:
-    path = environments.path_of("prompts", "production")
+    path = files.path_of("prompts", "production")
     snapshot = Files({path: FILE.encode(), "prompts/_environments/notes.md": b"x", "prompts/_environments/eu.yml": b""})
-    assert environments.names(snapshot, "prompts") == ["eu", "production"]
-    assert environments.read(snapshot, "prompts", "production")["support/triage"].stable == STABLE
-    assert environments.read(snapshot, "prompts", "eu") == {}
-    assert environments.read(snapshot, "prompts", "staging") == {}
+    assert files.names(snapshot, "prompts") == ["eu", "production"]
+    assert files.read(snapshot, "prompts", "production")["support/triage"].stable == STABLE
+    assert files.read(snapshot, "prompts", "eu") == {}
+    assert files.read(snapshot, "prompts", "staging") == {}
     with pytest.raises(UsageError, match="name of an environment"):
-        environments.read(snapshot, "prompts", "../production")
+        files.read(snapshot, "prompts", "../production")
     with pytest.raises(UsageError) as caught:
-        environments.read(Files({path: b"a: b: c"}), "prompts", "production")
+        files.read(Files({path: b"a: b: c"}), "prompts", "production")
     assert caught.value.place
     assert Path(caught.value.place.partition(":")[0]).name == "production.yml"
 
@@ -140,7 +139,7 @@ ODD = [
 def test_many_versions_of_a_file_mean_what_each_means_alone() -> None:
     draw = random.Random(5)
     path = "prompts/_environments/production.yml"
-    versions = environments.Versions(path)
+    versions = files.Versions(path)
     texts = ["".join(ROW.format(id, 1) for id in range(9)), *ODD]
     for _ in range(600):
         parts = [
@@ -156,7 +155,7 @@ def test_many_versions_of_a_file_mean_what_each_means_alone() -> None:
     read = 0
     for text in texts:
         raw = text.encode("utf-8", "surrogatepass")
-        wanted, problems = environments.parse(raw, path)
+        wanted, problems = files.parse(raw, path)
         assert versions.parse(raw) == wanted, (text, problems)
         read += bool(wanted)
     assert read > 120
