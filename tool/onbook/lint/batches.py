@@ -28,7 +28,7 @@ _RECORDED = 4  # what a prompt with recordings weighs
 
 @dataclass(slots=True)
 class _Prompt:
-    """One prompt on its way through the steps; ``looked`` is there at the end, or once a step failed."""
+    """One prompt on its way through the steps. Once one failed there is no ``source``, and ``looked`` says why."""
 
     id: str
     snapshot: Traced
@@ -50,47 +50,54 @@ def look_at(
         OnbookError: a snapshot cannot be read any more.
     """
     begun = (_Prompt(id, snapshot, Reading(snapshot, path, folder)) for id, path, snapshot in prompts)
-    for read in _together(map(_read, begun), _weight_of_text):
-        for loaded in _together(map(_load, read), _weight_of_all):
-            sources = {each.id: each.source for each in loaded if each.source is not None}
+    for batch in _together((_taken(prompt, _read) for prompt in begun), _weight_of_file):
+        for step in (_parse, _load, _read_tests):
+            for prompt in batch:
+                _taken(prompt, step)
+        for some in _together(batch, _weight_of_all):
+            sources = {prompt.id: prompt.source for prompt in some if prompt.source is not None}
             found = dict(zip(sources, look(list(sources.values()), rules), strict=True))
-            for each in loaded:
-                each.source = None  # with all that its rules kept
-                yield each.id, each.looked or found[each.id], each.snapshot
+            for prompt in some:
+                prompt.source = None  # with all that its rules kept
+                yield prompt.id, prompt.looked or found[prompt.id], prompt.snapshot
 
 
-def _read(prompt: _Prompt) -> _Prompt:
-    return _step(prompt, prompt.reading.read)
-
-
-def _load(prompt: _Prompt) -> _Prompt:
-    def load() -> None:
-        source = Source(prompt.reading.load(), prompt.snapshot)
-        source.tests  # noqa: B018 the files beside it are read with it
-        prompt.source = source
-
-    return prompt if prompt.looked else _step(prompt, load)
-
-
-def _step(prompt: _Prompt, step: Callable[[], None]) -> _Prompt:
-    try:
-        step()
-    except OnbookError:
-        raise
-    except Exception as error:  # a fault of a reader: what it could not read is not fine, and hides no other prompt
-        path = prompt.reading.path
-        prompt.looked = Looked(path, False, unchecked=[faulty(path, error)])
+def _taken(prompt: _Prompt, step: Callable[[_Prompt], None]) -> _Prompt:
+    """The prompt after one step more, unless one failed."""
+    if prompt.looked is None:
+        try:
+            step(prompt)
+        except OnbookError:
+            raise
+        except Exception as error:  # a fault of a reader: what it could not read is not fine, and hides no other prompt
+            path = prompt.reading.path
+            prompt.source, prompt.looked = None, Looked(path, False, unchecked=[faulty(path, error)])
     return prompt
 
 
-def _weight_of_text(prompt: _Prompt) -> int:
-    document = prompt.reading.document
-    return 1 + (len(document.text) // _BYTES if document else 0)
+def _read(prompt: _Prompt) -> None:
+    prompt.reading.read()
+
+
+def _parse(prompt: _Prompt) -> None:
+    prompt.reading.parse()
+
+
+def _load(prompt: _Prompt) -> None:
+    prompt.source = Source(prompt.reading.load(), prompt.snapshot)
+
+
+def _read_tests(prompt: _Prompt) -> None:
+    assert prompt.source
+    prompt.source.tests  # noqa: B018 they are read when they are first asked for
+
+
+def _weight_of_file(prompt: _Prompt) -> int:
+    return 1 + len(prompt.reading.raw or b"") // _BYTES
 
 
 def _weight_of_all(prompt: _Prompt) -> int:
-    recorded = prompt.source is not None and RECORDINGS_SUFFIX in prompt.source.tests.beside
-    return _RECORDED if recorded else 1
+    return _RECORDED if prompt.source and RECORDINGS_SUFFIX in prompt.source.tests.beside else 1
 
 
 def _together(items: Iterable[Item], weigh: Callable[[Item], int]) -> Iterator[list[Item]]:

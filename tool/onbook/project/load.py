@@ -54,12 +54,18 @@ def load_prompt(snapshot: Snapshot, path: str, folder: str) -> Loaded:
     """Read the prompt at ``path``, which stands below the prompts folder."""
     reading = Reading(snapshot, path, folder)
     reading.read()
+    reading.parse()
     return reading.load()
 
 
 @dataclass(slots=True)
 class Reading:
-    """The reading of one prompt file in two steps, which many take together: each step's code stays at hand."""
+    """The reading of one prompt file in three steps, which many take together: each step's code stays at hand.
+
+    Attributes:
+        raw: the file's bytes after the first step, None where they cannot be read.
+        document: what they say after the second, None where they are no YAML.
+    """
 
     snapshot: Snapshot
     path: str
@@ -67,6 +73,7 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     closure: dict[str, ClosureFile] = field(default_factory=dict)
     partials: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
     document: Document | None = None
 
     def read(self) -> None:
@@ -78,13 +85,16 @@ class Reading:
                 f"{id!r} is no legal id",
                 hint="ids are parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>; rename the file",
             )
-        raw = self._take(self.path, "not-a-file", ())
-        if raw is not None:
-            self.document, problems = read_yaml(raw, self.path)
+        self.raw = self._take(self.path, "not-a-file", ())
+
+    def parse(self) -> None:
+        """The second: what it says."""
+        if self.raw is not None:
+            self.document, problems = read_yaml(self.raw, self.path)
             self.problems += problems
 
     def load(self) -> Loaded:
-        """The second: what it means, with all that it refers to."""
+        """The third: what it means, with all that it refers to."""
         prompt = self._load(self.document) if self.document is not None else None
         files = tuple(self.closure.values())
         return Loaded(self._id, self.path, prompt, self.document, tuple(self.problems), files)
