@@ -102,7 +102,9 @@ class Declared:
         for name, part in properties.items() if isinstance(properties, Mapping) else ():
             aliases = part.get("x-aliases") if type(part) is dict or isinstance(part, Mapping) else None
             self.names[name] = tuple(map(str, aliases)) if isinstance(aliases, list) else self.names.get(name, ())
-        if any(schema.get(key, False) is not False for key in ("additionalProperties", "unevaluatedProperties")):
+        if schema.get("additionalProperties", False) is not False:
+            self.open = True
+        if schema.get("unevaluatedProperties", False) is not False:
             self.open = True
         if schema.get("patternProperties"):
             self.open = True

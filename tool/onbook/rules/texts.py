@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import repeat
 from typing import TypeVar
 
 from onbook.errors import OnbookError
@@ -127,9 +128,15 @@ def reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
     return iter(memo(source, "reached", _reached))
 
 
+_NOWHERE = frozenset[str]()
+
+
 def _reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
+    if source.prompt and not source.prompt.partials:
+        yield from zip(messages(source), repeat(_NOWHERE))
+        return
     seen: set[tuple[str, frozenset[str]]] = set()
-    waiting: list[tuple[Text, frozenset[str]]] = [(text, frozenset()) for text in messages(source)]
+    waiting: list[tuple[Text, frozenset[str]]] = [(text, _NOWHERE) for text in messages(source)]
     waiting.reverse()
     while waiting:
         text, scope = waiting.pop()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.prompt import Prompt
 from onbook.render.scan import If, Include, Outline, Value, Write, outline
@@ -193,7 +194,11 @@ def _writes(source: Source) -> Iterator[_Write]:
 def _all_writes(source: Source) -> Iterator[_Write]:
     prompt = source.prompt
     tainted = dict(_untrusted(prompt)) if prompt and _may_be_marked(source) else {}
+    # A message that names none of them writes one only within a partial, which names it then.
+    included = any(name in text for text in prompt.partials.values() for name in tainted) if prompt else False
     for text in messages(source) if tainted else ():
+        if not (included or any(name in text.text for name in tainted)):
+            continue
         alone = _ALONE.fullmatch(text.text) is not None
         yield from _written(text, text.role or "", tainted, alone, set())
 
@@ -213,10 +218,18 @@ def _once(hits: Iterator[Hit]) -> Iterator[Hit]:
 def _may_be_marked(source: Source) -> bool:
     """Whether the mark may stand in the prompt's file, or in a schema that it refers to: in letters, or in escapes."""
     text = source.document.text if source.document else ""
-    if "x-untrusted" in text or "\\" in text:
+    if _may_say_mark(text):
         return True
     others = (source.snapshot.read(file.path) for file in source.closure[1:]) if "$ref" in text else ()
-    return any(b"x-untrusted" in raw or b"\\" in raw for raw in others)
+    return any(_may_say_mark(raw.decode("latin-1")) for raw in others)
+
+
+def _may_say_mark(text: str) -> bool:
+    return "x-untrusted" in text or ("\\" in text and _ESCAPED.search(text) is not None)
+
+
+# An escape for a character of ASCII, or for the end of a line: no other stands for a part of a word of ASCII.
+_ESCAPED = later(r"\\(?:x[2-7]|u00[2-7]|U000000[2-7]|\s)")
 
 
 _SEVERAL = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
