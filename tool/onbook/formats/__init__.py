@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onbook.formats.comments import Comment, comments
-from onbook.formats.document import MAX_FILE_BYTES, Document, Mark, read_yaml
+from onbook.formats.document import MAX_FILE_BYTES, Document, Mark, Within, read_yaml
 from onbook.formats.edit import is_bare, set_entry, set_key
 from onbook.formats.places import Pointer
 from onbook.formats.rows import Row, read_rows, write_json_line
@@ -15,6 +15,7 @@ __all__ = [
     "Mark",
     "Pointer",
     "Row",
+    "Within",
     "comments",
     "is_bare",
     "read_rows",

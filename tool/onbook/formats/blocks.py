@@ -67,17 +67,20 @@ _remembered: dict[str, _Entry | None] = {}
 _NEW = _Entry(0, 0, None, 0, None, [])
 
 
-def read(text: str, starts: list[int] | None = None) -> dict[str, Any] | None:
+def read(
+    text: str, starts: list[int] | None = None, literals: list[tuple[str, int]] | None = None
+) -> dict[str, Any] | None:
     """The document as ``compose`` tells it; None: only libyaml can tell.
 
     Args:
         text: without control characters.
         starts: where each key and value starts is added to it, in the order of the text.
+        literals: each literal block is added to it, with the number of its first line, from 0.
     """
     if not text.endswith("\n") or "\t" in text or "\r" in text or (not text.isascii() and _ODD.search(text)):
         return None
     try:
-        return _read(text, starts)
+        return _read(text, starts, [] if literals is None else literals)
     except (_UnclearError, ValueError):  # the second of a number that JSON does not have
         return None
 
@@ -99,7 +102,9 @@ class _UnclearError(Exception):
     """Only libyaml can tell."""
 
 
-def _read(text: str, starts: list[int] | None) -> dict[str, Any]:  # noqa: PLR0912, PLR0915 a call an entry costs too much
+def _read(  # noqa: PLR0912, PLR0915 a call an entry costs too much
+    text: str, starts: list[int] | None, literals: list[tuple[str, int]]
+) -> dict[str, Any]:
     lines = text.split("\n")
     lines[-1] = "."  # ends every block
     offsets = [] if starts is None else line_starts(text)
@@ -151,7 +156,9 @@ def _read(text: str, starts: list[int] | None) -> dict[str, Any]:  # noqa: PLR09
                 waiting = key
                 continue
         if kind == _BLOCK:
-            value, number = _block(lines, number, column, value)
+            first = number
+            value, number = _block(lines, first, column, value)
+            literals.append((value, first))
         elif kind == _LIST:
             value = list(value)
         elif kind == _MAP:

@@ -7,7 +7,7 @@ Nothing here asks for more than the next event, and reading stops at MAX_DEPTH.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import yaml
@@ -74,12 +74,14 @@ class Composed(NamedTuple):
         starts: where every key and value of ``data`` starts, in the order of the text. None where the text is in plain
             block style: to read it again is quick, and most files are never asked for a place.
         sound: False where reading stopped, and ``data`` is None for that reason.
+        literals: of a text in plain block style, its literal blocks, with the numbers of their first lines, from 0.
     """
 
     data: object
     starts: list[int] | None
     flaws: list[Flaw]
     sound: bool
+    literals: Sequence[tuple[str, int]] = ()
 
 
 class _StopError(Exception):
@@ -88,8 +90,9 @@ class _StopError(Exception):
 
 def compose(text: str) -> Composed:
     """Reads one YAML document. Never raises."""
-    if (plainly := blocks.read(text)) is not None:
-        return Composed(plainly, None, [], True)
+    literals: list[tuple[str, int]] = []
+    if (plainly := blocks.read(text, literals=literals)) is not None:
+        return Composed(plainly, None, [], True, literals)
     return parse(text)
 
 

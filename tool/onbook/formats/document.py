@@ -59,7 +59,8 @@ class _Index:
     read: tuple[array[int], bytes] | None
     # By the key of the document that a part of it stands below; None: of all of it.
     places: dict[str | int | None, Places] = field(default_factory=dict)
-    spans: dict[Pointer, Spans | Lined] = field(default_factory=dict)
+    literals: Sequence[tuple[str, int]] = ()
+    within: dict[Pointer, Within] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +77,37 @@ class Document:
     text: str = field(repr=False)
     _index: _Index = field(repr=False, compare=False)
 
+    def mark(self, index: int) -> Mark:
+        """Where a character of the file's text stands."""
+        return self._index.lines.mark(index)
+
     def place(self, pointer: Pointer, *, key: bool = False) -> Mark:
         """Where a value stands, or its key. Of a pointer that leads nowhere: its nearest ancestor."""
         _, place = self._place(pointer)
         return self._index.lines.mark(place.key if key else place.start)
 
     def locate(self, pointer: Pointer, offset: int) -> Mark:
-        """Where character ``offset`` of a string value stands.
+        """Where character ``offset`` of a string value stands; see :class:`Within`."""
+        return self.within(pointer).mark(offset)
 
-        Exact in literal blocks, and in plain and quoted scalars up to where YAML folds a line (escapes counted).
-        Everywhere else: where the value starts.
-        """
-        found, place = self._place(pointer)
-        known = self._index.spans.get(found)
+    def within(self, pointer: Pointer) -> Within:
+        """Where the characters of a string value stand."""
+        known = self._index.within.get(pointer)
         if known is None:
-            known = spans(self.text, place.start, place.value)
-            self._index.spans[found] = known
-        return self._index.lines.mark(known.index(offset))
+            value, runs = self._runs(pointer)
+            known = self._index.within[pointer] = Within(self, pointer, value, runs)
+        return known
+
+    def _runs(self, pointer: Pointer) -> tuple[str, Spans | Lined]:
+        """A string value, and its runs in the source."""
+        value = _at(self.data, pointer)
+        if isinstance(value, str):
+            lines = [line for literal, line in self._index.literals if literal == value]
+            if len(lines) == 1:
+                return value, Lined.of(self.text, value, lines[0])  # nothing has to be read again
+        _, place = self._place(pointer)
+        value = place.value if isinstance(place.value, str) else ""
+        return value, spans(self.text, place.start, place.value)
 
     def _place(self, pointer: Pointer) -> tuple[Pointer, Place]:
         known = self._index.places
@@ -123,6 +138,42 @@ class Document:
         return found
 
 
+class Within:
+    """Where the characters of one string value stand: whoever tells of one place in a text tells of others.
+
+    Exact in literal blocks, and in plain and quoted scalars up to where YAML folds a line (escapes counted).
+    Everywhere else: where the value starts.
+    """
+
+    __slots__ = ("_document", "_pointer", "_runs", "_starts")
+
+    def __init__(self, document: Document, pointer: Pointer, value: str, runs: Spans | Lined) -> None:
+        self._document = document
+        self._pointer = pointer
+        self._runs = runs
+        self._starts = line_starts(value)
+
+    def mark(self, offset: int) -> Mark:
+        """Where a character stands in the file."""
+        index = self._runs.index(offset)
+        return self._document.place(self._pointer) if index is None else self._document.mark(index)
+
+    def at(self, line: int, column: int) -> Mark:
+        """Where the character at a line and a column of the value, which count from 1, stands in the file."""
+        starts = self._starts
+        return self.mark(starts[min(line, len(starts)) - 1] + column - 1)
+
+
+def _at(data: object, pointer: Pointer) -> object:
+    """A value of the data; None where there is none."""
+    for step in pointer:
+        try:
+            data = data[step]  # type: ignore[index]
+        except (LookupError, TypeError):
+            return None
+    return data
+
+
 def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
     """Reads one YAML document: YAML 1.2 core schema, JSON's data, no aliases, no tags of one's own.
 
@@ -149,7 +200,7 @@ def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
         return None, problems
     data: Any = composed.data
     read = None if composed.starts is None else (array("L", composed.starts), marshal.dumps(data))
-    return Document(path, data, text, _Index(lines, read)), problems
+    return Document(path, data, text, _Index(lines, read, literals=composed.literals)), problems
 
 
 def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> tuple[str | None, list[Problem]]:

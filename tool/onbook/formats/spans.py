@@ -27,20 +27,18 @@ class Spans:
     """Runs of a value that stand unchanged in the source.
 
     Attributes:
-        start: where the scalar starts in the source.
         offsets, sources: where each run starts in the value, and in the source. Ascending.
         limit: the last offset of the value whose place is known.
     """
 
-    start: int
     offsets: Sequence[int]
     sources: Sequence[int]
     limit: int
 
-    def index(self, offset: int) -> int:
-        """The place in the source of a character of the value; the scalar's start if it is not known."""
+    def index(self, offset: int) -> int | None:
+        """The place in the source of a character of the value; None if it is not known."""
         if not 0 <= offset <= self.limit:
-            return self.start
+            return None
         run = bisect_right(self.offsets, offset) - 1
         return self.sources[run] + offset - self.offsets[run]
 
@@ -50,23 +48,26 @@ class Lined:
     """The same of a literal block in a source whose lines all end at ``\\n``: nothing is worked out beforehand.
 
     Attributes:
-        start: where the scalar starts in the source.
         offsets, size: where each line of the value starts, and where it ends.
         sources, end: the same of the source.
         first: the number of the source's line, from 0, that the value begins on.
     """
 
-    start: int
     offsets: Sequence[int]
     size: int
     sources: Sequence[int]
     end: int
     first: int
 
-    def index(self, offset: int) -> int:
-        """The place in the source of a character of the value; the scalar's start if it is not known."""
+    @staticmethod
+    def of(text: str, value: str, first: int) -> Lined:
+        """Of the literal block that is ``value`` and begins on this line of the source."""
+        return Lined(line_starts(value), len(value), line_starts(text), len(text), first)
+
+    def index(self, offset: int) -> int | None:
+        """The place in the source of a character of the value; None if there is no such character."""
         if not 0 <= offset <= self.size:
-            return self.start
+            return None
         offsets, sources = self.offsets, self.sources
         line = bisect_right(offsets, offset) - 1
         if line and offsets[line] == self.size:
@@ -78,6 +79,9 @@ class Lined:
         return (sources[at] - 1 if at < len(sources) else self.end) - end + offset
 
 
+_UNKNOWN = Spans([], [], -1)
+
+
 def spans(text: str, start: int, value: object) -> Spans | Lined:
     """The runs of the scalar of this value that starts here.
 
@@ -85,31 +89,30 @@ def spans(text: str, start: int, value: object) -> Spans | Lined:
     folded blocks, nor of values that are no string.
     """
     if not isinstance(value, str):
-        return Spans(start, [], [], -1)
+        return _UNKNOWN
     properties = _PROPERTIES.match(text, start)
     at = properties.end() if properties else start
     match text[at : at + 1]:
         case "|":
-            return _literal(text, start, at, value)
+            return _literal(text, at, value)
         case ">":
-            return Spans(start, [], [], -1)
+            return _UNKNOWN
         case "'":
-            return _quoted(text, start, at + 1, value, _SINGLE)
+            return _quoted(text, at + 1, value, _SINGLE)
         case '"':
-            return _quoted(text, start, at + 1, value, _DOUBLE)
+            return _quoted(text, at + 1, value, _DOUBLE)
         case _:
             first = _FIRST_LINE.match(text, at)
             length = len(first.group().rstrip()) if first else 0
             known = text.startswith(value[:length], at)
             limit = len(value) if len(value) <= length else length - 1
-            return Spans(start, [0], [at], limit if known else -1)
+            return Spans([0], [at], limit if known else -1)
 
 
-def _literal(text: str, start: int, at: int, value: str) -> Spans | Lined:
+def _literal(text: str, at: int, value: str) -> Spans | Lined:
     # A line of the value is the end of a line of the source, whatever the indentation: no need to know it.
     if not any(odd in text for odd in _ODD_BREAKS):
-        lines = line_starts(text)
-        return Lined(start, line_starts(value), len(value), lines, len(text), bisect_right(lines, at))
+        return Lined.of(text, value, bisect_right(line_starts(text), at))
     offsets: list[int] = []
     sources: list[int] = []
     header = _HEADER.match(text, at)
@@ -126,10 +129,10 @@ def _literal(text: str, start: int, at: int, value: str) -> Spans | Lined:
         offsets.append(offset)
         sources.append(end - len(line))
         offset += len(line) + 1
-    return Spans(start, offsets, sources, offset - 1)
+    return Spans(offsets, sources, offset - 1)
 
 
-def _quoted(text: str, start: int, at: int, value: str, token: re.Pattern[str]) -> Spans:
+def _quoted(text: str, at: int, value: str, token: re.Pattern[str]) -> Spans:
     offsets = [0]
     sources = [at]
     offset = 0
@@ -145,4 +148,4 @@ def _quoted(text: str, start: int, at: int, value: str, token: re.Pattern[str]) 
         else:
             offset += len(piece)
             blank = len(piece) - len(piece.rstrip(" \t"))
-    return Spans(start, offsets, sources, offset if offset == len(value) else offset - blank - 1)
+    return Spans(offsets, sources, offset if offset == len(value) else offset - blank - 1)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from onbook.bases import Bases
 from onbook.errors import OnbookError, UsageError
 from onbook.formats import Pointer
-from onbook.lines import line_starts
 from onbook.nearest import nearest
 from onbook.plugins import entry_points
 from onbook.project import Catalog, Source
@@ -162,27 +161,6 @@ def edit_at(source: Source, rule: str, pointer: Pointer, old: str, new: str) -> 
     assert source.document
     mark = source.document.place(pointer, key=True)
     return Edit(source.path, mark.line, mark.column, old, new, rule)
-
-
-def hit_in(
-    source: Source,
-    pointer: Pointer,
-    line: int,
-    column: int,
-    message: str,
-    *,
-    hint: str | None = None,
-    severity: Severity | None = None,
-) -> Hit:
-    """A place inside a text of the prompt's own file; ``line`` and ``column`` count from 1 within the text."""
-    assert source.document
-    text = source.document.data
-    for step in pointer:
-        text = text[step]  # type: ignore[index]
-    starts = line_starts(str(text))
-    offset = starts[min(line, len(starts)) - 1] + column - 1
-    mark = source.document.locate(pointer, offset)
-    return Hit(message, source.path, mark.line, mark.column, hint, severity)
 
 
 def builtin_rules() -> list[Rule]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from onbook.errors import InputError
+from onbook.formats import Pointer
 from onbook.nearest import nearest
 from onbook.project import Source
 from onbook.render.types import Use
@@ -47,12 +48,12 @@ def _undeclared(source: Source) -> Iterator[tuple[Text, Use, str]]:
         return
     # What stands beside ``properties`` was meant as declared, and another rule tells.
     meant = misplaced(source.prompt.inputs)
-    told: set[tuple[str, int, int]] = set()
+    told: set[tuple[Pointer | str, int, int]] = set()
     for text, scope in reached(source):
         for use in text.template.variables:
             if use.name in declared.names or use.name in scope or use.name in meant:
                 continue
-            place = (text.path if text.role is None else str(text.pointer), use.line, use.column)
+            place = (text.pointer or text.path, use.line, use.column)
             if place not in told:
                 told.add(place)
                 yield text, use, declared.hint(use.name)

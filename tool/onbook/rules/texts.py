@@ -10,12 +10,12 @@ from itertools import repeat
 from typing import TypeVar
 
 from onbook.errors import OnbookError
-from onbook.formats import Pointer
+from onbook.formats import Pointer, Within
 from onbook.project import Source
 from onbook.prompt import Message, id_of
 from onbook.render import Template, analyse
 from onbook.report import Severity
-from onbook.rules.base import Edit, Hit, hit_in
+from onbook.rules.base import Edit, Hit
 
 # Of the simple format, where everything but a variable is literal: told, and rendered all the same.
 LITERAL = frozenset({"spaced-placeholder", "jinja-in-simple", "unclosed-variable"})
@@ -51,9 +51,15 @@ class Text:
         self, line: int, column: int, message: str, *, hint: str | None = None, severity: Severity | None = None
     ) -> Hit:
         """A place of this text; ``line`` and ``column`` count from 1 within the text."""
-        if self.pointer is None:
-            return Hit(message, self.path, line, column, hint, severity)
-        return hit_in(self.source, self.pointer, line, column, message, hint=hint, severity=severity)
+        if self.pointer is not None:
+            line, column = self._within.at(line, column)
+        return Hit(message, self.path, line, column, hint, severity)
+
+    @cached_property
+    def _within(self) -> Within:
+        assert self.source.document
+        assert self.pointer is not None
+        return self.source.document.within(self.pointer)
 
     def edit(self, rule: str, offset: int, old: str, new: str) -> Edit:
         """A fix of the word at ``offset``."""
