@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from support.console import ONBOOK, Person, person
+from support.console import Person, person
 from support.git import PROMPT, Repo, bare_remote, clone
+from support.warm import onbook
 
 ID = "support/triage"
 PATH = "prompts/support/triage.prompt.yml"
@@ -425,7 +425,7 @@ def together(*commands: list[object]) -> list[tuple[int, str]]:
 
     def start(number: int, who: Person, *args: str) -> None:
         ready.wait()
-        done = subprocess.run([ONBOOK, *args], cwd=who.cwd, capture_output=True, text=True, check=False)
+        done = onbook(args, who.cwd)
         found[number] = (done.returncode, done.stdout + done.stderr)
 
     threads = [threading.Thread(target=start, args=(number, *command)) for number, command in enumerate(commands)]

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from support import forks
 from support.console import ONBOOK, Person
 from support.git import PROMPT, Repo, daemon
 from support.hooked import DECLARED, RECORDINGS, TRIAGE, WORDING, released
+from support.warm import onbook
 
 PAGE = "p/support/triage.html"
 
@@ -284,10 +286,8 @@ def test_git_is_not_asked_once_for_each_prompt(author: Person, tmp_path: Path) -
     def processes() -> int:
         trace = tmp_path / "trace"
         env = {**os.environ, "GIT_TRACE2_EVENT": str(trace)}
-        subprocess.run(
-            [ONBOOK, "site", "--out", str(tmp_path / f"out{os.urandom(4).hex()}")], cwd=author.cwd, env=env, check=True,
-            capture_output=True,
-        )  # fmt: skip
+        done = onbook(["site", "--out", str(tmp_path / f"out{os.urandom(4).hex()}")], author.cwd, env=env)
+        assert done.returncode == 0, done.stderr
         count = trace.read_text().count('"event":"start"')
         trace.unlink()
         return count
@@ -308,9 +308,7 @@ def test_a_build_that_is_killed_is_completed_by_the_next(author: Person, tmp_pat
     site(author, fresh)
     killed = 0
     for wanted in (1, 20, 45):
-        process = subprocess.Popen(
-            [ONBOOK, "site", "--out", str(out)], cwd=author.cwd, stdout=subprocess.DEVNULL, start_new_session=True
-        )
+        process = forks.start(["site", "--out", str(out)], cwd=author.cwd, env=os.environ, asking=False)
         while process.poll() is None and len(list(out.rglob("*.html"))) < wanted:
             pass
         if process.poll() is None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
-from support.console import ONBOOK
 from support.openai_server import OpenAIServer
 from support.running import RECORDINGS, Desk, desk
+from support.warm import onbook
 
 JUDGE = {"modelId": "openai/judge", "prompt": "Is this kind: {{completion}}", "choices": [{"choice": "k", "score": 1}]}
 SUITE = f"judges: {{labels: 2}}\nassert: [{json.dumps({'evaluator': {'name': 'kind', 'llm': JUDGE}})}]\n"
@@ -16,9 +15,7 @@ LABELS = "prompts/a.labels.jsonl"
 
 
 def label(here: Desk, *args: str, said: str = "", exits: int = 0) -> str:
-    done = subprocess.run(
-        [ONBOOK, "label", "a", *args], cwd=here.root, input=said, capture_output=True, text=True, check=False
-    )
+    done = onbook(["label", "a", *args], here.root, stdin=said)
     assert done.returncode == exits, done.stdout + done.stderr
     return done.stdout + done.stderr
 

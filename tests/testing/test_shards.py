@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ import pytest
 from onbook import resources
 from onbook.contract import Contract
 from onbook.testing.selection import Shard
-from support.console import ONBOOK
 from support.running import ANY, PROMPT, Desk, case, copy
+from support.warm import onbook
 
 
 @pytest.mark.local_model
@@ -85,7 +84,7 @@ class TestShards:
 
 
 def merge(cwd: Path, *args: str) -> tuple[int, str, str]:
-    done = subprocess.run([ONBOOK, "merge", *args], cwd=cwd, capture_output=True, text=True, check=False)
+    done = onbook(["merge", *args], cwd)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -70,7 +70,7 @@ def test_mixed_text_counts_the_same(name: str, theirs: dict[str, tiktoken.Encodi
     assert not differing(encoding(name), theirs[name], texts)
 
 
-@pytest.mark.parametrize("text", ["a" * 200_000, " " * 200_000 + "a", "\n" * 100_000, "=" * 200_000, "中" * 60_000])
+@pytest.mark.parametrize("text", ["a" * 100_000, " " * 100_000 + "a", "\n" * 50_000, "=" * 100_000, "中" * 30_000])
 def test_one_endless_word_is_counted_in_linear_work(text: str, theirs: dict[str, tiktoken.Encoding]) -> None:
     for name in NAMES:
         assert encoding(name).count(text) == len(theirs[name].encode_ordinary(text))
