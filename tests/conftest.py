@@ -39,7 +39,7 @@ os.environ.pop("LC_ALL", None)
 # A thousand command lines are started here: they need not all compile what the first one has compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 (_HOME / "gitconfig").write_text(
-    '[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[protocol "file"]\n\tallow = always\n'
+    '[init]\n\tdefaultBranch = main\n\ttemplateDir =\n[gc]\n\tauto = 0\n[protocol "file"]\n\tallow = always\n'
 )
 
 

@@ -15,6 +15,7 @@ import onbook
 from onbook import resources
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from support.console import person
+from support.copies import copied
 from support.git import PROMPT, Repo, new_repo, release_by_hand, silent_server
 from support.http_git import GitServer, git_server
 
@@ -28,7 +29,11 @@ def digest_of(repo: Repo, version: str) -> str:
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Repo:
-    repo = new_repo(tmp_path / "served" / "repo")
+    return Repo(copied(_published, tmp_path / "served" / "repo"))
+
+
+def _published(path: Path) -> None:
+    repo = new_repo(path)
     repo.git("config", "uploadpack.allowFilter", "true")
     for version in ("1.0.0", "1.1.0"):
         text = PROMPT.replace("You sort", f"{version} sort")
@@ -37,7 +42,6 @@ def remote(tmp_path: Path) -> Repo:
     rows = f'{ID}:\n  stable: {{version: 1.0.0, digest: "{digest_of(repo, "1.0.0")}"}}\n'
     rows += f'  canary: {{version: 1.1.0, digest: "{digest_of(repo, "1.1.0")}", weight: 100, key: u, salt: s}}\n'
     repo.commit({"prompts/_environments/production.yml": rows})
-    return repo
 
 
 @pytest.fixture

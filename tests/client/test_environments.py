@@ -12,6 +12,7 @@ import onbook
 from onbook.client.remote import RemoteBook
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from support.console import Person
+from support.copies import copied
 from support.git import PROMPT, Repo, new_repo, release_by_hand
 from support.http_git import GitServer, git_server
 
@@ -49,7 +50,7 @@ def prepared(path: Path, *options: str, filters: bool = True) -> Repo:
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Repo:
-    return prepared(tmp_path / "served" / "repo")
+    return Repo(copied(prepared, tmp_path / "served" / "repo"))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import pytest
 import onbook
 from onbook.errors import IntegrityError, OnbookError, StaleError, UsageError
 from support.console import Person
+from support.copies import copied
 from support.git import PROMPT, Repo, daemon, new_repo, release_by_hand
 from support.http_git import GitServer, git_server
 
@@ -30,12 +31,15 @@ PATH = f"prompts/{ID}.prompt.yml"
 @pytest.fixture
 def remote(tmp_path: Path) -> Repo:
     """Releases 1.0.0 and 1.1.0, whose texts say which they are."""
-    repo = new_repo(tmp_path / "served" / "repo")
+    return Repo(copied(_published, tmp_path / "served" / "repo"))
+
+
+def _published(path: Path) -> None:
+    repo = new_repo(path)
     repo.git("config", "uploadpack.allowFilter", "true")
     repo.git("config", "http.receivepack", "false")
     for version in ("1.0.0", "1.1.0"):
         publish(repo, version)
-    return repo
 
 
 @pytest.fixture

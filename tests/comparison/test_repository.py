@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.console import Person, person
+from support.copies import copied
 
 PROMPT = """\
 model: openai/gpt-4.1-2025-04-14
@@ -26,7 +27,11 @@ INCLUDE = '{% include "_shared/rules.md" %}'
 
 @pytest.fixture
 def author(tmp_path: Path) -> Person:
-    found = person(tmp_path / "p")
+    return Person(copied(_released, tmp_path / "p"))
+
+
+def _released(folder: Path) -> None:
+    found = person(folder)
     found.write("prompts/a.prompt.yml", PROMPT.format(text=f"You sort tickets.\n      {INCLUDE}"))
     found.write("prompts/b.prompt.yml", PROMPT.format(text=INCLUDE))
     found.write("prompts/c.prompt.yml", PROMPT.format(text="Nothing shared."))
@@ -34,7 +39,6 @@ def author(tmp_path: Path) -> Person:
     found.write("onbook.toml", "gates.unchecked = false\n")
     found.commit("one")
     found.onbook("release")
-    return found
 
 
 def rows(author: Person, *args: str) -> list[dict[str, Any]]:

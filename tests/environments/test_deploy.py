@@ -9,6 +9,7 @@ import pytest
 
 from onbook.environments import parse
 from support.console import Person, person
+from support.copies import copied
 from support.git import Repo, bare_remote, clone
 
 PROMPT = """\
@@ -32,7 +33,11 @@ ID = "support/triage"
 @pytest.fixture
 def operator(tmp_path: Path) -> Person:
     """Three releases: 0.1.0, 0.1.1 says it in other words, 0.2.0 wants another input."""
-    found = person(tmp_path / "p")
+    return Person(copied(_released, tmp_path / "p"))
+
+
+def _released(folder: Path) -> None:
+    found = person(folder)
     found.write("onbook.toml", "gates = {unchecked = false, lint = false}\n")
     found.write(PATH, PROMPT)
     found.commit("one")
@@ -46,7 +51,6 @@ def operator(tmp_path: Path) -> Person:
     found.commit("three")
     found.onbook("release")
     assert found.git("tag").split() == [f"{ID}/v0.1.0", f"{ID}/v0.1.1", f"{ID}/v0.2.0"]
-    return found
 
 
 def running(who: Person) -> dict[str, Any]:

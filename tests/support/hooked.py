@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from support.console import Person, person
+from support.copies import copied
 
 ROOT = Path(__file__).parents[2]
 TRIAGE = "prompts/support/triage.prompt.yml"
@@ -20,6 +21,10 @@ HARMLESS = ("sorts it into a queue.", "sorts it into one of four queues.")
 
 def released(folder: Path) -> Person:
     """Someone in a repository with a copy of our own ``support/triage``, committed and released as 0.1.0."""
+    return Person(copied(_released, folder))
+
+
+def _released(folder: Path) -> None:
     author = person(folder)
     (folder / "prompts/support").mkdir(parents=True)
     shutil.copytree(ROOT / "prompts/_shared", folder / "prompts/_shared")
@@ -27,7 +32,6 @@ def released(folder: Path) -> Person:
         shutil.copy(path, folder / "prompts/support")
     author.commit("A first prompt")
     author.onbook("release")
-    return author
 
 
 def state(folder: Path) -> dict[str, tuple[bytes, int]]:
