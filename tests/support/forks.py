@@ -5,8 +5,9 @@ which takes seconds. What is forked has its own process group, folder, environme
 interrupted like any other. What belongs to a fresh process (its start, what it loads, another order of hashes, what an
 interpreter says of what was left open when it ends) is tested by those who start one: hooks, the demo, the wheel.
 
-As a script it is that process. It reads from the socket that it is given one JSON object a run, with four descriptors:
-standard input, output and error, and one for two lines, the run's process id and how it ended.
+As a script it is that process, for all processes of the session: xdist starts several. It accepts them at the socket
+that it is given, and reads from each one JSON object a run, with four descriptors: standard input, output and error,
+and one for two lines, the run's process id and how it ended.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from typing import Any
 SIZE = 4
 POSSIBLE = hasattr(os, "fork") and hasattr(socket, "CMSG_SPACE")
 """Whether processes can be forked here; on Windows they cannot."""
+PLACE = "TESTS_FORKS"
+"""A variable that names the folder where processes of one test session find the process that forks."""
 
 
 class Run:
@@ -143,18 +146,39 @@ _ONE_AT_A_TIME = threading.Lock()
 
 @cache
 def _door(asking: bool) -> socket.socket:
-    ours, theirs = socket.socketpair()
-    # -P: the modules beside this one, such as git, are not those that onbook means.
-    command = [sys.executable, "-P", __file__, str(theirs.fileno()), *(["litellm"] if asking else [])]
-    process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
-    theirs.close()
+    """The way to the process that forks, which who first needs it starts, and which ends when the last one has left."""
+    import fcntl
+
+    folder = os.environ.get(PLACE) or tempfile.mkdtemp(prefix="onbook-forks-")
+    address = os.path.join(folder, "litellm" if asking else "onbook")
+    door, process = socket.socket(socket.AF_UNIX), None
+    with open(f"{address}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            door.connect(address)
+        except OSError:  # nobody is there, or not any more
+            process = _started(address, asking)
+            door.connect(address)
 
     def end() -> None:
-        ours.close()
-        process.wait()
+        door.close()
+        if process:
+            process.wait()
 
     atexit.register(end)
-    return ours
+    return door
+
+
+def _started(address: str, asking: bool) -> subprocess.Popen[bytes]:
+    """The process that forks; who comes to its address waits until it has imported everything."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(address)
+    with socket.socket(socket.AF_UNIX) as entrance:
+        entrance.bind(address)
+        entrance.listen(64)
+        # -P: the modules beside this one, such as git, are not those that onbook means.
+        command = [sys.executable, "-P", __file__, str(entrance.fileno()), *(["litellm"] if asking else [])]
+        return subprocess.Popen(command, pass_fds=[entrance.fileno()])
 
 
 def receive(door: socket.socket) -> tuple[bytes, Sequence[int]] | None:
@@ -170,19 +194,29 @@ def receive(door: socket.socket) -> tuple[bytes, Sequence[int]] | None:
     return data, descriptors
 
 
-def _serve(door: socket.socket) -> dict[str, Any]:
+def _serve(entrance: socket.socket) -> dict[str, Any]:
     """Returns in a child that is to do what is asked; the process itself ends here when nobody asks any more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    doors = [entrance]
     while True:
+        door = select.select(doors, [], [])[0][-1]
+        if door is entrance:
+            doors.append(entrance.accept()[0])
+            continue
         if (request := receive(door)) is None:
-            os._exit(0)
+            doors.remove(door)
+            door.close()
+            if doors == [entrance]:
+                os._exit(0)
+            continue
         data, descriptors = request
         if os.fork():
             for each in descriptors:
                 os.close(each)
             continue
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        door.close()
+        for each in doors:
+            each.close()
         typed, out, err, status = descriptors
         # Whoever waits for the run is no part of it: it must not be killed with it.
         if pid := os.fork():

@@ -1,9 +1,9 @@
 """Runs onbook.testing.runner.record in a process of its own: litellm leaves sockets behind at exit.
 
-As a script it reads one JSON object from standard input: {"rounds": [...], "root": ..., "announce": bool}. A round is
+As a script it reads one JSON object from standard input: {"rounds": [...], "root": ..., "announce": path}. A round is
 {"write": {path: text}, "record": bool, "below": folder}.
 Each round writes files below the root, runs all prompts there, and brings {"report": ..., "files": {path: text},
-"progress": [[arrived, failed, of], ...]}. "announce" tells a line for each answer as it comes.
+"progress": [[arrived, failed, of], ...]}. With "announce" that file says how many answers have arrived, as they come.
 """
 
 from __future__ import annotations
@@ -14,21 +14,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onbook.testing import local
+
+if TYPE_CHECKING:
+    from support import forks
 
 
 def run(root: Path, rounds: Sequence[Mapping[str, object]], url: str) -> list[dict[str, Any]]:
     """What every round brought. Fails if anything came to standard error."""
-    from support import forks  # as a script, this module has no such neighbour
-
-    process: subprocess.Popen[str] | forks.Run
-    if forks.POSSIBLE and local.available():
-        asked = json.dumps({"rounds": rounds, "root": str(root), "announce": False})
-        process = forks.start((), cwd=root, env=_environment(url), stdin=asked, script=__file__)
-    else:
-        process = start(root, rounds, url)
+    process = start(root, rounds, url)
     out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     outcomes: list[dict[str, Any]] = json.loads(out)
@@ -36,9 +32,14 @@ def run(root: Path, rounds: Sequence[Mapping[str, object]], url: str) -> list[di
 
 
 def start(
-    root: Path, rounds: Sequence[Mapping[str, object]], url: str, *, announce: bool = False
-) -> subprocess.Popen[str]:
+    root: Path, rounds: Sequence[Mapping[str, object]], url: str, *, announce: Path | None = None
+) -> subprocess.Popen[str] | forks.Run:
     """The running process, its input given."""
+    from support import forks  # as a script, this module has no such neighbour
+
+    asked = json.dumps({"rounds": rounds, "root": str(root), "announce": announce and str(announce)})
+    if forks.POSSIBLE and local.available():
+        return forks.start((), cwd=root, env=_environment(url), stdin=asked, script=__file__)
     process = subprocess.Popen(
         [sys.executable, __file__],
         stdin=subprocess.PIPE,
@@ -48,7 +49,7 @@ def start(
         env=_environment(url),
     )
     assert process.stdin
-    json.dump({"rounds": rounds, "root": str(root), "announce": announce}, process.stdin)
+    process.stdin.write(asked)
     process.stdin.close()
     process.stdin = None  # communicate() would write to it
     return process
@@ -87,7 +88,7 @@ def _main() -> None:
         def tell(standing: Standing, into: list[tuple[int, ...]] = progress) -> None:
             into.append((standing.arrived, standing.failed, standing.wanted))
             if asked["announce"]:
-                print(standing.arrived, flush=True)  # noqa: T201
+                Path(asked["announce"]).write_text(str(standing.arrived))
 
         sources = catalog.select(())
         report = report_of(record(sources, root, progress=tell) if one.get("record", True) else replay(sources))

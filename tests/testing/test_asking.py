@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,23 +148,26 @@ def test_recording_from_end_to_end(tmp_path: Path) -> None:
 
 def test_an_interruption_keeps_what_arrived(tmp_path: Path) -> None:
     files = project(*(case(id, None, {"contains": "about"}) for id in ("b", "a", "hang")))
+    root, arrived = tmp_path / "r", tmp_path / "arrived"
+    root.mkdir()
+    arrived.write_text("")
     with served({"hang": HANG}) as server:
-        process = record.start(tmp_path, [written(files)], server.url, announce=True)
-        assert process.stdout
-        while process.stdout.readline().strip() != "2":
+        process = record.start(root, [written(files)], server.url, announce=arrived)
+        while arrived.read_text() != "2":
             assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    (outcome,) = json.loads(out.splitlines()[-1])
+    (outcome,) = json.loads(out)
     assert (row(outcome)["passed"], row(outcome)["missing"], row(outcome)["not_run"]) == (2, 1, 1)
     assert outcome["report"]["status"] == "unchecked"
     (finding,) = outcome["report"]["checks"][0]["findings"]
     assert finding["slug"] == "not-run"
     assert finding["message"] == f"1 case was not run on {MODEL} ('hang'): the run was interrupted"
-    found = Recordings.read((tmp_path / RECORDINGS).read_bytes(), RECORDINGS)
+    found = Recordings.read((root / RECORDINGS).read_bytes(), RECORDINGS)
     assert found.problems == []
     assert [line.case for line in found] == ["a", "b"]
-    assert sorted(path.name for path in (tmp_path / "prompts").iterdir()) == [
+    assert sorted(path.name for path in (root / "prompts").iterdir()) == [
         "a.cases.jsonl", "a.prompt.yml", "a.recordings.jsonl"
     ]  # fmt: skip

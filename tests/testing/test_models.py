@@ -305,7 +305,7 @@ class TestCalls:
     def test_no_answer_takes_longer_than_its_budget_of_time(self) -> None:
         """However many sends are left: silence, and bytes that trickle in so that no single read times out."""
         ask.need_local_model()
-        trickle = Reply(how="trickle", delay_s=0.2)
+        trickle = Reply(how="trickle", delay_s=0.1)
         with OpenAIServer([HANG] * 9) as silent, OpenAIServer([trickle] * 9) as slow:
             outcomes = ask.run(
                 [
@@ -314,8 +314,8 @@ class TestCalls:
                 ],
                 env={"OPENAI_API_BASE": None},
                 BACKOFF_S=0.01,
-                TIMEOUT_S=1.0,
-                TOTAL_S=2.5,
+                TIMEOUT_S=0.5,
+                TOTAL_S=1.25,
             )
             # How many fit in is the machine's affair; that there are nine to take is not what ends it.
             assert len(silent.received) <= 3
