@@ -186,16 +186,16 @@ def test_placeholders_of_other_syntaxes() -> None:
     assert found > 200
 
 
-def test_variables_of_the_simple_format() -> None:
+@pytest.mark.parametrize("template_format", ["simple", "jinja2"])
+def test_variables_that_stand_by_themselves(template_format: str) -> None:
     found = 0
-    for text in texts("{{{{}}}}ab \n", 24):
+    tainted = {name: untrusted.Taint(name, frozenset({()})) for name in ("a", "b", "ab")}
+    for text in [
+        "".join(random.Random(n).choices(("{{a}}", "{{ ab }}", "{{b }}", "a{", "b\n", "}"), k=6)) for n in range(900)
+    ]:
+        plain = pieces(text, template_format) or ()
         starts = line_starts(text)
-        uses = [
-            (starts[piece.line - 1] + piece.column - 1, piece.name)
-            for piece in pieces(text, "simple") or ()
-            if not isinstance(piece, str) and piece.name in ("a", "b", "ab")
-        ]
-        tainted = {name: untrusted.Taint(name, frozenset({()})) for name in ("a", "b", "ab", "a b", "{a")}
-        assert sorted(untrusted._named(text, tainted)) == uses, text
+        uses = [(starts[use.line - 1] + use.column - 1, use.name) for use in plain if not isinstance(use, str)]
+        assert [(at, name) for at, name, _ in untrusted._named(text, plain, tainted)] == uses, text
         found += len(uses)
-    assert found > 50
+    assert found > 500

@@ -6,7 +6,7 @@ One serves one prompt. Whoever asks for a file again gets the same bytes, so tha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from onbook.repo import Entry, Snapshot, SnapshotError
 
@@ -83,6 +83,13 @@ class Traced(Snapshot):
         found = self._entries[path] = self._inner.entry(path)
         if path not in self._seen:
             self._seen[path] = "" if found is None else None
+        return found
+
+    def standing(self, beginning: str, endings: Iterable[str]) -> list[str]:
+        endings = list(endings)
+        found = self._inner.standing(beginning, endings)
+        for ending in endings:
+            self._seen.setdefault(beginning + ending, None if ending in found else "")
         return found
 
     def identity(self, path: str) -> str | None:

@@ -68,7 +68,7 @@ def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
     problems: list[Problem] = []
     parts: list[list[Case] | Lines] = []
     start = stem(loaded.path)
-    beside = frozenset([suffix for suffix in _BESIDE if snapshot.entry(start + suffix) is not None])
+    beside = frozenset(snapshot.standing(start, _BESIDE))
     parts += [_cases(snapshot, start + suffix, problems) for suffix in CASE_SUFFIXES if suffix in beside]
     for suffix in () if beside.isdisjoint(_MISNAMED) else _MISNAMED:
         if suffix in beside:

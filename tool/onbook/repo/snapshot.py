@@ -57,6 +57,10 @@ class Snapshot(ABC):
     def entry(self, path: str) -> Entry | None:
         """One path, or None."""
 
+    def standing(self, beginning: str, endings: Iterable[str]) -> list[str]:
+        """Of paths that begin alike, how those end at which something stands."""
+        return [ending for ending in endings if self.entry(beginning + ending) is not None]
+
     @abstractmethod
     def _read(self, entry: Entry) -> bytes:
         """The bytes of a regular file, as git stores them."""
@@ -206,6 +210,12 @@ class Listed(Snapshot):
 
     def identities(self, folder: str) -> dict[str, str | None]:
         return {path: f"{e.mode} {e.blob}" for path, e in self.entries(folder).items() if e.blob and e.is_regular}
+
+    def standing(self, beginning: str, endings: Iterable[str]) -> list[str]:
+        for folder, tree in self._beginnings:
+            if beginning.startswith(folder):
+                return [ending for ending in endings if beginning + ending in tree]
+        return super().standing(beginning, endings)
 
     def entry(self, path: str) -> Entry | None:
         for beginning, tree in self._beginnings:

@@ -12,6 +12,7 @@ from onbook.patterns import later
 from onbook.project import Source
 from onbook.prompt import Prompt
 from onbook.render.scan import If, Include, Outline, Value, Write, outline
+from onbook.render.template import Pieces, pieces
 from onbook.render.types import normal_newlines
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
@@ -299,9 +300,9 @@ def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[obj
 
 def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
     """Where a template writes outside text, (offset, input, None), or includes, (offset, path, what is tainted)."""
-    if template_format == "simple":
-        for offset, name in sorted(_named(content, tainted)):
-            yield offset, tainted[name].origin, None
+    plain = pieces(content, template_format)
+    if plain is not None:
+        yield from _named(content, plain, tainted)
     elif (tree := outline(content)) is not None:
         yield from _outlined(tree, tainted)
     else:
@@ -311,17 +312,16 @@ def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tup
         yield from _Flow().body(parsed.body, tainted) if parsed else ()
 
 
-def _named(content: str, tainted: Tainted) -> Iterator[tuple[int, str]]:
-    """Where the simple format writes one of these: all that it knows is ``{{name}}``, with no blanks and no braces."""
-    for name in tainted:
-        variable, end = f"{{{{{name}}}}}", 0
-        while (start := content.find(variable, end)) >= 0:
-            end = start + len(variable)
-            if _NAME.fullmatch(name):
-                yield start + 2, name
-
-
-_NAME = re.compile(r"[^\s{}]+")
+def _named(content: str, plain: Pieces, tainted: Tainted) -> Iterator[tuple[int, str, None]]:
+    """The same of a text in which nothing but names stands in braces."""
+    end = 0
+    for piece in plain:
+        if isinstance(piece, str):
+            end += len(piece)
+            continue
+        if piece.name in tainted:
+            yield content.index(piece.name, end), tainted[piece.name].origin, None
+        end = content.index("}}", end) + 2
 
 
 def _outlined(body: Outline, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
