@@ -9,10 +9,10 @@ from datetime import date
 from onbook.lint.batches import look_at
 from onbook.lint.looking import Looked, across
 from onbook.lint.memory import Memory, present_in
-from onbook.lint.pieces import Notes, Packer, Piece, found_of, loose_of, notes_of
+from onbook.lint.pieces import Notes, Packer, Piece, collect, merge
 from onbook.lint.rows import Row, from_row, to_row
 from onbook.lint.trace import Identities, Shared, Traced
-from onbook.lint.workers import METHOD, MIN_SHARED, shared_out
+from onbook.lint.workers import METHOD, shared_out, worked
 from onbook.project import Catalog
 from onbook.prompt import id_of
 from onbook.repo import Snapshot
@@ -34,31 +34,20 @@ def gather(
     missing = [id for id in paths if id not in rows]
     names = tuple(rule.id for rule in rules)
     work = _Work(catalog.snapshot, catalog.config.prompts, paths, names, memory.present if memory else None)
-    found = {id: from_row(row) for id, row in rows.items()}
-    pieces: list[Piece] = []
-    kept = set[str]()
-    notes: Notes = {}
-    for piece in _worked(work, missing, jobs):
-        # While others look: what they send is read as soon as it comes.
-        pieces.append(piece)
-        fresh = found_of(piece.found).rows
-        kept.update(fresh)
-        found.update((id, from_row(row)) for id, (row, *_) in fresh.items())
-        found.update((id, from_row(row)) for id, row in loose_of(piece).items())
-        for rule, some in notes_of(piece.notes).items():
-            notes.setdefault(rule, {}).update(some)
+    fresh = collect(worked(work, missing, jobs))
+    found = {id: from_row(row) for id, row in rows.items()} | fresh.found
     looked = {id: found[id] for id in paths}
     # Comparing prompts takes long where there are many, and tells the same of the same notes on the same day.
     told = memory.compared(day) if memory and not missing else None
     if told is not None:
         compared = {id: from_row(row) for id, row in told.items()}
     else:
-        for rule, some in memory.recall_notes().items() if memory else ():
-            notes.setdefault(rule, {}).update(some)
-        compared = _compared(looked, [rule for rule in rules if isinstance(rule, AcrossRule)], day, notes, jobs)
+        if memory:
+            merge(fresh.notes, memory.recall_notes())
+        compared = _compared(looked, [rule for rule in rules if isinstance(rule, AcrossRule)], day, fresh.notes, jobs)
         if memory:
             sure = not any(each.unchecked for each in compared.values())
-            memory.keep(pieces, kept, day, {id: to_row(each) for id, each in compared.items()} if sure else None)
+            memory.keep(fresh, day, {id: to_row(each) for id, each in compared.items()} if sure else None)
     for id, each in compared.items():
         looked[id].hits += each.hits
         looked[id].unchecked += each.unchecked
@@ -115,14 +104,3 @@ class _Work:
         for id, looked, snapshot in look_at(prompts, self.folder, rules):
             asked = snapshot.asked() if self.present is not None and not looked.unchecked else None
             yield id, looked, None if snapshot.doubtful else asked
-
-
-def _worked(work: _Work, ids: Sequence[str], jobs: int) -> Iterator[Piece]:
-    if not ids:
-        return
-    if jobs < 2 or len(ids) < MIN_SHARED:
-        yield work(ids)
-        return
-    # What git tells of all files at once is asked for before there are many to ask.
-    yield work(ids[:1])
-    yield from shared_out(work, ids[1:], jobs)

@@ -96,7 +96,7 @@ class Kept:
             workers.setdefault(piece.worker, start + len(workers))
         kept = Kept()
         kept._pieces = self._pieces
-        kept._gone = [id for id in {*self.rows, *self._gone} if id not in recalled and id not in ids]
+        kept._gone = sorted(id for id in {*self.rows, *self._gone} if id not in recalled and id not in ids)
         # Rows that do not count cost their reading in every run: they are left out once they are many.
         if self._count - len(recalled) > len(recalled) + FEWEST_OUTDATED:
             kept._pieces, kept._gone = [self._packed(recalled, start + len(workers))], []

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import onbook
 from onbook.files import write_atomic
 from onbook.lint.kept import MAX_BYTES, Kept
-from onbook.lint.pieces import Notes, Piece, absent_of
+from onbook.lint.pieces import Collected, Notes, absent_of
 from onbook.lint.rows import Row, path_of
 from onbook.lint.trace import listing
 from onbook.plugins import entry_points
@@ -135,15 +135,14 @@ class Memory:
             return None
         return kept.compared
 
-    def keep(self, fresh: Sequence[Piece], ids: Set[str], day: date, compared: Mapping[str, Row] | None) -> None:
+    def keep(self, fresh: Collected, day: date, compared: Mapping[str, Row] | None) -> None:
         """Keep what was recalled, and what was found since.
 
         Args:
-            ids: the prompts of the fresh pieces that may be kept.
             compared: what comparing all prompts told; None where it cannot be kept.
         """
         with contextlib.suppress(OSError, ValueError, TypeError):
-            kept = (self._kept or Kept()).with_pieces(fresh, self._recalled, ids)
+            kept = (self._kept or Kept()).with_pieces(fresh.pieces, self._recalled, fresh.kept)
             data = kept.data(self._key, self.present, self._state, day.isoformat(), compared)
             if len(data) <= MAX_BYTES:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from onbook.lint.looking import Looked, Note
-from onbook.lint.rows import Row, to_row
+from onbook.lint.rows import Row, from_row, to_row
 from onbook.lint.trace import Identities
 from onbook.prompt import id_of
 
@@ -117,13 +117,45 @@ class Packer:
         return depends, self._absent.setdefault(tuple(absent), len(self._absent))
 
 
+class Collected(NamedTuple):
+    """What stands in some pieces.
+
+    Attributes:
+        found: by id, with the notes that stand with it; those that stand apart are in ``notes``.
+        kept: the ids of what may be kept.
+    """
+
+    found: dict[str, Looked]
+    notes: Notes
+    kept: set[str]
+    pieces: list[Piece]
+
+
+def collect(pieces: Iterable[Piece]) -> Collected:
+    """Read each piece as soon as it comes, while other processes pack the next."""
+    all_ = Collected({}, {}, set(), [])
+    for piece in pieces:
+        all_.pieces.append(piece)
+        rows = found_of(piece.found).rows
+        all_.kept.update(rows)
+        all_.found.update((id, from_row(row)) for id, (row, *_) in rows.items())
+        all_.found.update((id, from_row(row)) for id, row in _loose(piece).items())
+        merge(all_.notes, notes_of(piece.notes))
+    return all_
+
+
+def merge(notes: Notes, others: Mapping[str, Mapping[str, Note]]) -> None:
+    """Add notes to notes."""
+    for rule, some in others.items():
+        notes.setdefault(rule, {}).update(some)
+
+
 def found_of(found: bytes) -> Found:
     """What a piece holds, packed by this version of onbook."""
     return Found(*marshal.loads(found))  # noqa: S302 a process of our own wrote it, or its checksum is right
 
 
-def loose_of(piece: Piece) -> Mapping[str, Row]:
-    """The rows of a piece that must not be kept."""
+def _loose(piece: Piece) -> Mapping[str, Row]:
     read: dict[str, Row] = marshal.loads(piece.loose) if piece.loose else {}  # noqa: S302 as above
     return read
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 
 from onbook.bases import Bases, bases_of
 from onbook.errors import OnbookError
 from onbook.lint.looking import Looked, since
 from onbook.lint.memory import Beyond, Memory, present_in
-from onbook.lint.pieces import Packer, Piece, found_of, loose_of
+from onbook.lint.pieces import Packer, Piece, collect
 from onbook.lint.rows import from_row
 from onbook.lint.trace import Identities, Shared, Traced
-from onbook.lint.workers import MIN_SHARED, shared_out
+from onbook.lint.workers import worked
 from onbook.project import Catalog, Source
 from onbook.project.load import load_prompt
 from onbook.prompt import id_of
+from onbook.repo.tags import TagRef
 from onbook.rules import ReleaseRule, all_rules
 from onbook.rules.base import Hit
 
@@ -63,19 +65,11 @@ def _compared(
     paths = {id: catalog.path(id) for id in asked}
     memory = _memory(catalog, rules, day) if keep else None
     rows = memory.recall(paths) if memory else {}
-    found = {id: from_row(row) for id, row in rows.items()}
     work = _Work(catalog, asked, memory.present if memory else None)
-    pieces: list[Piece] = []
-    kept = set[str]()
-    for piece in _worked(work, [id for id in paths if id not in rows], jobs):
-        pieces.append(piece)
-        fresh = found_of(piece.found).rows
-        kept.update(fresh)
-        found.update((id, from_row(row)) for id, (row, *_) in fresh.items())
-        found.update((id, from_row(row)) for id, row in loose_of(piece).items())
-    if memory and (pieces or memory.moved):
-        memory.keep(pieces, kept, day, None)
-    return found
+    fresh = collect(worked(work, [id for id in paths if id not in rows], jobs))
+    if memory and (fresh.pieces or memory.moved):
+        memory.keep(fresh, day, None)
+    return {id: from_row(row) for id, row in rows.items()} | fresh.found
 
 
 def _memory(catalog: Catalog, rules: Sequence[ReleaseRule], day: date) -> Memory | None:
@@ -90,16 +84,24 @@ def _memory(catalog: Catalog, rules: Sequence[ReleaseRule], day: date) -> Memory
     config = catalog.config
     # The configuration as a whole: waivers and readers decide what a change asks for.
     key = (repr(config), day.isoformat(), date.today().isoformat())
-    beyond = Beyond(_BASE, hashlib.sha256(tags).hexdigest(), lambda id: _base(bases, id))
+    # Tags that cannot be listed are not listed once for each prompt.
+    refs = cache(lambda: _refs(bases))
+    beyond = Beyond(_BASE, hashlib.sha256(tags).hexdigest(), lambda id: _base(refs(), id))
     return Memory.open(catalog, rules, key=key, beyond=beyond)
 
 
-def _base(bases: Bases, id: str) -> str | None:
-    """The identity of a prompt's base."""
+def _refs(bases: Bases) -> Mapping[str, TagRef] | None:
     try:
-        ref = bases.refs.get(id)
+        return bases.refs
     except OnbookError:
         return None
+
+
+def _base(refs: Mapping[str, TagRef] | None, id: str) -> str | None:
+    """The identity of a prompt's base."""
+    if refs is None:
+        return None
+    ref = refs.get(id)
     return f"{ref.object} {ref.commit} {ref.tag.version}" if ref else "none"
 
 
@@ -140,16 +142,5 @@ class _Work:
             looked.unchecked.append(Hit(f"this prompt could not be checked: {type(error).__name__}: {error}", path))
         if self.present is None or looked.unchecked or bases is None:
             return id, looked, None
-        base, asked = _base(bases, id), snapshot.asked()
+        base, asked = _base(_refs(bases), id), snapshot.asked()
         return id, looked, None if base is None or snapshot.doubtful else {**asked, f"{_BASE}{id}": base}
-
-
-def _worked(work: _Work, ids: Sequence[str], jobs: int) -> Iterator[Piece]:
-    if not ids:
-        return
-    if jobs < 2 or len(ids) < MIN_SHARED:
-        yield work(ids)
-        return
-    # The tags are listed before there are many to list them.
-    yield work(ids[:1])
-    yield from shared_out(work, ids[1:], jobs)

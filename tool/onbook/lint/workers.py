@@ -21,8 +21,8 @@ Result = TypeVar("Result")
 
 MIN_SHARED = 200
 """Prompts to look at before other processes are worth their start."""
-LARGEST, SMALLEST = 40, 5
-"""Items that a process is given at a time."""
+LARGEST, SMALLEST = 48, 16
+"""Items that a process is given at a time: as many as are looked at together, or several times as many."""
 COLLECT = 50_000
 """What a child makes before it looks for garbage: most of what it makes is no part of a circle."""
 
@@ -33,6 +33,17 @@ METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
 def cores() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worked(work: Callable[[Iterable[Item]], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
+    """``work`` of all items: here, or by several processes where they are many. See :func:`shared_out`."""
+    if jobs < 2 or len(items) < MIN_SHARED:
+        if items:
+            yield work(items)
+        return
+    # What git tells of all files at once is asked for before there are many to ask.
+    yield work(items[:1])
+    yield from shared_out(work, items[1:], jobs)
 
 
 def shared_out(

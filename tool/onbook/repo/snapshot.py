@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from abc import ABC, abstractmethod
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from onbook.errors import OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
 from onbook.repo.conversion import records
-from onbook.repo.git import Begun
+from onbook.repo.git import Begun, GitError
 from onbook.repo.repository import Repository
 from onbook.repo.stored import Stored
 
@@ -190,12 +191,15 @@ class Listed(Snapshot):
 
     def expect(self, folder: str) -> None:
         if folder not in self._trees and folder not in self._begun:
-            self._begun[folder] = self.repo.begin(*self._command(folder))
+            with contextlib.suppress(OSError):  # no room for what it says: it will be asked when it is needed
+                self._begun[folder] = self.repo.begin(*self._command(folder))
 
     def _out(self, folder: str) -> bytes:
         """What git says of a folder."""
-        begun = self._begun.pop(folder, None)
-        return self.repo.git(*self._command(folder)) if begun is None else begun.out()
+        if begun := self._begun.pop(folder, None):
+            with contextlib.suppress(GitError):
+                return begun.out()
+        return self.repo.git(*self._command(folder))
 
     def entries(self, folder: str) -> Mapping[str, Entry]:
         if folder not in self._trees:
