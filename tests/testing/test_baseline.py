@@ -230,7 +230,7 @@ def test_two_versions_two_models_two_parameter_sets(released: Desk, tmp_path: Pa
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("a", "0.9.0", "worktree"), "a/v0.9.0"),
+        (("a", "0.9.0", "worktree"), "a 0.9.0 is not released here\n  there are: 0.1.0"),
         (("a", "", "worktree"), "a side is a version"),
         (("a", "0.1.0,main", "worktree"), "two places"),
         (("b", "0.1.0", "worktree"), "there is no prompt 'b'"),

@@ -70,7 +70,7 @@ class TestShards:
             (("1.json", "1.json"), "named twice"),
             (("1.json", "other.json"), "a shard of 2, the first one of 3"),
             (("whole.json",), "this is no report of a shard"),
-            (("half.json",), "cannot be read"),
+            (("half.json",), "is no JSON"),
             (("nowhere.json",), "cannot be read"),
             (("1.json", "2.json", "narrow.json"), "saw other prompts"),
             (("1.json", "2.json", "tagged.json"), "saw other prompts"),

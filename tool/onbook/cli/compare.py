@@ -16,6 +16,7 @@ from onbook.project import Catalog, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
+from onbook.repo.tags import list_tags, release_of
 from onbook.repo.worktree import WorkTree
 from onbook.testing.asking import INTERRUPTED
 from onbook.testing.baseline import Match, Side, ask, lay_out, settle, variant
@@ -29,7 +30,7 @@ from onbook.testing.preference import PAIRWISE, ask_pairwise, prefer
 from onbook.testing.recordings import Recordings
 from onbook.testing.verdicts import compare_report, preference_report
 from onbook.testing.wanted import Memory
-from onbook.versions import Tag, Version
+from onbook.versions import Version
 
 HERE = "worktree"
 
@@ -167,7 +168,7 @@ def _place(repo: Repository, here: Catalog, id: str, at: str) -> Snapshot:
     if at == HERE:
         return WorkTree(repo)
     try:
-        tag = Tag(id, Version.parse(at.removeprefix("v")), here.config.tag_prefix)
+        version = Version.parse(at.removeprefix("v"))
     except UsageError:
         return Commit(repo, at)
-    return Commit(repo, tag.ref)
+    return Commit(repo, release_of(list_tags(repo, prefix=here.config.tag_prefix, prompt=id), id, version).commit)

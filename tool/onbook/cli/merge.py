@@ -25,7 +25,7 @@ def command(reports: tuple[str, ...], format: str) -> int:
         try:
             loaded[name] = json.loads(read_input(name, "this report"))
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"this report cannot be read: {error}", place=name) from None
+            raise UsageError(f"this report is no JSON: {error}", place=name) from None
     report = merge(loaded)
     print_report(report, format)
     return report.exit_code()
