@@ -53,7 +53,7 @@ INTERRUPTED = "the run was interrupted"
 
 @dataclass(slots=True)
 class _Waiting:
-    """Where requests to one provider are to be had: places of groups, 16 bytes each, and how many requests in all."""
+    """Where requests to one provider are to be had: places of groups, 24 bytes each, and how many requests in all."""
 
     groups: array[int] = field(default_factory=lambda: array("L"))
     places: array[int] = field(default_factory=lambda: array("q"))
@@ -124,7 +124,7 @@ class _Run:
                 for unit in group.units:
                     unit.not_asked = NotAskedError(self.meter.stopped, hint=RESUME)
         self._under_way.clear()
-        if self._wanted != self._arrived + self._failed:
+        if self._wanted != self._arrived + self._failed and self.meter.stopped != INTERRUPTED:
             self._wanted = self._arrived + self._failed
             self._tell()
 
@@ -219,7 +219,7 @@ def ask_missing(
             if meter.stopped:
                 return
             # Only an answer makes more known, so nothing but where one came is looked at again.
-            waiting = _missing(asked, [list(_again(group, waiting, index)) for index, group in enumerate(asked)])
+            waiting = _missing(asked, list(_again(asked, waiting)))
 
 
 def _missing(groups: Sequence[Group], places: Sequence[Iterable[int]]) -> dict[str, _Waiting]:
@@ -240,14 +240,14 @@ def _missing(groups: Sequence[Group], places: Sequence[Iterable[int]]) -> dict[s
     return found
 
 
-def _again(group: Group, waiting: Mapping[str, _Waiting], number: int) -> Iterator[int]:
-    """The places of a group at which something was asked, and those that any answer may concern."""
-    asked = Numbers(
-        place for each in waiting.values() for its, place, _ in each if its == number and place not in group.always
-    )
-    yield from asked
-    if any(number in each.groups for each in waiting.values()):
-        yield from group.always
+def _again(groups: Sequence[Group], waiting: Mapping[str, _Waiting]) -> Iterator[Iterable[int]]:
+    """The places of each group at which something was asked, and those that any answer may concern."""
+    asked = [array("q") for _ in groups]
+    for each in waiting.values():
+        for number, place, _ in each:
+            asked[number].append(place)
+    for group, places in zip(groups, asked, strict=True):
+        yield [*Numbers(place for place in places if place not in group.always), *group.always] if places else ()
 
 
 def _refused(wanted: Wanted) -> ModelError | None:

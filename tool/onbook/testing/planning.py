@@ -113,11 +113,15 @@ class Planner:
         return Planned(case, number, attempts)
 
 
-def plan(unit: Unit, selection: Selection) -> Iterator[Planned]:
-    """The cases that are selected, rendered one at a time: no more than one is held in memory here."""
+def plan(unit: Unit, selection: Selection, planner: Planner | None = None) -> Iterator[Planned]:
+    """The cases that are selected, rendered one at a time: no more than one is held in memory here.
+
+    Args:
+        planner: of the unit, where there is one: it has been compiled then.
+    """
     if not unit.model:
         return
-    planner = Planner(unit)
+    planner = planner or Planner(unit)
     for number, case in enumerate(unit.source.cases):
         if selection.takes(unit.source.id, case):
             yield planner.plan(number, case)

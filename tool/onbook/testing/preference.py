@@ -16,11 +16,9 @@ from onbook.testing.assertions.base import read_json
 from onbook.testing.assertions.judges import judge, question_of
 from onbook.testing.baseline import Both, Compared, Match
 from onbook.testing.limits import Meter
-from onbook.testing.planning import plan
 from onbook.testing.recording import Recording
 from onbook.testing.recordings import Keys, Recordings
 from onbook.testing.request import Request
-from onbook.testing.selection import Selection
 from onbook.testing.statistics import Pair, Pairs, compare
 from onbook.testing.subject import Subject
 from onbook.testing.unit import Attempt, Unit, unusable
@@ -230,8 +228,8 @@ class _Verdicts:
 
 def _today(cases: Cases, wanted: Container[str]) -> Iterator[tuple[str, str]]:
     """The answers that some cases have today."""
-    for unit in cases.units:
-        for planned in plan(unit, Selection()):
+    for unit, every in cases.by_unit():
+        for planned in every:
             if planned.case.id in wanted:
                 for attempt in planned.attempts:
                     if (text := _answer(unit, attempt)) is not None:

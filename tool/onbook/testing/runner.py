@@ -90,7 +90,7 @@ def record(
 
         rooms = [_prepare(source, selection, journal) for source in sources]
         ask_missing([room.group for room in rooms if room.asks], meter or Meter(), progress)
-    return [result for room in rooms for result in room.results(selection, seen=seen)]
+    return [result for room in rooms for result in room.results(seen=seen)]
 
 
 def live(
@@ -108,7 +108,7 @@ def live(
     """
     rooms = [_prepare(source, selection, lambda _, __: Memory(Recordings()), fresh=True) for source in sources]
     ask_missing([room.group for room in rooms if room.asks], meter or Meter(), progress)
-    return [result for room in rooms for result in room.results(selection, compare=True, seen=seen)]
+    return [result for room in rooms for result in room.results(compare=True, seen=seen)]
 
 
 def without_prompt(catalog: Catalog) -> list[str]:
@@ -154,8 +154,8 @@ def prune(
 
 def _belonging(cases: Cases) -> Iterator[int]:
     """What recordings of these cases may stand for, a number each."""
-    for unit in cases.units:
-        for planned in plan(unit, ALL):
+    for unit, every in cases.by_unit():
+        for planned in every:
             case = planned.case.id
             for attempt in planned.attempts:
                 yield number_of((case, attempt.request.model, attempt.request.repeat))
@@ -227,18 +227,16 @@ class _Room:
         assert self.cases
         return self.cases, (self.cases.keeper,)
 
-    def results(self, selection: Selection, *, compare: bool = False, seen: Seen | None = None) -> Iterator[UnitResult]:
+    def results(self, *, compare: bool = False, seen: Seen | None = None) -> Iterator[UnitResult]:
         if self.settled:
             yield self.settled
         if self.cases is None:
             return
         # What is asked anew says nothing of the answers that people have labelled.
         measured = agreements(self.cases.units[0].source, self.recorded)
-        for unit in self.cases.units:
+        for unit, planned in self.cases.by_unit():
             unit.agreements = measured
-            graded: Iterable[tuple[Planned, CaseResult]] = (
-                (planned, _graded(unit, planned)) for planned in plan(unit, selection)
-            )
+            graded = _with_results(unit, planned)
             if compare:
                 graded = _compared(unit, self.recorded, graded)
             yield _result(unit, _shown(unit, graded, seen))
@@ -259,6 +257,10 @@ def _prepare(
     for unit in units:
         unit.recordings = kept.recordings  # a unit reads what its keeper holds
     return _Room(recorded, cases=Cases(units, selection, kept))
+
+
+def _with_results(unit: Unit, every: Iterable[Planned]) -> Iterator[tuple[Planned, CaseResult]]:
+    return ((planned, _graded(unit, planned)) for planned in every)
 
 
 def _shown(unit: Unit, graded: Iterable[tuple[Planned, CaseResult]], seen: Seen | None) -> Iterator[CaseResult]:

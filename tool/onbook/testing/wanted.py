@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from onbook.testing.chains import advance
 from onbook.testing.measuring import labelled_requests
-from onbook.testing.planning import Planned, Planner
+from onbook.testing.planning import Planned, Planner, plan
 from onbook.testing.recording import Recording
 from onbook.testing.recordings import Keys, Recordings
 from onbook.testing.request import ModelError, Request, Response
@@ -151,6 +151,10 @@ class Cases:
         """The case of a place."""
         number = place % len(self._source.cases)
         return self._planners[self._unit(place)].plan(number, self._source.cases[number])
+
+    def by_unit(self) -> Iterator[tuple[Unit, Iterator[Planned]]]:
+        """Each unit with the cases that are selected, one at a time."""
+        return ((each.unit, plan(each.unit, self._selection, each)) for each in self._planners)
 
     def needed(self) -> Keys:
         """The keys that the cases ask for, as far as they are known, and those of the answers that people have
