@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,19 @@ def test_nothing_is_rendered_where_the_bound_suffices(monkeypatch: pytest.Monkey
     contents = {"prompts/a.prompt.yml": text, "prompts/a.cases.yml": "- {id: a, inputs: {a: Hi}}\n"}
     report = lint(Catalog(files(contents)))
     assert not [finding for finding in report.findings if finding.rule == "ON000"]
+
+
+def test_rounds_of_loops_are_those_of_cases_and_examples() -> None:
+    body = "a rule that is written for each of them, " * 30
+    messages = (Message("user", f"{{% for x in a %}}{{{{ x }}}} {body}{{% endfor %}}"),)
+    inputs = {"type": "object", "properties": {"a": {"type": "array"}}}
+    many = Example({"a": ["item"] * 400}, "An answer.")
+    prompt = Prompt("p", "p.prompt.yml", messages, template_format="jinja2", inputs=inputs, examples=(many,))
+    few = Case("few", {"a": ["item"]})
+    assert size(Caller(prompt).render(few.inputs)) <= _bound(prompt, [few])
+    # Without cases the inputs are empty, and nothing goes round but what is not known.
+    assert _bound(replace(prompt, examples=()), []) < 3 * len(body)
+    shadowed = (Message("user", "{% for a in b %}{% for x in a %}{{ x }} {% endfor %}{% endfor %}"),)
+    nested = Case("nested", {"a": [], "b": [list("abcdefgh")] * 50})
+    prompt = Prompt("p", "p.prompt.yml", shadowed, template_format="jinja2")
+    assert size(Caller(prompt).render(nested.inputs)) <= _bound(prompt, [nested])

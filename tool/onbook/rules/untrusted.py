@@ -204,7 +204,7 @@ def _all_writes(source: Source) -> Iterator[_Write]:
         yield from _written(text, text.role or "", tainted, alone, set())
 
 
-_ALONE = re.compile(r"\s*\{\{[^{}]*\}\}\s*")
+_ALONE = later(r"\s*\{\{[^{}]*\}\}\s*")
 
 
 def _once(hits: Iterator[Hit]) -> Iterator[Hit]:

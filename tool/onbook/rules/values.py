@@ -84,10 +84,10 @@ class CaseInputs(Rule):
                 continue
             try:
                 bound = caller.bind(case.inputs)
-                if renderer is None or renderer.most(bound) is not None:
-                    alike.passed |= {shape} if shape else set()
-                else:
+                if renderer is not None and renderer.most(bound) is None:
                     renderer.check(bound)
+                elif shape is not None:
+                    alike.passed.add(shape)
             except InputError as error:
                 told, hint = consequences.advice(error)
                 if told:
