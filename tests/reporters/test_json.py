@@ -10,7 +10,7 @@ from onbook import resources
 from onbook.contract import Contract
 from onbook.report import Check, Finding, Report, Severity
 from onbook.reporters import FORMATS, reporter
-from onbook.reporters.json import write_json
+from onbook.reporters.json import dump, write_json
 from support.console import Person, person
 from support.git import Repo, bare_remote
 
@@ -125,3 +125,27 @@ def test_texts_come_back_as_they_were_and_nothing_in_them_steers_a_terminal() ->
 
 def test_the_formats_of_the_command_line() -> None:
     assert {format: reporter(format).__name__ for format in FORMATS} == {name: f"write_{name}" for name in FORMATS}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        [],
+        None,
+        1.5,
+        float("inf"),
+        'a\nb"\\ \x01 é \U0001f600',
+        Severity.ERROR,
+        [[], {}, (), [{}], {"a": []}],
+        {"a": {"b": [1, -2, True, False, None, 0.1, "x"], 7: ("y", {"c": {}})}, "é": [[[]]], "d": 10**30},
+    ],
+)
+def test_written_as_python_does(data: object) -> None:
+    assert dump(data) == json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    assert dump(map(int, "12")) == "[\n  1,\n  2\n]\n"
+
+
+def test_what_is_no_json_is_an_error() -> None:
+    with pytest.raises(TypeError):
+        dump({"a": object()})
