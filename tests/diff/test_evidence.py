@@ -137,7 +137,7 @@ def test_hostile_templates_are_bounded() -> None:
     loops = "{% for x in items %}" * 12 + "{{ x.name }}" + "{% endfor %}" * 12
     found = seen(prompt(loops, RICH), prompt(f"{loops}{{# #}}{{% if vip %}}{{% endif %}}", RICH))
     assert found.difference is None
-    wide = {"type": "object", "properties": {f"p{n}": RICH for n in range(200)}}
+    wide = {"type": "object", "properties": {f"p{n}": RICH for n in range(100)}}
     assert seen(prompt("a", wide), prompt("{% if p1 %}{% endif %}a", wide)).samples == 0  # too dear to be asked about
     node: dict[str, Any] = {"type": "object", "properties": {letter: {"$ref": "#"} for letter in "abcdefgh"}}
     assert seen(prompt("a", node), prompt("{% if a %}{% endif %}a", node)).samples > 0
