@@ -53,14 +53,14 @@ def test_the_same_is_found_of_each_alone() -> None:
 def test_what_fails_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = Catalog(files(FILES))
     before, bad = together(catalog), catalog.ids[5:70:13]
-    real = Reading.load
+    real = Reading.include
 
-    def load(reading: Reading) -> Loaded:
+    def include(reading: Reading) -> Loaded:
         if reading.path in [catalog.path(id) for id in bad]:
             raise MemoryError("full")
         return real(reading)
 
-    monkeypatch.setattr(Reading, "load", load)
+    monkeypatch.setattr(Reading, "include", include)
     after = together(catalog)
     assert list(after) == list(before)
     for id, each in after.items():

@@ -51,7 +51,7 @@ def look_at(
     """
     begun = (_Prompt(id, snapshot, Reading(snapshot, path, folder)) for id, path, snapshot in prompts)
     for batch in _together((_taken(prompt, _read) for prompt in begun), _weight_of_file):
-        for step in (_parse, _load, _read_tests):
+        for step in (_parse, _load, _include, _read_tests):
             for prompt in batch:
                 _taken(prompt, step)
         for some in _together(batch, _weight_of_all):
@@ -84,7 +84,11 @@ def _parse(prompt: _Prompt) -> None:
 
 
 def _load(prompt: _Prompt) -> None:
-    prompt.source = Source(prompt.reading.load(), prompt.snapshot)
+    prompt.reading.load()
+
+
+def _include(prompt: _Prompt) -> None:
+    prompt.source = Source(prompt.reading.include(), prompt.snapshot)
 
 
 def _read_tests(prompt: _Prompt) -> None:

@@ -55,16 +55,18 @@ def load_prompt(snapshot: Snapshot, path: str, folder: str) -> Loaded:
     reading = Reading(snapshot, path, folder)
     reading.read()
     reading.parse()
-    return reading.load()
+    reading.load()
+    return reading.include()
 
 
 @dataclass(slots=True)
 class Reading:
-    """The reading of one prompt file in three steps, which many take together: each step's code stays at hand.
+    """The reading of one prompt file in four steps, which many take together: each step's code stays at hand.
 
     Attributes:
         raw: the file's bytes after the first step, None where they cannot be read.
         document: what they say after the second, None where they are no YAML.
+        prompt: what it means after the third, None where it is too broken to mean anything.
     """
 
     snapshot: Snapshot
@@ -75,6 +77,9 @@ class Reading:
     partials: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     document: Document | None = None
+    prompt: Prompt | None = None
+    _messages: tuple[Message | Slot, ...] = ()
+    _template_format: str = ""
 
     def read(self) -> None:
         """The first: the file itself."""
@@ -93,11 +98,15 @@ class Reading:
             self.document, problems = read_yaml(self.raw, self.path)
             self.problems += problems
 
-    def load(self) -> Loaded:
-        """The third: what it means, with all that it refers to."""
-        prompt = self._load(self.document) if self.document is not None else None
+    def load(self) -> None:
+        """The third: what it means, with the schemas and examples that it refers to."""
+        self.prompt = self._load(self.document) if self.document is not None else None
+
+    def include(self) -> Loaded:
+        """The last: what its messages include; and what came of all steps."""
+        self._includes(self._messages, self._template_format)
         files = tuple(self.closure.values())
-        return Loaded(self._id, self.path, prompt, self.document, tuple(self.problems), files)
+        return Loaded(self._id, self.path, self.prompt, self.document, tuple(self.problems), files)
 
     @property
     def _id(self) -> str:
@@ -121,8 +130,8 @@ class Reading:
 
     def _prompt(self, data: Mapping[str, object]) -> Prompt | None:
         before = len(self.problems)
-        messages = tuple(_message(item) for item in _list(data, "messages"))
-        template_format = str(data.get("templateFormat", "simple"))
+        self._messages = tuple(_message(item) for item in _list(data, "messages"))
+        self._template_format = str(data.get("templateFormat", "simple"))
         bundler = Bundler(self.snapshot, self._report)
         inputs = self._schema(bundler, data.get("inputs"), ("inputs",))
         output = self._output(bundler, data.get("jsonSchema"))
@@ -132,13 +141,12 @@ class Reading:
         for path in bundler.files:
             self._take(path, "ref-missing", ())
         examples = self._examples(data.get("examples"))
-        self._includes(messages, template_format)
         if any(problem.code not in _HARMLESS for problem in self.problems[before:]):
             return None
         return Prompt(
             id=self._id,
             path=self.path,
-            messages=messages,
+            messages=self._messages,
             name=_text(data.get("name")),
             description=_text(data.get("description")),
             model=_text(data.get("model")),
@@ -147,7 +155,7 @@ class Reading:
             output_name=_text(output.get("name")),
             output_strict=bool(output["strict"]) if "strict" in output else None,
             output_schema=output.get("schema"),  # type: ignore[arg-type]
-            template_format=template_format,
+            template_format=self._template_format,
             inputs=inputs,
             examples=examples,
             tools=tools,
