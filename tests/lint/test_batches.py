@@ -80,11 +80,11 @@ def test_small_ones_are_many_and_large_ones_few(sizes: list[int]) -> None:
                 yield f"prompts/{name}{number:02}{beside}", ""
 
     large = PROMPT + "# a long comment\n" * 16_000  # 272 kB
-    together(Catalog(files(dict(some("a", 40)))))
-    assert sizes == [16, 16, 8]
+    together(Catalog(files(dict(some("a", 90)))))
+    assert sizes == [40, 40, 10]
     sizes.clear()
     together(Catalog(files(dict(some("a", 3, large)))))
     assert sizes == [1, 1, 1]
     sizes.clear()
     together(Catalog(files(dict(some("a", 9, beside=RECORDINGS_SUFFIX)))))
-    assert sizes == [4, 4, 1]
+    assert sizes == [5, 4]

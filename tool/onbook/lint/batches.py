@@ -20,10 +20,10 @@ from onbook.rules import Rule
 
 Item = TypeVar("Item")
 
-BATCH = 16
+BATCH = 40
 """Small prompts that are looked at together. One that weighs more stands for several: what is read of it is kept."""
-_BYTES = 16 * 1024  # of a prompt's file, that weigh one more
-_RECORDED = 4  # what a prompt with recordings weighs
+_BYTES = 4 * 1024  # of a prompt's file, that weigh one more
+_RECORDED = 8  # what a prompt with recordings weighs
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ def look_at(
     """
     begun = (_Prompt(id, snapshot, Reading(snapshot, path, folder)) for id, path, snapshot in prompts)
     for batch in _together((_taken(prompt, _read) for prompt in begun), _weight_of_file):
-        for step in (_parse, _load, _include, _read_tests):
+        for step in (_parse, _check, _load, _include, _read_tests):
             for prompt in batch:
                 _taken(prompt, step)
         for some in _together(batch, _weight_of_all):
@@ -81,6 +81,10 @@ def _read(prompt: _Prompt) -> None:
 
 def _parse(prompt: _Prompt) -> None:
     prompt.reading.parse()
+
+
+def _check(prompt: _Prompt) -> None:
+    prompt.reading.check()
 
 
 def _load(prompt: _Prompt) -> None:

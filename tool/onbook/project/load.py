@@ -55,18 +55,20 @@ def load_prompt(snapshot: Snapshot, path: str, folder: str) -> Loaded:
     reading = Reading(snapshot, path, folder)
     reading.read()
     reading.parse()
+    reading.check()
     reading.load()
     return reading.include()
 
 
 @dataclass(slots=True)
 class Reading:
-    """The reading of one prompt file in four steps, which many take together: each step's code stays at hand.
+    """The reading of one prompt file in five steps, which many take together: each step's code stays at hand.
 
     Attributes:
         raw: the file's bytes after the first step, None where they cannot be read.
         document: what they say after the second, None where they are no YAML.
-        prompt: what it means after the third, None where it is too broken to mean anything.
+        data: that as a mapping of the shape that a prompt has after the third, None where it has another.
+        prompt: what it means after the fourth, None where it is too broken to mean anything.
     """
 
     snapshot: Snapshot
@@ -77,6 +79,7 @@ class Reading:
     partials: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     document: Document | None = None
+    data: Json | None = None
     prompt: Prompt | None = None
     _messages: tuple[Message | Slot, ...] = ()
     _template_format: str = ""
@@ -98,9 +101,13 @@ class Reading:
             self.document, problems = read_yaml(self.raw, self.path)
             self.problems += problems
 
+    def check(self) -> None:
+        """The third: whether it has the shape of a prompt."""
+        self.data = self._checked(self.document) if self.document is not None else None
+
     def load(self) -> None:
-        """The third: what it means, with the schemas and examples that it refers to."""
-        self.prompt = self._load(self.document) if self.document is not None else None
+        """The fourth: what it means, with the schemas and examples that it refers to."""
+        self.prompt = self._prompt(self.data) if self.data is not None else None
 
     def include(self) -> Loaded:
         """The last: what its messages include; and what came of all steps."""
@@ -112,7 +119,7 @@ class Reading:
     def _id(self) -> str:
         return id_of(self.path.removeprefix(f"{self.folder}/"))
 
-    def _load(self, document: Document) -> Prompt | None:
+    def _checked(self, document: Document) -> Json | None:
         if not isinstance(document.data, dict):
             hint = "begin it with a line 'messages:', and below it items '- role: user' with a 'content'"
             self._report("wrong-shape", "a prompt file is a mapping with the key 'messages'", (), hint)
@@ -126,9 +133,9 @@ class Reading:
         # Duplicate keys and unknown keys leave the rest readable; a wrong shape does not.
         if any(problem.code not in ("bad-id", "unknown-key", "duplicate-key") for problem in self.problems):
             return None
-        return self._prompt(data)
+        return data
 
-    def _prompt(self, data: Mapping[str, object]) -> Prompt | None:
+    def _prompt(self, data: Json) -> Prompt | None:
         before = len(self.problems)
         self._messages = tuple(_message(item) for item in _list(data, "messages"))
         self._template_format = str(data.get("templateFormat", "simple"))
