@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +22,7 @@ Result = TypeVar("Result")
 
 MIN_SHARED = 200
 """Prompts to look at before other processes are worth their start."""
-LARGEST, SMALLEST = 48, 16
+LARGEST, SMALLEST = 80, 20
 """Items that a process is given at a time: as many as are looked at together, or several times as many."""
 COLLECT = 50_000
 """What a child makes before it looks for garbage: most of what it makes is no part of a circle."""
@@ -80,7 +81,9 @@ def shared_out(
                 ours.append(mine)
                 # A forked child holds our ends too: unless it closes them, nobody would see that we are gone.
                 inherited = tuple(ours) if method == "fork" else ()
-                process = context.Process(target=_serve, args=(work, chunks, theirs, inherited), daemon=True)
+                process = context.Process(
+                    target=_serve, args=(work, chunks, theirs, inherited, os.getpid()), daemon=True
+                )
                 process.start()
                 theirs.close()
                 processes.append(process)
@@ -151,20 +154,26 @@ def _ended() -> OnbookError:
     return OnbookError("a process that looked at prompts ended before it was done, so not all are checked", hint=hint)
 
 
-def _while_wanted(items: Iterable[Item]) -> Iterator[Item]:
-    parent = os.getppid()
-    for item in items:
-        if os.getppid() != parent:
-            raise EOFError  # the parent was killed: nobody waits for the rest
-        yield item
+def _end_with(parent: int) -> None:
+    """End this process once its parent was killed, whatever it is at: nobody waits for the rest."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _serve(
-    work: Callable[[Any], Any], chunks: Sequence[Sequence[Any]], pipe: Connection, inherited: Sequence[Connection]
+    work: Callable[[Any], Any],
+    chunks: Sequence[Sequence[Any]],
+    pipe: Connection,
+    inherited: Sequence[Connection],
+    parent: int,
 ) -> None:
     """A child: works on the chunks that it is sent the numbers of, until nobody is left to send any."""
+    import threading
+
     for other in inherited:
         other.close()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     # What was imported stays as long as the process does: it need not be looked through for garbage again and again.
     gc.freeze()
     gc.set_threshold(COLLECT)
@@ -176,9 +185,7 @@ def _serve(
             index = pipe.recv()
             answer: tuple[int, Any, OnbookError | None]
             try:
-                answer = (index, work(_while_wanted(chunks[index])), None)
-            except EOFError:
-                return
+                answer = (index, work(chunks[index]), None)
             except OnbookError as error:
                 answer = (index, None, error)
             except Exception as error:
