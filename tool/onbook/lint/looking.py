@@ -61,10 +61,13 @@ def look(sources: Sequence[Source], rules: Iterable[Rule]) -> list[Looked]:
     One rule looks at all of them before the next does: the code of all rules is more than a processor keeps at hand.
     """
     looked = [_begun(source) for source in sources]
+    told = {problem.code for _, problems in looked for problem in problems}
     for rule, reports, across in _kinds(tuple(rules)):
+        if reports and told.isdisjoint(rule.codes):
+            continue  # it reports what readers found, and they found nothing of the kind
         for source, (found, problems) in zip(sources, looked, strict=True):
             if reports and not any(problem.code in rule.codes for problem in problems):
-                continue  # it reports what readers found, and they found nothing of the kind
+                continue  # nor did they in this one
             before = len(found.hits)
             try:
                 for hit in rule.check(source):  # most rules find nothing in most prompts
