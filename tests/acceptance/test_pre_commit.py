@@ -16,7 +16,17 @@ from support.hooked import BREAKING, DECLARED, FAULT, HARMLESS, ROOT, TRIAGE, WO
 from support.wheelhouse import wheelhouse
 
 pytestmark = pytest.mark.slow
-SOURCES = ("tool", "schemas", "prompts", "hooks", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
+SOURCES = (
+    "tool",
+    "schemas",
+    "templates",
+    "prompts",
+    "hooks",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    ".pre-commit-hooks.yaml",
+)
 
 
 def pre_commit(author: Person, *args: str, exits: int = 0) -> str:
