@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,6 @@ def paged(author: Person) -> Path:
     told = author.onbook("report", "--html", "../page.html", "--base", "before", exits=1)
     assert told == "failed: ../page.html\n"
     return author.cwd.parent / "page.html"
-
-
-@pytest.fixture
-def visit(browser: Any, paged: Path) -> Iterator[Visit]:
-    with Visit(browser, paged) as found:
-        yield found
-        found.silent()
 
 
 def chips(visit: Visit) -> dict[str, int]:

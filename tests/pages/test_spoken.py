@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +76,6 @@ def _label(made: Person, case: str) -> None:
 def paged(author: Person) -> Path:
     author.onbook("report", "--html", "../page.html", "--base", "before")
     return author.cwd.parent / "page.html"
-
-
-@pytest.fixture
-def visit(browser: Any, paged: Path) -> Iterator[Visit]:
-    with Visit(browser, paged) as found:
-        yield found
-        found.silent()
 
 
 def open_case(visit: Visit, prompt: str) -> Any:

@@ -15,8 +15,8 @@ from onbook.render import Renderer, analyse
 from onbook.render.proof import most
 from onbook.render.scan import MAX_OPEN, MAX_TAGS, outline, scan
 from onbook.render.syntax import check
-from onbook.rules import untrusted
-from onbook.rules.untrusted import Taint
+from onbook.rules import outside
+from onbook.rules.outside import Taint
 
 PIECES = [
     "{{ a }}",
@@ -182,8 +182,8 @@ def test_outside_text_is_followed_through_the_outline_as_through_the_syntax_tree
             continue
         for taints in TAINTS:
             tainted = {name: Taint(name, paths) for name, paths in taints.items()}
-            found = list(untrusted._outlined(nodes, tainted))
-            assert found == list(untrusted._Flow().body(tree.body, tainted)), text
+            found = list(outside._outlined(nodes, tainted))
+            assert found == list(outside._Flow().body(tree.body, tainted)), text
             compared += bool(found)
     assert compared > 1000
 

@@ -9,7 +9,7 @@ import pytest
 
 from onbook.lines import line_starts
 from onbook.render.template import pieces
-from onbook.rules import hidden, injection, issuers, markup, names, personal, untrusted
+from onbook.rules import hidden, injection, issuers, markup, names, outside, personal
 from onbook.rules import texts as texts_rules
 from onbook.rules.kept import long_words
 
@@ -189,13 +189,13 @@ def test_placeholders_of_other_syntaxes() -> None:
 @pytest.mark.parametrize("template_format", ["simple", "jinja2"])
 def test_variables_that_stand_by_themselves(template_format: str) -> None:
     found = 0
-    tainted = {name: untrusted.Taint(name, frozenset({()})) for name in ("a", "b", "ab")}
+    tainted = {name: outside.Taint(name, frozenset({()})) for name in ("a", "b", "ab")}
     for text in [
         "".join(random.Random(n).choices(("{{a}}", "{{ ab }}", "{{b }}", "a{", "b\n", "}"), k=6)) for n in range(900)
     ]:
         plain = pieces(text, template_format) or ()
         starts = line_starts(text)
         uses = [(starts[use.line - 1] + use.column - 1, use.name) for use in plain if not isinstance(use, str)]
-        assert [(at, name) for at, name, _ in untrusted._named(text, plain, tainted)] == uses, text
+        assert [(at, name) for at, name, _ in outside._named(text, plain, tainted)] == uses, text
         found += len(uses)
     assert found > 500

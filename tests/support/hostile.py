@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from onbook.rules import hidden, injection, issuers, personal, untrusted
+from onbook.rules import hidden, injection, issuers, outside, personal
 
 FINDERS: dict[str, Callable[[str], Iterable[object]]] = {
     "secrets": issuers.secrets,
@@ -17,7 +17,7 @@ FINDERS: dict[str, Callable[[str], Iterable[object]]] = {
     "orders": injection._told,
     "hidden": lambda text: [hidden._hidden(match) for match in hidden._HIDDEN.finditer(text)],
     "tokens": hidden._TOKEN.finditer,
-    "enclosed": lambda text: [untrusted._enclosed(text)],
+    "enclosed": lambda text: [outside._enclosed(text)],
 }
 # One unit each, repeated: single characters, near matches that fail late, and what several rows begin with.
 UNITS = [

@@ -2,50 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from onbook.patterns import later
 from onbook.project import Source
-from onbook.prompt import Prompt
-from onbook.render.scan import If, Include, Outline, Value, Write, outline
-from onbook.render.template import Pieces, pieces
-from onbook.render.types import normal_newlines
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
-from onbook.rules.declared import resolve
-from onbook.rules.texts import Text, messages, partial, within_ways
-
-if TYPE_CHECKING:
-    from jinja2 import nodes
-
-
-@dataclass(frozen=True, slots=True)
-class Taint:
-    """What of a value comes from outside.
-
-    Attributes:
-        origin: the input that it comes from.
-        paths: the keys that lead to it within the value; the empty path is all of it. Items of lists have no key.
-    """
-
-    origin: str
-    paths: frozenset[tuple[str, ...]]
-
-    def at(self, key: object) -> Taint | None:
-        """What of one of its items does; a key that is known only when it is rendered may be any."""
-        if isinstance(key, str):
-            inner = {path[1:] for path in self.paths if path[:1] == (key,)} | {path for path in self.paths if not path}
-        else:
-            inner = {*self.paths} if isinstance(key, int) else {*self.paths, *(path[1:] for path in self.paths)}
-        return Taint(self.origin, frozenset(inner)) if inner else None
-
-
-# Names that hold text from outside.
-Tainted = Mapping[str, Taint]
+from onbook.rules.outside import writings
 
 
 class UntrustedInSystem(Rule):
@@ -103,7 +65,7 @@ class UntrustedInSystem(Rule):
                 f"untrusted input {found.name!r} is written into a system message of {source.id}",
                 hint="move it into a user message, between tags",
             )
-            for found in _writes(source)
+            for found in writings(source)
             if found.role == "system"
         )
 
@@ -161,50 +123,9 @@ class UntrustedUndelimited(Rule):
                 f"untrusted input {found.name!r} is not set apart from the text around it in {source.id}",
                 hint=f"write it between tags: <{found.name}>...</{found.name}>",
             )
-            for found in _writes(source)
+            for found in writings(source)
             if found.role == "user" and not found.enclosed
         )
-
-
-# --- where outside text is written
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """One place where a text writes a value from outside.
-
-    Attributes:
-        name: the input.
-        role: of the message that it becomes part of.
-        enclosed: whether something sets it apart there.
-    """
-
-    text: Text
-    offset: int
-    name: str
-    role: str
-    enclosed: bool
-
-
-def _writes(source: Source) -> Iterator[_Write]:
-    if "untrusted" not in source.memo:
-        source.memo["untrusted"] = list(_all_writes(source))
-    yield from source.memo["untrusted"]
-
-
-def _all_writes(source: Source) -> Iterator[_Write]:
-    prompt = source.prompt
-    tainted = dict(_untrusted(prompt)) if prompt and _may_be_marked(source) else {}
-    # A message that names none of them writes one only within a partial, which names it then.
-    included = any(name in text for text in prompt.partials.values() for name in tainted) if prompt else False
-    for text in messages(source) if tainted else ():
-        if not (included or any(name in text.text for name in tainted)):
-            continue
-        alone = _ALONE.fullmatch(text.text) is not None
-        yield from _written(text, text.role or "", tainted, alone, set())
-
-
-_ALONE = later(r"\s*\{\{[^{}]*\}\}\s*")
 
 
 def _once(hits: Iterator[Hit]) -> Iterator[Hit]:
@@ -214,234 +135,6 @@ def _once(hits: Iterator[Hit]) -> Iterator[Hit]:
         if hit not in told:
             told.add(hit)
             yield hit
-
-
-def _may_be_marked(source: Source) -> bool:
-    """Whether the mark may stand in the prompt's file, or in a schema that it refers to: in letters, or in escapes."""
-    text = source.document.text if source.document else ""
-    if _may_say_mark(text):
-        return True
-    others = (source.snapshot.read(file.path) for file in source.closure[1:]) if "$ref" in text else ()
-    return any(_may_say_mark(raw.decode("latin-1")) for raw in others)
-
-
-def _may_say_mark(text: str) -> bool:
-    return "x-untrusted" in text or ("\\" in text and _ESCAPED.search(text) is not None)
-
-
-# An escape for a character of ASCII, or for the end of a line: no other stands for a part of a word of ASCII.
-_ESCAPED = later(r"\\(?:x[2-7]|u00[2-7]|U000000[2-7]|\s)")
-
-
-_SEVERAL = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
-# A schema that has none of these is not marked, and has no part that is.
-_LEADING = frozenset({"x-untrusted", "$ref", "items", "properties", *_SEVERAL})
-MAX_MARKS = 1_000  # places of one input's schema that are looked at: a schema may refer to itself
-
-
-def _may_lead(schema: object) -> bool:
-    return type(schema) is not dict or not _LEADING.isdisjoint(schema)
-
-
-def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
-    """The inputs that are marked, or that have a part which is: a property, the items, or what is referred to."""
-    for name, schema in prompt.input_properties.items():
-        if not _may_lead(schema):
-            continue
-        paths: set[tuple[str, ...]] = set()
-        seen: set[int] = set()
-        waiting: list[tuple[object, tuple[str, ...]]] = [(schema, ())]
-        while waiting and len(seen) < MAX_MARKS:
-            node, path = waiting.pop()
-            if type(node) is not dict and not isinstance(node, Mapping):
-                continue
-            if id(node) in seen:
-                continue
-            seen.add(id(node))
-            if node.get("x-untrusted") is True:
-                paths.add(path)
-                continue
-            reference, properties = node.get("$ref"), node.get("properties")
-            if isinstance(reference, str):
-                waiting.append((resolve(reference, prompt.inputs or {}), path))
-            if "items" in node:
-                waiting.append((node["items"], path))
-            if isinstance(properties, Mapping):
-                waiting += [(inner, (*path, key)) for key, inner in properties.items() if _may_lead(inner)]
-            for word in _SEVERAL if not _SEVERAL.isdisjoint(node) else ():
-                several = node.get(word)
-                waiting += [(inner, path) for inner in several] if isinstance(several, list) else []
-        if paths:
-            yield name, Taint(name, frozenset(paths))
-
-
-def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[object]) -> Iterator[_Write]:
-    # What is written is named, and whatever else hands a value on is a tag.
-    if "{%" not in text.text and not any(name in text.text for name in tainted):
-        return
-    content = normal_newlines(text.text) if text.template_format == "jinja2" else text.text
-    enclosed: list[tuple[int, int]] | None = None
-    for offset, name, inner in _found(content, text.template_format, tainted):
-        if enclosed is None:
-            enclosed = _enclosed(content)
-        place = bisect_right(enclosed, (offset,)) - 1
-        inside = apart or (place >= 0 and offset < enclosed[place][1])
-        if inner is None:
-            yield _Write(text, offset, name, role, inside)
-            continue
-        # A partial says the same wherever it is included with the same values.
-        key = (name, frozenset(inner.items()), inside)
-        included = partial(text.source, name)
-        if included and key not in seen:
-            within_ways(seen)
-            seen.add(key)
-            yield from _written(included, role, inner, inside, seen)
-
-
-def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
-    """Where a template writes outside text, (offset, input, None), or includes, (offset, path, what is tainted)."""
-    plain = pieces(content, template_format)
-    if plain is not None:
-        yield from _named(content, plain, tainted)
-    elif (tree := outline(content)) is not None:
-        yield from _outlined(tree, tainted)
-    else:
-        from onbook.render.syntax import check
-
-        parsed = check(content).tree
-        yield from _Flow().body(parsed.body, tainted) if parsed else ()
-
-
-def _named(content: str, plain: Pieces, tainted: Tainted) -> Iterator[tuple[int, str, None]]:
-    """The same of a text in which nothing but names stands in braces."""
-    end = 0
-    for piece in plain:
-        if isinstance(piece, str):
-            end += len(piece)
-            continue
-        if piece.name in tainted:
-            yield content.index(piece.name, end), tainted[piece.name].origin, None
-        end = content.index("}}", end) + 2
-
-
-def _outlined(body: Outline, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
-    """The same of a template that needs no parser: what _Flow finds in its syntax tree."""
-    for node in body:
-        if isinstance(node, Write):
-            if taint := _passed(node.value, tainted):
-                yield node.offset, taint.origin, None
-        elif isinstance(node, Include):
-            yield node.offset, node.path, tainted
-        elif isinstance(node, If):
-            for branch in node.branches:
-                yield from _outlined(branch, tainted)
-        else:
-            looped = _passed(node.over, tainted)
-            inner = {name: taint for name, taint in tainted.items() if name not in node.targets}
-            inner |= dict.fromkeys(node.targets, looped) if looped else {}
-            yield from _outlined(node.body, inner)
-            yield from _outlined(node.otherwise, tainted)
-
-
-def _passed(value: Value, tainted: Tainted) -> Taint | None:
-    taint = tainted.get(value[0])
-    for key in value[1:]:
-        taint = taint and taint.at(key)
-    return taint
-
-
-class _Flow:
-    """Follows values from outside through one syntax tree, whose nodes have offsets for lines."""
-
-    def body(self, body: list[nodes.Node], tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
-        from jinja2 import nodes
-
-        for node in body:
-            match node:
-                case nodes.Output():
-                    for child in node.nodes:
-                        for offset, name in self.written(child, tainted):
-                            yield offset, name, None
-                case nodes.If():
-                    for branch in (node, *node.elif_):
-                        yield from self.body(branch.body, tainted)
-                    yield from self.body(node.else_, tainted)
-                case nodes.For():
-                    looped = self.reached(node.iter, tainted)
-                    targets = {target.name for target in node.target.find_all(nodes.Name)}
-                    targets |= {node.target.name} if isinstance(node.target, nodes.Name) else set()
-                    inner = {name: source for name, source in tainted.items() if name not in targets}
-                    inner |= dict.fromkeys(targets, looped) if looped else {}
-                    yield from self.body(node.body, inner)
-                    yield from self.body(node.else_, tainted)
-                case nodes.Include(template=nodes.Const(value=path)):
-                    yield node.template.lineno, path, tainted
-
-    def reached(self, node: nodes.Node, tainted: Tainted) -> Taint | None:
-        """What of an expression's value comes from outside."""
-        from jinja2 import nodes
-
-        match node:
-            case nodes.Name():
-                return tainted.get(node.name)
-            case nodes.Getattr():
-                taint = self.reached(node.node, tainted)
-                return taint and taint.at(node.attr)
-            case nodes.Getitem():
-                taint = self.reached(node.node, tainted)
-                return taint and taint.at(node.arg.value if isinstance(node.arg, nodes.Const) else None)
-        # Of a filter or a choice nobody knows which part it passes on: all of it counts.
-        origin = next((name for _, name in self.written(node, tainted)), None)
-        return Taint(origin, frozenset({()})) if origin else None
-
-    def written(self, node: nodes.Node, tainted: Tainted) -> Iterator[tuple[int, str]]:
-        """The names whose text an expression passes on: not what it only asks, compares or counts."""
-        from jinja2 import nodes
-
-        match node:
-            case nodes.Name() if node.name in tainted:
-                yield node.lineno, tainted[node.name].origin
-            case nodes.Getattr() | nodes.Getitem():
-                if taint := self.reached(node, tainted):
-                    at = next((name.lineno for name in node.find_all(nodes.Name)), node.lineno)
-                    yield at, taint.origin
-            case nodes.CondExpr():
-                for branch in (node.expr1, node.expr2):
-                    if branch is not None:
-                        yield from self.written(branch, tainted)
-            case nodes.And() | nodes.Or():
-                yield from self.written(node.left, tainted)
-                yield from self.written(node.right, tainted)
-            case nodes.Filter() if node.name != "length":
-                for part in node.iter_child_nodes():
-                    yield from self.written(part.value if isinstance(part, nodes.Keyword) else part, tainted)
-
-
-_TAG = re.compile(r"<(?P<end>/)?(?P<name>[A-Za-z_][\w.:-]*+)(?P<rest>[^<>]*+)>")
-_FENCES = ("```", "~~~", '"""', "'''")
-
-
-def _enclosed(text: str) -> list[tuple[int, int]]:
-    """The stretches between a tag and its closing tag, attributes counted, and between two fences; joined, sorted."""
-    opened: dict[str, list[int]] = {}
-    spans: list[tuple[int, int]] = []
-    for tag in _TAG.finditer(text):
-        if tag["end"]:
-            if places := opened.get(tag["name"]):
-                spans.append((places.pop(), tag.start()))
-        elif not tag["rest"].endswith("/"):
-            opened.setdefault(tag["name"], []).append(tag.start())
-    for fence in _FENCES:
-        if fence in text:
-            found = [match.start() for match in re.finditer(fence, text)]
-            spans += zip(found[::2], found[1::2], strict=False)
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((start, end))
-    return joined
 
 
 RULES: tuple[type[Rule], ...] = (UntrustedInSystem, UntrustedUndelimited)
