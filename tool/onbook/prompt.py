@@ -14,7 +14,8 @@ SUFFIXES = (".prompt.yml", ".prompt.yaml")
 HISTORY = "history"
 
 # A segment that begins v<digit> would read as the version of a tag.
-_SEGMENT = re.compile(r"(?!v[0-9])[a-z0-9][a-z0-9_-]*")
+_SEGMENT = r"(?!v[0-9])[a-z0-9][a-z0-9_-]*+"
+_ID = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*+")
 
 Json = Mapping[str, object]
 
@@ -189,13 +190,13 @@ def id_of(path: str) -> str:
     """The id that a path below the prompts folder stands for, legal or not."""
     for suffix in SUFFIXES:
         if path.endswith(suffix):
-            return path.removesuffix(suffix)
+            return path[: -len(suffix)]
     return path
 
 
 def is_id(text: str) -> bool:
     """Whether a text is a legal id: segments ``[a-z0-9][a-z0-9_-]*`` joined by ``/``, none beginning ``v<digit>``."""
-    return all(_SEGMENT.fullmatch(part) for part in text.split("/"))
+    return _ID.fullmatch(text) is not None
 
 
 def require_id(text: str) -> None:

@@ -26,8 +26,24 @@ def is_plain(schema: object) -> bool:
     """Whether a schema is plainly valid and asks at most two schemas about each place of a value.
 
     False proves nothing. Patterns, formats and everything that combines schemas are never plain; of references only
-    those to a definition of the schema itself that refers to nothing.
+    those to a definition of the schema itself that refers to nothing. A schema must not be changed afterwards.
     """
+    known = _ASKED.get(id(schema))
+    if known is not None and known[0] is schema:
+        return known[1]
+    found = _is_plain_whole(schema)
+    if len(_ASKED) >= _REMEMBERED:
+        _ASKED.clear()
+    _ASKED[id(schema)] = schema, found
+    return found
+
+
+# Who loads a prompt, who holds its cases against it and who looks at its schema ask about the same object.
+_ASKED: dict[int, tuple[object, bool]] = {}
+_REMEMBERED = 256
+
+
+def _is_plain_whole(schema: object) -> bool:
     if type(schema) is dict and "$defs" in schema:
         definitions = schema["$defs"]
         if type(definitions) is not dict:
@@ -66,13 +82,19 @@ def _is_plain(schema: object, depth: int, definitions: Definitions) -> bool:  # 
             if not _is_plain(part, depth - 1, definitions):
                 return False
         elif key == "required":
-            if type(part) is not list or not all(type(name) is str and is_sound(name, 1) for name in part):
+            if type(part) is not list:
                 return False
+            for name in part:
+                if type(name) is not str or not (name.isascii() or is_sound(name, 1)):
+                    return False
             if len(part) != len(set(part)):
                 return False
         elif key in ("enum", "examples"):
-            if type(part) is not list or not is_sound(part, depth):
+            if type(part) is not list or not depth:
                 return False
+            for value in part:
+                if not (type(value) is str and value.isascii()) and not is_sound(value, depth - 1):
+                    return False
         elif key in _FLAGS:
             if type(part) is not bool:
                 return False
@@ -102,19 +124,21 @@ def is_sound(value: object, depth: int = _DEPTH) -> bool:  # noqa: PLR0911 a fla
     if kind is bool or value is None:
         return True
     match value:
-        case int():
-            return abs(value) < 2**53
-        case float():
-            return isfinite(value)
         case dict():
             if depth <= 0:
                 return False
             for key, part in value.items():
-                if type(key) is not str or not (key.isascii() or is_sound(key, 1)) or not is_sound(part, depth - 1):
+                if type(key) is not str or not (key.isascii() or is_sound(key, 1)):
+                    return False
+                if not (type(part) is str and part.isascii()) and not is_sound(part, depth - 1):
                     return False
             return True
         case list():
             return depth > 0 and all(is_sound(part, depth - 1) for part in value)
+        case int():
+            return abs(value) < 2**53
+        case float():
+            return isfinite(value)
     return False
 
 

@@ -62,18 +62,19 @@ def look(sources: Sequence[Source], rules: Iterable[Rule]) -> list[Looked]:
     """
     looked = [_begun(source) for source in sources]
     told = {problem.code for _, problems in looked for problem in problems}
-    for rule, reports, across in _kinds(tuple(rules)):
+    for rule, reports, looks, across in _kinds(tuple(rules)):
         if reports and told.isdisjoint(rule.codes):
             continue  # it reports what readers found, and they found nothing of the kind
         for source, (found, problems) in zip(sources, looked, strict=True):
             if reports and not any(problem.code in rule.codes for problem in problems):
                 continue  # nor did they in this one
-            before = len(found.hits)
             try:
-                for hit in rule.check(source):  # most rules find nothing in most prompts
-                    if len(found.hits) - before == MAX_TOLD:
+                count = 0
+                for hit in rule.check(source) if looks else ():  # most rules find nothing in most prompts
+                    if count == MAX_TOLD:
                         found.unchecked.append(_more(rule, source.path))
                         break
+                    count += 1
                     found.hits.append((rule.id, hit))
                 if across is not None and (note := across.note(source)) is not None:
                     # As text it is the same whether it was kept in between or not, and quick to hand on.
@@ -103,12 +104,13 @@ def faulty(path: str, error: Exception) -> Hit:
 
 
 @lru_cache(maxsize=8)
-def _kinds(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, bool, AcrossRule | None], ...]:
-    """Of each rule, whether it only reports what readers found, and itself where it compares prompts."""
+def _kinds(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, bool, bool, AcrossRule | None], ...]:
+    """Of each rule, whether it only reports what readers found, whether it looks, and itself where it compares."""
     kinds = []
     for rule in rules:
         across = rule if isinstance(rule, AcrossRule) else None
-        kinds.append((rule, type(rule).check is Rule.check and across is None, across))
+        plain = type(rule).check is Rule.check
+        kinds.append((rule, plain and across is None, not plain or bool(rule.codes), across))
     return tuple(kinds)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,42 +18,32 @@ from onbook.repo import Snapshot
 from onbook.report import Problem
 
 
-@dataclass(frozen=True)
 class Source:
     """One prompt with all that belongs to it.
 
     Attributes:
-        loaded: what came of reading its file.
+        id: the prompt's id.
+        path: of the prompt's file, from the repository's root.
+        prompt: None where its file is too broken to mean anything.
+        document: the parsed file with its places, None where it is no YAML.
+        problems: what is wrong with the prompt's closure; its cases have problems of their own.
+        closure: the files that the prompt's rendering and contract read, its own first.
+        loaded: all this, as it came of reading the file.
         snapshot: where it was read; its cases are read from there when asked for.
+        memo: what one rule works out of the prompt's files and others ask for too, by its name.
     """
 
-    loaded: Loaded
-    snapshot: Snapshot
-
-    @property
-    def id(self) -> str:
-        """The prompt's id."""
-        return self.loaded.id
-
-    @property
-    def path(self) -> str:
-        """The prompt file's path from the repository's root."""
-        return self.loaded.path
-
-    @property
-    def prompt(self) -> Prompt | None:
-        """The prompt, or None where its file is too broken to mean anything."""
-        return self.loaded.prompt
-
-    @property
-    def document(self) -> Document | None:
-        """The parsed file with its places."""
-        return self.loaded.document
-
-    @property
-    def closure(self) -> tuple[ClosureFile, ...]:
-        """The files that the prompt's rendering and contract read, its own first."""
-        return self.loaded.closure
+    def __init__(self, loaded: Loaded, snapshot: Snapshot) -> None:
+        self.loaded = loaded
+        self.snapshot = snapshot
+        # Rules ask for these a hundred times a prompt, so they are no properties.
+        self.id: str = loaded.id
+        self.path: str = loaded.path
+        self.prompt: Prompt | None = loaded.prompt
+        self.document: Document | None = loaded.document
+        self.problems: tuple[Problem, ...] = loaded.problems
+        self.closure: tuple[ClosureFile, ...] = loaded.closure
+        self.memo: dict[str, Any] = {}
 
     @property
     def digest(self) -> str:
@@ -65,11 +54,6 @@ class Source:
     def tests(self) -> Tests:
         """The gold set and suite beside the prompt."""
         return load_tests(self.snapshot, self.loaded)
-
-    @cached_property
-    def memo(self) -> dict[str, Any]:
-        """What one rule works out of the prompt's files and others ask for too, by its name."""
-        return {}
 
     @property
     def cases(self) -> Sequence[Case]:
@@ -85,11 +69,6 @@ class Source:
     def suite(self) -> Suite:
         """How the cases are run."""
         return self.tests.suite
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the prompt's closure; its cases have problems of their own."""
-        return self.loaded.problems
 
     def usable(self) -> Prompt:
         """The prompt, to be rendered.

@@ -81,12 +81,13 @@ class Reading:
     document: Document | None = None
     data: Json | None = None
     prompt: Prompt | None = None
+    _id: str = ""
     _messages: tuple[Message | Slot, ...] = ()
     _template_format: str = ""
 
     def read(self) -> None:
         """The first: the file itself."""
-        id = self._id
+        self._id = id = id_of(self.path.removeprefix(f"{self.folder}/"))
         if not is_id(id):
             self._report(
                 "bad-id",
@@ -114,10 +115,6 @@ class Reading:
         self._includes(self._messages, self._template_format)
         files = tuple(self.closure.values())
         return Loaded(self._id, self.path, self.prompt, self.document, tuple(self.problems), files)
-
-    @property
-    def _id(self) -> str:
-        return id_of(self.path.removeprefix(f"{self.folder}/"))
 
     def _checked(self, document: Document) -> Json | None:
         if not isinstance(document.data, dict):

@@ -78,8 +78,10 @@ def snake_case_parameters(data: object) -> dict[str, str]:
     nobody can tell.
     """
     parameters = _mapping(data).get("modelParameters")
-    here = _mapping(parameters)
-    return {key: name for key in here if (name := _parameters().get(key)) and name not in here}
+    here, spellings = _mapping(parameters), _parameters()
+    if spellings.keys().isdisjoint(here):
+        return {}
+    return {key: name for key in here if (name := spellings.get(key)) and name not in here}
 
 
 def _as_written(document: Document, pointer: Pointer) -> Pointer:

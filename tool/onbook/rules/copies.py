@@ -74,10 +74,6 @@ class NearDuplicate(AcrossRule):
     slug = "near-duplicate"
     severity = Severity.INFO
 
-    def check(self, source: Source) -> Iterator[Hit]:
-        """Nothing that one prompt alone can tell."""
-        yield from ()
-
     def note(self, source: Source) -> object:
         """The file, and the smallest checksums of the sentences: all of them, for all but the longest prompts."""
         said = _said(source)
@@ -144,10 +140,6 @@ class CopiedBlock(AcrossRule):
     id = "ON532"
     slug = "copied-block"
     severity = Severity.INFO
-
-    def check(self, source: Source) -> Iterator[Hit]:
-        """Nothing that one prompt alone can tell."""
-        yield from ()
 
     def note(self, source: Source) -> object:
         """The file, and of each message that is long enough the checksum, the length and the place of each line."""

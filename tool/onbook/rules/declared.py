@@ -32,6 +32,8 @@ KEYWORDS = frozenset(
 
 def misplaced(inputs: Json) -> list[str]:
     """The keys of a contract that are no keywords: variables outside of ``properties``, or misspelt keywords."""
+    if KEYWORDS.issuperset(inputs):
+        return []
     return [key for key in inputs if key not in KEYWORDS and not key.startswith(("x-", "$"))]
 
 
@@ -100,7 +102,7 @@ class Declared:
         if type(schema) is not dict and not isinstance(schema, Mapping):
             return
         properties = schema.get("properties")
-        for name, part in properties.items() if isinstance(properties, Mapping) else ():
+        for name, part in properties.items() if type(properties) is dict or isinstance(properties, Mapping) else ():
             aliases = part.get("x-aliases") if type(part) is dict or isinstance(part, Mapping) else None
             self.names[name] = tuple(map(str, aliases)) if isinstance(aliases, list) else self.names.get(name, ())
         if schema.get("additionalProperties", False) is not False:

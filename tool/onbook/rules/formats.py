@@ -222,6 +222,7 @@ _UNSUPPORTED = (
     *("patternProperties", "unevaluatedProperties", "propertyNames", "minProperties", "maxProperties"),
     *("unevaluatedItems", "contains", "minContains", "maxContains", "uniqueItems", "prefixItems"),
 )
+_ANY_UNSUPPORTED = frozenset(_UNSUPPORTED)
 _INSTEAD = {
     "oneOf": "write anyOf",
     "allOf": "write the properties of all of them into one object",
@@ -245,7 +246,7 @@ def _refused(
     if not isinstance(schema, Mapping) or id(schema) in seen or depth > 64:
         return
     seen.add(id(schema))
-    for keyword in _UNSUPPORTED:
+    for keyword in () if _ANY_UNSUPPORTED.isdisjoint(schema) else _UNSUPPORTED:
         if keyword in schema:
             yield (*at, keyword), f"strict mode does not take {keyword!r}", _INSTEAD.get(keyword, "delete it")
     properties = schema.get("properties")

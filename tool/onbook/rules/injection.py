@@ -210,7 +210,10 @@ _FAR = 300
 
 def _may_name(text: str) -> bool:
     """Whether a noun of a secret can stand in a text as it has to: most texts are passed over by this."""
-    return any(end in text and found.search(text) for end, found in _NOUNS.items())
+    for end, found in _NOUNS.items():
+        if end in text and found.search(text):
+            return True
+    return False
 
 
 def _held(text: str) -> Iterator[tuple[int, str]]:

@@ -161,10 +161,6 @@ class RetiredModel(AcrossRule):
     slug = "retired-model"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
-        """Nothing that does not depend on the day."""
-        yield from ()
-
     def note(self, source: Source) -> object:
         """The model, the day and the place; only of providers that retire a model for everyone at once."""
         name = source.prompt.model if source.prompt else None

@@ -60,8 +60,8 @@ class MisplacedInput(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """The keys of ``inputs`` itself; in a variable's schema, only what is nearly a keyword."""
         data = source.document.data if source.document else None
-        inputs = data.get("inputs") if isinstance(data, Mapping) else None
-        if not isinstance(inputs, Mapping):
+        inputs = data.get("inputs") if isinstance(data, dict) else None
+        if not isinstance(inputs, dict):
             return
         for name in misplaced(inputs):
             near = nearest(name, KEYWORDS, 0.8)
@@ -72,8 +72,8 @@ class MisplacedInput(Rule):
             hint = f"did you mean {near!r}?" if near else hint
             yield hit_at(source, ("inputs", name), message, key=True, hint=hint)
         properties = inputs.get("properties")
-        for name, schema in properties.items() if isinstance(properties, Mapping) else ():
-            for key in schema if isinstance(schema, Mapping) else ():
+        for name, schema in properties.items() if isinstance(properties, dict) else ():
+            for key in schema if type(schema) is dict and not KEYWORDS.issuperset(schema) else ():
                 if key in KEYWORDS or key.startswith(("x-", "$")):
                     continue
                 if near := nearest(key, KEYWORDS, 0.8):
@@ -303,7 +303,7 @@ class BadInputName(Rule):
 
 def _unwritable(name: str, prompt: Prompt) -> str | None:
     if prompt.template_format == "simple":
-        return None if re.fullmatch(r"[^\s{}]+", name) else "a name has no white space and no braces"
+        return None if _SIMPLE_NAME.fullmatch(name) else "a name has no white space and no braces"
     if name in RESERVED:
         return "the name has a meaning of its own in jinja2"
     return None if _NAME.fullmatch(name) else "it is no name in jinja2, which takes letters, digits and _"
@@ -317,6 +317,7 @@ def _may_have_other(text: str) -> bool:
     return _BRACE.search(text) is not None or _PERCENTS.search(text) is not None
 
 
+_SIMPLE_NAME = re.compile(r"[^\s{}]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Each begins with one character, which ``re`` finds quickly.
 _BRACE = later(r"\{(?<!\{\{)(?![{%])")

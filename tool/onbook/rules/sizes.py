@@ -294,7 +294,10 @@ def _size(value: object) -> int:
         # Rendered whole, a mapping is JSON: quotes, commas, and escapes of up to six characters.
         total = 2
         for key, part in value.items():
-            total += 6 * _size(key) + (6 if isinstance(part, str) else 1) * _size(part) + 4
+            if type(part) is str and part.isascii() and type(key) is str and key.isascii():  # as nearly all are
+                total += 6 * (4 + len(key) + len(part)) + 4
+            else:
+                total += 6 * _size(key) + (6 if isinstance(part, str) else 1) * _size(part) + 4
         return total
     if isinstance(value, list):
         return 2 + sum((6 if isinstance(part, str) else 1) * _size(part) + 2 for part in value)

@@ -24,7 +24,7 @@ LITERAL = frozenset({"spaced-placeholder", "jinja-in-simple", "unclosed-variable
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Text:
     """One text that is sent: of a message, or of a partial.
 
@@ -212,6 +212,7 @@ _CODE = re.compile(
 
 # The last of them alone, which ``re`` finds quickly: most templates have no other code.
 _TAGS = re.compile(r"\{%(?:(?!\{%)[\s\S])*?%\}")
+_CHARACTER = re.compile(r"[^\n]")
 
 
 def blank_code(text: str) -> str:
@@ -222,4 +223,4 @@ def blank_code(text: str) -> str:
 @lru_cache(maxsize=256)
 def _blank_code(text: str) -> str:
     code = _CODE if "`" in text or "{#" in text else _TAGS
-    return code.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    return code.sub(lambda match: _CHARACTER.sub(" ", match[0]), text)

@@ -354,4 +354,4 @@ def variant(source: Source, *, model: str | None = None, parameters: Json | None
         model=model or prompt.model,
         parameters={key: value for key, value in merged.items() if value is not None},
     )
-    return replace(source, loaded=replace(source.loaded, prompt=changed))
+    return Source(replace(source.loaded, prompt=changed), source.snapshot)
