@@ -11,7 +11,7 @@ from onbook.lint.looking import Looked, across
 from onbook.lint.memory import Memory, present_in
 from onbook.lint.pieces import Notes, Packer, Piece, collect, merge
 from onbook.lint.rows import Row, from_row, to_row
-from onbook.lint.trace import Identities, Shared, Traced
+from onbook.lint.trace import Asked, Shared, Traced
 from onbook.lint.workers import METHOD, shared_out, worked
 from onbook.project import Catalog
 from onbook.prompt import id_of
@@ -96,7 +96,7 @@ class _Work:
             self.present = self.present if self.present == present_in(self.snapshot, self.folder) else None
         return self.packer.pack(self._looked(ids))
 
-    def _looked(self, ids: Iterable[str]) -> Iterator[tuple[str, Looked, Identities | None]]:
+    def _looked(self, ids: Iterable[str]) -> Iterator[tuple[str, Looked, Asked | None]]:
         known = all_rules()
         rules = [known[rule] for rule in self.rules]
         paths = ((id, self.paths[id]) for id in ids)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from onbook.lint.pieces import Found, Notes, Packer, Piece, absent_of, found_of, notes_of
-from onbook.lint.rows import Row, from_row, path_of
-from onbook.lint.trace import Identities
+from onbook.lint.pieces import Found, Notes, Packer, Piece, found_of, notes_of
+from onbook.lint.rows import Row, from_row
+from onbook.lint.trace import Asked
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of one file; what is larger is not kept."""
@@ -121,9 +121,9 @@ class Kept:
         piece = Packer(worker).pack(looked)
         return worker, piece.found, piece.notes
 
-    def _depends(self, id: str) -> Identities:
+    def _depends(self, id: str) -> Asked:
         """What a row depends on, as it was given."""
-        row, depends, absent, worker = self.rows[id]
+        _, depends, absent, worker = self.rows[id]
         table = self.tables[worker]
         found = {table.paths[number]: table.identities[number] for number in depends}
-        return found | dict.fromkeys(absent_of(path_of(row), table.absent[absent]), "")
+        return Asked(found, tuple(table.absent[absent]))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from onbook.lint.looking import Looked, Note
 from onbook.lint.rows import Row, from_row, to_row
-from onbook.lint.trace import Identities
+from onbook.lint.trace import Asked
 from onbook.prompt import id_of
 
 SHORT_NOTE = 16
@@ -76,15 +76,15 @@ class Packer:
         self.worker, self._paths, self._identities, self._absent = os.getpid(), {}, [], {}
         return True
 
-    def pack(self, looked: Iterable[tuple[str, Looked, Identities | None]]) -> Piece:
+    def pack(self, looked: Iterable[tuple[str, Looked, Asked | None]]) -> Piece:
         """A piece of prompts, each with what it depends on. None: it must not be kept."""
         paths, absent = len(self._paths), len(self._absent)
         rows: dict[str, list[Any]] = {}
         loose: dict[str, Row] = {}
         notes: Notes = {}
-        for id, found, identities in looked:
+        for id, found, asked in looked:
             row = to_row(found, {rule: note for rule, note in found.notes.items() if _is_short(note)})
-            depends = None if identities is None else self._depends(found.path, identities)
+            depends = None if asked is None else self._depends(found.path, asked)
             if depends is None:
                 loose[id] = row
             else:
@@ -100,13 +100,13 @@ class Packer:
         )
         return Piece(self.worker, _dumped(tuple(new)), marshal.dumps(notes), _dumped(loose) if loose else b"")
 
-    def _depends(self, path: str, identities: Identities) -> tuple[list[int], int] | None:
+    def _depends(self, path: str, asked: Asked) -> tuple[list[int], int] | None:
         """The numbers of paths and of what is absent; None where an identity differs from that of another prompt."""
-        stem, depends, absent = id_of(path), [], []
-        for each, identity in identities.items():
+        depends, absent = [], asked.absent
+        for each, identity in asked.identities.items():
             # Next to each prompt many files might stand, and few do: their suffixes are the same for all.
-            if not identity and each.startswith(f"{stem}."):
-                absent.append(each.removeprefix(stem))
+            if not identity and each.startswith(f"{id_of(path)}."):
+                absent = (*absent, each.removeprefix(id_of(path)))
                 continue
             number = self._paths.setdefault(each, len(self._identities))
             if number == len(self._identities):
@@ -114,7 +114,7 @@ class Packer:
             elif self._identities[number] != identity:
                 return None  # the file changed between the two: both were right, and only one can be kept
             depends.append(number)
-        return depends, self._absent.setdefault(tuple(absent), len(self._absent))
+        return depends, self._absent.setdefault(absent, len(self._absent))
 
 
 class Collected(NamedTuple):

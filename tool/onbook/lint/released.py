@@ -14,7 +14,7 @@ from onbook.lint.looking import Looked, since
 from onbook.lint.memory import Beyond, Memory, present_in
 from onbook.lint.pieces import Packer, Piece, collect
 from onbook.lint.rows import from_row
-from onbook.lint.trace import Identities, Shared, Traced
+from onbook.lint.trace import Asked, Shared, Traced
 from onbook.lint.workers import worked
 from onbook.project import Catalog, Source
 from onbook.project.load import load_prompt
@@ -126,7 +126,7 @@ class _Work:
             self.present = self.present if self.present == present_in(self.catalog.snapshot, folder) else None
         return self.packer.pack(map(self._since, ids))
 
-    def _since(self, id: str) -> tuple[str, Looked, Identities | None]:
+    def _since(self, id: str) -> tuple[str, Looked, Asked | None]:
         path = self.catalog.path(id)
         looked = Looked(path, True)
         snapshot = Traced(self.catalog.snapshot, id_of(path), self.shared)
@@ -143,4 +143,6 @@ class _Work:
         if self.present is None or looked.unchecked or bases is None:
             return id, looked, None
         base, asked = _base(_refs(bases), id), snapshot.asked()
-        return id, looked, None if base is None or snapshot.doubtful else {**asked, f"{_BASE}{id}": base}
+        if base is None or snapshot.doubtful:
+            return id, looked, None
+        return id, looked, asked._replace(identities={**asked.identities, f"{_BASE}{id}": base})

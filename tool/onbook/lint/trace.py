@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from onbook.repo import Entry, Snapshot, SnapshotError
 
-Identities = dict[str, str]
-
 _SHARED_FILE = 64 * 1024
 _SHARED_BYTES = 16 * 1024 * 1024
+
+
+class Asked(NamedTuple):
+    """What was asked of a snapshot for one prompt.
+
+    Attributes:
+        identities: by path, of the bytes that were read where they were. A path that ends in ``/`` is a folder that was
+            listed.
+        absent: of files that might stand beside the prompt and do not, what follows its stem.
+    """
+
+    identities: dict[str, str]
+    absent: tuple[str, ...] = ()
 
 
 class Shared:
@@ -54,20 +66,18 @@ class Traced(Snapshot):
         self._seen: dict[str, str | None] = {}
         self._raw: dict[str, bytes] = {}
         self._entries: dict[str, Entry | None] = {}
+        self._absent: tuple[str, ...] = ()
 
-    def asked(self) -> Identities:
-        """Every path that was asked for, with its identity: of the bytes that were read, where they were.
-
-        A path that ends in ``/`` is a folder that was listed.
-        """
-        found: Identities = {}
+    def asked(self) -> Asked:
+        """Everything that was asked for."""
+        found: dict[str, str] = {}
         for path, known in self._seen.items():
             identity = self._inner.identity(path) if known is None else known
             if identity is None:
                 self.doubtful = True
             else:
                 found[path] = identity
-        return found
+        return Asked(found, self._absent)
 
     def again(self) -> Snapshot:
         self.doubtful = True
@@ -86,10 +96,15 @@ class Traced(Snapshot):
         return found
 
     def standing(self, beginning: str, endings: Iterable[str]) -> list[str]:
-        endings = list(endings)
+        endings = tuple(endings)
         found = self._inner.standing(beginning, endings)
-        for ending in endings:
-            self._seen.setdefault(beginning + ending, None if ending in found else "")
+        absent = tuple([ending for ending in endings if ending not in found])
+        if beginning == self._own and not self._absent:
+            self._absent = absent  # as one: they are the same for nearly all prompts
+        else:
+            self._seen.update((beginning + ending, "") for ending in absent)
+        for ending in found:
+            self._seen.setdefault(beginning + ending, None)
         return found
 
     def identity(self, path: str) -> str | None:
