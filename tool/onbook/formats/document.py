@@ -192,7 +192,7 @@ def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
         return None, problems
     composed = compose(text)
     lines = Lines(text)
-    for flaw in sorted(composed.flaws, key=lambda flaw: flaw.at):
+    for flaw in sorted(composed.flaws, key=lambda flaw: flaw.at) if composed.flaws else ():
         line, column = lines.mark(flaw.at)
         message = flaw.message if flaw.first is None else f"{flaw.message} line {lines.mark(flaw.first).line}"
         problems.append(Problem(flaw.code, message, path, line, column, flaw.hint))

@@ -112,8 +112,9 @@ class Traced(Snapshot):
         return self._inner.identity(path)
 
     def read(self, path: str) -> bytes:
-        if path in self._raw:
-            return self._raw[path]
+        raw = self._raw.get(path)
+        if raw is not None:
+            return raw
         if known := self._shared.get(path):
             self._raw[path], self._seen[path] = known
             return known[0]

@@ -58,6 +58,9 @@ class Tests:
     __test__ = False  # pytest collects what is called Test*
 
 
+_PLAIN_SUITE = Suite()  # of every prompt that has none
+
+
 def stem(path: str) -> str:
     """The part of a prompt's path that the files beside it share."""
     return id_of(path)
@@ -81,7 +84,7 @@ def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
         _drop_repeated(parts, problems)
     many = any(isinstance(part, Lines) for part in parts)
     cases = Gold(parts) if many else tuple([case for part in parts for case in part])
-    suite = _suite(snapshot, start + SUITE_SUFFIX, problems) if SUITE_SUFFIX in beside else Suite()
+    suite = _suite(snapshot, start + SUITE_SUFFIX, problems) if SUITE_SUFFIX in beside else _PLAIN_SUITE
     if loaded.prompt and loaded.prompt.evaluators:
         evaluators = tuple({EVALUATOR: evaluator} for evaluator in loaded.prompt.evaluators)
         suite = replace(suite, assertions=(*suite.assertions, *evaluators))

@@ -16,7 +16,7 @@ from onbook.contract import Contract, ContractError
 from onbook.formats import Document, Pointer, read_rows, read_yaml
 from onbook.manifest import ClosureFile, sha256
 from onbook.nearest import nearest
-from onbook.project.references import Bundler, near_file, read_json
+from onbook.project.references import Bundler, may_refer, near_file, read_json
 from onbook.project.shapes import contract, is_bare_schema, row_problems, shape_problems, with_known_parameters
 from onbook.prompt import HISTORY, SUFFIXES, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
 from onbook.render import analyse
@@ -233,7 +233,9 @@ class Reading:
         # A key of the file cannot be $ref where neither these letters nor an escape for them stand in its text. What
         # stands in it as a text of JSON may be nested deeper than the file, so it is always walked.
         text = self.document.text if self.document else "$ref"
-        if "$ref" in text or "\\" in text or (at[0] == "jsonSchema" and self._is_json_text):
+        if at[0] == "jsonSchema" and self._is_json_text:
+            return bundler.bundle(schema, self.path, at)
+        if ("$ref" in text or "\\" in text) and may_refer(schema):
             return bundler.bundle(schema, self.path, at)
         return schema
 

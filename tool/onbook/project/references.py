@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import marshal
 import posixpath
 import re
 from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from onbook.formats import MAX_FILE_BYTES, Pointer, read_yaml
 from onbook.nearest import nearest
@@ -180,6 +181,14 @@ class Bundler:
             name = f"{stem}{number}"
         self._taken.add(name)
         return name
+
+
+def may_refer(schema: Any) -> bool:
+    """Whether a schema of YAML's data may have a key ``$ref``, told without walking through it."""
+    try:
+        return b"$ref" in marshal.dumps(schema, 2)  # where texts stand as they are, however often they come
+    except ValueError:  # nested too deep for it
+        return True
 
 
 @lru_cache(maxsize=256)

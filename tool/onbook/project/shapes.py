@@ -181,7 +181,7 @@ def _at(schema: object, pointer: Pointer) -> object:
 
 
 def _mapping(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
+    return value if type(value) is dict or isinstance(value, Mapping) else {}
 
 
 def _properties(schema: object) -> Json:

@@ -60,7 +60,7 @@ class UnclosedMarkup(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Fences of one message that includes nothing; tags right before a value, or with a misspelt end."""
-        found = list(messages(source))
+        found = messages(source)
         everything = joined(source)
         has_fences = "`" in everything or "~" in everything
         for number, text in enumerate(found):

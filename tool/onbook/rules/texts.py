@@ -74,16 +74,15 @@ class Text:
 
 def memo(source: Source, name: str, work: Callable[[Source], Iterator[Item]]) -> list[Item]:
     """What ``work`` yields of a prompt: nearly every rule asks for the same, and it is put together once for all."""
-    known = source.memo
-    if name not in known:
-        known[name] = list(work(source))
-    found: list[Item] = known[name]
+    found: list[Item] | None = source.memo.get(name)
+    if found is None:
+        found = source.memo[name] = list(work(source))
     return found
 
 
-def messages(source: Source) -> Iterator[Text]:
+def messages(source: Source) -> list[Text]:
     """The texts of the messages, in order; none where the prompt's file is too broken."""
-    return iter(memo(source, "messages", _messages))
+    return memo(source, "messages", _messages)
 
 
 def _messages(source: Source) -> Iterator[Text]:
@@ -103,9 +102,9 @@ def partial(source: Source, name: str) -> Text | None:
     return Text(source, folder + name, prompt.partials[name], prompt.template_format)
 
 
-def texts(source: Source) -> Iterator[Text]:
+def texts(source: Source) -> list[Text]:
     """The messages, then every partial that one of them reaches."""
-    return iter(memo(source, "texts", _texts))
+    return memo(source, "texts", _texts)
 
 
 def _texts(source: Source) -> Iterator[Text]:
@@ -129,9 +128,9 @@ def within_ways(seen: Collection[object]) -> None:
         raise OnbookError(f"partials are included in more than {MAX_WAYS:,} ways", hint="include outside of loops")
 
 
-def reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
+def reached(source: Source) -> list[tuple[Text, frozenset[str]]]:
     """Every text with the loop targets that it sees from outside; a partial once for each set of them."""
-    return iter(memo(source, "reached", _reached))
+    return memo(source, "reached", _reached)
 
 
 _NOWHERE = frozenset[str]()
