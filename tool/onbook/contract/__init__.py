@@ -6,7 +6,18 @@ files and opens connections, without the second ``email`` and ``date`` cover eac
 
 from onbook.contract.covering import Containment, covers
 from onbook.contract.validation import HASTY_BACKTRACK_LIMIT, Contract, ContractError, Violation
-from onbook.contract.walk import dump, members, nodes, resolve, rewrite, same, strip_annotations, subschemas
+from onbook.contract.walk import (
+    dump,
+    members,
+    nodes,
+    references,
+    resolve,
+    rewrite,
+    same,
+    strip_annotations,
+    subschemas,
+    trimmed,
+)
 
 __all__ = [
     "HASTY_BACKTRACK_LIMIT",
@@ -18,9 +29,11 @@ __all__ = [
     "dump",
     "members",
     "nodes",
+    "references",
     "resolve",
     "rewrite",
     "same",
     "strip_annotations",
     "subschemas",
+    "trimmed",
 ]

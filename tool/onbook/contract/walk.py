@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 Json = Mapping[str, object]
@@ -14,6 +15,7 @@ _NAMED = (
     "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies",
 )  # fmt: skip
 _DATA = ("enum", "const", "default", "examples")
+_IDENTITIES = frozenset({"$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
 
 
 def rewrite(schema: object, change: Callable[[dict[str, object]], dict[str, object]]) -> object:
@@ -48,6 +50,63 @@ def subschemas(schema: object) -> Iterator[Json]:
                     stack.extend(part.values())
                 elif key not in _DATA:
                     stack.append(part)
+
+
+def references(schema: object) -> set[str]:
+    """The references in a schema, as they are written."""
+    found = (node.get(key) for node in subschemas(schema) for key in ("$ref", "$dynamicRef", "$recursiveRef"))
+    return {reference for reference in found if isinstance(reference, str)}
+
+
+def trimmed(root: Json, wanted: Iterable[str]) -> Json | None:
+    """A schema without all that some references do not lead to, everything else at its place; nothing is copied.
+
+    None where one leads to no schema of it, or a schema on the way has a name of its own: then all of it is meant.
+    """
+    waiting, seen = sorted(wanted), set(wanted)
+    kept = _Branch()
+    while waiting:
+        found = _way(root, waiting.pop())
+        if found is None:
+            return None
+        steps, target = found
+        if not steps:
+            return root
+        branch: Any = kept
+        for step in steps[:-1]:
+            branch = branch.setdefault(step, _Branch())
+            if not isinstance(branch, _Branch):
+                break  # what it stands in is kept already
+        else:
+            branch[steps[-1]] = target
+            more = references(target) - seen
+            seen |= more
+            waiting += sorted(more)
+    return kept
+
+
+class _Branch(dict[str, Any]):
+    """What is kept within something that is not kept itself."""
+
+
+def _way(root: Json, reference: str) -> tuple[list[str], object] | None:
+    """The steps to the schema that a local reference leads to, and the schema; to the list where it stands in one."""
+    if not isinstance(resolve(root, reference), Mapping | bool):
+        return None
+    node: object = root
+    steps: list[str] = []
+    named = False  # whether the node is a table of names, not a schema
+    for part in reference.split("/")[1:]:
+        if isinstance(node, list):
+            return steps, node
+        step = unquote(part).replace("~1", "/").replace("~0", "~")
+        assert isinstance(node, Mapping)
+        if not named and (step in _DATA or node.keys() & _IDENTITIES):
+            return None
+        named = not named and step in _NAMED
+        node = node[step]
+        steps.append(step)
+    return None if named or isinstance(node, list) else (steps, node)
 
 
 def nodes(schema: object) -> int:

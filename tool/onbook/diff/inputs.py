@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from onbook.contract import Containment, resolve, same, strip_annotations
+from onbook.contract import Containment, dump, nodes, references, resolve, same, strip_annotations
 from onbook.diff.changes import Change, change, shown
-from onbook.diff.parts import NOTES, Json, properties, references, required, rooted, texts, without
-from onbook.diff.witness import covering
+from onbook.diff.parts import NOTES, Json, properties, required, rooted, texts, without
+from onbook.diff.witness import Covering, covering
 from onbook.prompt import Message, Prompt
 from onbook.render import analyse
 
@@ -17,6 +17,10 @@ from onbook.render import analyse
 _BY_NAME = (*NOTES, "properties", "required", "$defs", "definitions", "type", "$schema", "$id")
 
 _MAX_REFERENCES = 16
+
+# Schemas that the inputs of a prompt are compared through by reference, counted once for each that differs from the
+# others: thousands of inputs may each refer to thousands of schemas. What is beyond is unproven.
+MAX_SHARED = 20_000
 
 
 def compare_inputs(old: Prompt, new: Prompt) -> Iterator[Change]:
@@ -30,14 +34,26 @@ class _Inputs:
 
     Attributes:
         refuses: whether the new prompt refuses inputs that it does not declare.
+        had, has: the inputs that the two declare.
     """
 
     before: Json
     after: Json
     refuses: bool
+    had: dict[str, Json | bool] = field(init=False)
+    has: dict[str, Json | bool] = field(init=False)
+    _needed: set[str] = field(init=False)
+    _needs: set[str] = field(init=False)
+    _room: int = field(default_factory=lambda: MAX_SHARED)
+    _known: dict[tuple[str, str, bool], Covering] = field(default_factory=dict)
+    _moved: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.had, self.has = properties(self.before), properties(self.after)
+        self._needed, self._needs = required(self.before), required(self.after)
 
     def compare(self) -> Iterator[Change]:
-        had, has = properties(self.before), properties(self.after)
+        had, has = self.had, self.has
         renamed = self._renamed()
         for name in sorted(had.keys() - has.keys()):
             if name in renamed:
@@ -57,7 +73,7 @@ class _Inputs:
 
     def _renamed(self) -> dict[str, str]:
         """Old name -> new name, where the new one is new: joining two inputs would refuse calls that send both."""
-        had, has = properties(self.before), properties(self.after)
+        had, has = self.had, self.has
         found: dict[str, str] = {}
         for alias, name in _aliases(self.after).items():
             if alias in had and alias not in has and name not in had and name not in found.values():
@@ -73,8 +89,8 @@ class _Inputs:
         return f"a call that sends `{name}` is now rejected"
 
     def _added(self, name: str) -> Iterator[Change]:
-        schema = properties(self.after)[name]
-        if name in required(self.after):
+        schema = self.has[name]
+        if name in self._needs:
             yield change("required-input-added", _at(name), f"a call that omits `{name}` is now rejected", new=schema)
             return
         consequence = f"calls stay valid; `{name}` may be sent, and the rendered text may change"
@@ -86,8 +102,8 @@ class _Inputs:
             yield from self._range(name, accepted, schema, only_narrowed=True)
 
     def _property(self, old_name: str, name: str) -> Iterator[Change]:
-        old, new = properties(self.before)[old_name], properties(self.after)[name]
-        was, now = old_name in required(self.before), name in required(self.after)
+        old, new = self.had[old_name], self.has[name]
+        was, now = old_name in self._needed, name in self._needs
         if now and not was:
             consequence = f"a call that omits `{name}` is now rejected"
             yield change("input-now-required", ("inputs", "required"), consequence, old="optional", new="required")
@@ -103,13 +119,13 @@ class _Inputs:
 
     def _range(self, name: str, old: Json | bool, new: Json | bool, *, only_narrowed: bool = False) -> Iterator[Change]:
         """Which values are accepted."""
-        before, after = rooted(old, self.before), rooted(new, self.after)
-        if same(strip_annotations(before), strip_annotations(after)):
+        if self._alike(old, new):
             return
-        accepted = covering(after, before)
+        accepted = self._covering(new, old, self.after, self.before)
         match accepted.verdict:
             case Containment.YES:
-                if not only_narrowed and covering(before, after).verdict is not Containment.YES:
+                back = None if only_narrowed else self._covering(old, new, self.before, self.after)
+                if back is not None and back.verdict is not Containment.YES:
                     told = f"calls stay valid; `{name}` accepts more values"
                     yield change("input-widened", _at(name), told, old=old, new=new)
             case Containment.NO:
@@ -119,10 +135,36 @@ class _Inputs:
                 told = f"whether every old value of `{name}` is still accepted could not be proved"
                 yield change("input-unproven", _at(name), told, old=old, new=new)
 
+    def _alike(self, old: Json | bool, new: Json | bool) -> bool:
+        """Whether two parts say the same, also through their references."""
+        if self.before.get("$schema") != self.after.get("$schema"):
+            return False
+        if not same(strip_annotations(old), strip_annotations(new)):
+            return False
+        if self._moved is None:
+            self._moved = _moved(self.before, self.after)
+        return self._moved.isdisjoint(references(old))
+
+    def _covering(self, wide: Json | bool, narrow: Json | bool, there: Json, here: Json) -> Covering:
+        """Whether one part covers another; asked once of all that say the same. Each stands in the whole beside it."""
+        asked = _said(wide), _said(narrow), there is self.after
+        if asked not in self._known:
+            self._known[asked] = self._asked(wide, narrow, there, here)
+        return self._known[asked]
+
+    def _asked(self, wide: Json | bool, narrow: Json | bool, there: Json, here: Json) -> Covering:
+        referring = bool(references(wide) or references(narrow))
+        if referring and self._room < 0:
+            return Covering(Containment.UNKNOWN)
+        wider, narrower = rooted(wide, there), rooted(narrow, here)
+        if referring:
+            self._room -= nodes(wider) + nodes(narrower)
+        return covering(wider, narrower)
+
     def _aliases(self, renamed: Mapping[str, str]) -> Iterator[Change]:
         """Older names that are accepted no longer, or now."""
         was, now = _aliases(self.before), _aliases(self.after)
-        had, has = properties(self.before), properties(self.after)
+        had, has = self.had, self.has
         for alias in sorted(was.keys() - now.keys() - has.keys()):
             if alias not in had:
                 told = f"a call that sends `{was[alias]}` under its older name `{alias}` is now rejected"
@@ -177,6 +219,43 @@ class _Inputs:
         needed = sorted(renamed.get(name, name) for name in required(schema))
         closed = {"additionalProperties": False, **schema, "type": "object"}
         return {**closed, "properties": declared, **({"required": needed} if needed else {})}
+
+
+def _said(part: Json | bool) -> str:
+    """What a part says, without what is for people."""
+    return dump(
+        without(part, ("title", "description", "$comment", "deprecated")) if isinstance(part, Mapping) else part
+    )
+
+
+def _moved(before: Json, after: Json) -> frozenset[str]:
+    """The references that do not mean in one schema what they mean in the other."""
+    named = references(before) | references(after)
+    # Many may be other spellings of the same.
+    known: dict[tuple[int, int], bool] = {}
+    within: dict[int, set[str]] = {}
+    moved: set[str] = set()
+    met_in: dict[str, set[int]] = {}
+    leading: dict[int, list[str]] = {}
+    for reference in sorted(named):
+        was, now = resolve(before, reference), resolve(after, reference)
+        pair = id(was), id(now)
+        if pair not in known:
+            # A reference by another name than its place is looked at where it is used.
+            known[pair] = None not in (was, now) and same(strip_annotations(was), strip_annotations(now))
+            within[id(now)] = references(now)
+            for inner in within[id(now)]:
+                met_in.setdefault(inner, set()).add(id(now))
+        leading.setdefault(id(now), []).append(reference)
+        if not known[pair]:
+            moved.add(reference)
+    waiting = list(moved)
+    while waiting:
+        for place in met_in.pop(waiting.pop(), ()):
+            more = [reference for reference in leading.pop(place, ()) if reference not in moved]
+            moved.update(more)
+            waiting += more
+    return frozenset(moved)
 
 
 def _at(name: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from onbook.contract import members, resolve, rewrite, subschemas
+from onbook.contract import members, references, resolve, rewrite, subschemas, trimmed
 
 Json = Mapping[str, object]
 
@@ -29,16 +29,11 @@ def rooted(part: object, root: object) -> Json | bool:
     definitions = _definitions(wanted, root)
     if definitions is not None:
         return {**draft, **part, **definitions}
-    # References into the middle of the schema, or to all of it: all of it goes along, one level deeper.
+    # References into the middle of the schema, or to all of it: what they lead to goes along, one level deeper.
     moved = rewrite(part, _move)
     assert isinstance(moved, dict)
-    return {**draft, **moved, "$defs": {_ROOT: rewrite(root, _move)}}
-
-
-def references(schema: object) -> set[str]:
-    """The local references in a schema, as they are written."""
-    found = (node.get(key) for node in subschemas(schema) for key in ("$ref", "$dynamicRef", "$recursiveRef"))
-    return {reference for reference in found if isinstance(reference, str)}
+    reached = trimmed(root, wanted)
+    return {**draft, **moved, "$defs": {_ROOT: rewrite(root if reached is None else reached, _move)}}
 
 
 def _definitions(wanted: Iterable[str], root: Json) -> dict[str, dict[str, object]] | None:

@@ -30,6 +30,7 @@ MAX_CANDIDATES = 2_000
 MAX_STEPS = 4_000  # schemas visited while values are made up
 MAX_WEIGHT = 1_000_000  # characters and items of all candidates, for a schema of up to 100 nodes
 MAX_BRANCHES = 10**7
+MAX_COMPILED = 20_000  # schemas in the contracts that parts of values are held against
 _DEPTH = 4
 _LONGEST = 5_000
 _COUNT = 100
@@ -115,6 +116,9 @@ class _Values:
     def __init__(self, root: Json | bool) -> None:
         self._root = root
         self._steps = MAX_STEPS
+        self._compilable = MAX_COMPILED
+        # The schema stands beside its contract, so that its identity stays its own.
+        self._contracts: dict[int, tuple[object, Contract | None]] = {}
 
     def of(self, schema: object, depth: int) -> Iterator[object]:
         self._steps -= 1
@@ -178,15 +182,29 @@ class _Values:
     def _accepted(self, schema: object, values: list[object]) -> object:
         """The first of some values that a part of the schema accepts."""
         self._steps -= 4
-        if isinstance(schema, Mapping):
-            schema = rooted(schema, self._root)
-        if not isinstance(schema, Mapping | bool) or self._steps < 0:
-            return values[0] if values else "a"
-        try:
-            contract = Contract(schema, backtrack_limit=HASTY_BACKTRACK_LIMIT)
-        except ContractError:
+        contract = self._contract(schema) if self._steps >= 0 else None
+        if contract is None:
             return values[0] if values else "a"
         return next((value for value in values if contract.accepts(value)), values[0] if values else "a")
+
+    def _contract(self, schema: object) -> Contract | None:
+        """What a part of the schema accepts; None where nobody knows."""
+        if id(schema) not in self._contracts:
+            self._contracts[id(schema)] = schema, self._compiled(schema)
+        return self._contracts[id(schema)][1]
+
+    def _compiled(self, schema: object) -> Contract | None:
+        if isinstance(schema, Mapping):
+            if self._compilable < 0:
+                return None
+            schema = rooted(schema, self._root)
+            self._compilable -= nodes(schema)
+        try:
+            return (
+                Contract(schema, backtrack_limit=HASTY_BACKTRACK_LIMIT) if isinstance(schema, Mapping | bool) else None
+            )
+        except ContractError:
+            return None
 
 
 def _numbers(schema: Json) -> Iterator[object]:
