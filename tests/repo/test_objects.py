@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
-from onbook.repo import Repository
-from support.git import Repo
+import pytest
+
+from onbook.errors import OnbookError
+from onbook.repo import Repository, SnapshotError
+from onbook.repo.snapshot import Commit
+from support.git import Repo, new_repo
 
 
 def test_many_objects_come_in_order_whatever_is_asked_in_between(tmp_path: Path) -> None:
@@ -29,4 +34,32 @@ def test_many_objects_come_in_order_whatever_is_asked_in_between(tmp_path: Path)
     # Whoever stops early disturbs nobody.
     assert next(here.read_objects(ids)) == ("blob", texts[0].encode())
     assert here.read_object(ids[1]) == ("blob", texts[1].encode())
+    here.close()
+
+
+def damage(repo: Repo, oid: str) -> None:
+    """Cut a loose object in half, as a disk or a full one may."""
+    path = repo.path / ".git/objects" / oid[:2] / oid[2:]
+    raw = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(raw[: len(raw) // 2])
+
+
+@pytest.mark.parametrize("size", [400, 60_000, 1_500_000])
+def test_half_an_object_is_never_taken_for_the_whole(tmp_path: Path, size: int) -> None:
+    repo = new_repo(tmp_path)
+    letters = random.Random(size)
+    repo.commit({"large": "".join(letters.choices("abcdefghij\n", k=size)), "fine": "fine", "other": "other"})
+    large, *others = (repo.git("rev-parse", f"HEAD:{name}") for name in ("large", "fine", "other"))
+    damage(repo, large)
+    here = Repository.discover(repo.path)
+    for read in (here.read_object, here.stored):
+        with pytest.raises(OnbookError, match=f"ended while it read {large}(.|\n)*git fsck"):
+            read(large)
+    # Those that were asked for behind it are there all the same.
+    found = list(here.read_objects([others[0], large, *others]))
+    assert found == [("blob", b"fine"), None, ("blob", b"fine"), ("blob", b"other")]
+    for look in (Commit(here, "HEAD").read, Commit(here, "HEAD").stored):
+        with pytest.raises(SnapshotError, match=rf"large: git cat-file ended while it read {large}"):
+            look("large")
     here.close()

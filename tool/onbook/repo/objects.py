@@ -16,8 +16,11 @@ from onbook.repo.stored import Stored
 
 
 def _head(answers: IO[bytes]) -> tuple[str, int, IO[bytes]] | None:
-    """An answer's type and size, and where the rest of it is to be read."""
-    head = answers.readline().split(b" ")
+    """An answer's type and size, and where the rest of it is to be read. Raises EOFError: git has ended."""
+    line = answers.readline()
+    if not line:
+        raise EOFError
+    head = line.split(b" ")
     if len(head) != 3 or not head[2].strip().isdigit():
         return None
     return head[1].decode(), int(head[2]), answers
@@ -29,6 +32,9 @@ def _whole(answers: IO[bytes]) -> tuple[str, bytes] | None:
         return None
     kind, size, _ = found
     data = answers.read(size)
+    # Git says what an object is before it finds that it is damaged, and ends in the middle of it.
+    if len(data) != size:
+        raise EOFError
     answers.read(1)
     return kind, data
 
@@ -51,12 +57,24 @@ class Objects:
         self._owner = os.getpid()
 
     def read(self, name: str) -> tuple[str, bytes] | None:
-        """An object's type and bytes, or None if it is not here."""
-        return None if "\n" in name else _whole(self._send([name]))
+        """An object's type and bytes, or None if it is not here.
+
+        Raises:
+            GitError: git ended while it read the object, which may be damaged.
+        """
+        if "\n" in name:
+            return None
+        try:
+            return _whole(self._send([name]))
+        except EOFError:
+            raise self._ended(name) from None
 
     def stored(self, name: str) -> tuple[str, Stored] | None:
-        """An object's type and bytes, which lie on disk if they are many, or None if it is not here."""
-        head = self._ask(name)
+        """As :meth:`read`; the bytes lie on disk if they are many."""
+        try:
+            head = self._ask(name)
+        except EOFError:
+            raise self._ended(name) from None
         if head is None:
             return None
         kind, size, answers = head
@@ -67,9 +85,13 @@ class Objects:
             while left and (chunk := answers.read(min(left, 256 * 1024))):
                 left -= len(chunk)
                 yield chunk
+            if left:
+                raise EOFError
 
         try:
             found = Stored.of_chunks(chunks())
+        except EOFError:
+            raise self._ended(name) from None
         except OnbookError:
             self.close()  # the rest of the answer still stands in its pipe
             raise
@@ -77,12 +99,29 @@ class Objects:
         return kind, found
 
     def read_all(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
-        """Types and bytes of many, in order; a few are read at a time, and others may read in between."""
+        """Types and bytes of many, in order; a few are read at a time, and others may read in between.
+
+        None also where git ended while it read an object: whoever asks for just that one is told.
+        """
         left = iter(names)
         while some := list(islice(left, _AHEAD)):
-            answers = self._send([name for name in some if "\n" not in name])
             # All answers of these are taken before anything is given: a caller may stop, or ask for more.
-            yield from [None if "\n" in name else _whole(answers) for name in some]
+            found: list[tuple[str, bytes] | None] = []
+            while len(found) < len(some):
+                rest = some[len(found) :]
+                answers = self._send([name for name in rest if "\n" not in name])
+                try:
+                    for name in rest:
+                        found.append(None if "\n" in name else _whole(answers))  # noqa: PERF401 some may come
+                except EOFError:
+                    self.close()
+                    found.append(None)
+            yield from found
+
+    def _ended(self, name: str) -> GitError:
+        self.close()
+        hint = "`git fsck` tells whether the repository is damaged"
+        return GitError(f"git cat-file ended while it read {name}", place=str(self._root), hint=hint)
 
     def _ask(self, name: str) -> tuple[str, int, IO[bytes]] | None:
         """An object's type and size, and where its bytes and a line feed are to be read, or None if it is not here."""

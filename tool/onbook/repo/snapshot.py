@@ -6,8 +6,8 @@ import contextlib
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 from onbook.errors import OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
@@ -19,6 +19,8 @@ from onbook.repo.stored import Stored
 SYMLINK = "120000"
 SUBMODULE = "160000"
 SPECIAL = "000000"  # a pipe, a socket, a device: git keeps none
+
+Held = TypeVar("Held", bytes, Stored)
 
 
 class SnapshotError(OnbookError):
@@ -230,16 +232,21 @@ class Listed(Snapshot):
         return self._single[path]
 
     def _read(self, entry: Entry) -> bytes:
-        found = self.repo.read_object(entry.blob)
-        if found is None or found[0] != "blob":
-            raise SnapshotError(f"blob {entry.blob} is missing from the repository", place=entry.path)
-        return found[1]
+        return _of_blob(entry, self.repo.read_object)
 
     def _stored(self, entry: Entry) -> Stored:
-        found = self.repo.stored(entry.blob)
-        if found is None or found[0] != "blob":
-            raise SnapshotError(f"blob {entry.blob} is missing from the repository", place=entry.path)
-        return found[1]
+        return _of_blob(entry, self.repo.stored)
+
+
+def _of_blob(entry: Entry, read: Callable[[str], tuple[str, Held] | None]) -> Held:
+    """What a blob holds. Raises SnapshotError: it is not here, or damaged."""
+    try:
+        found = read(entry.blob)
+    except GitError as error:
+        raise SnapshotError(error.message, place=entry.path, hint=error.hint) from None
+    if found is None or found[0] != "blob":
+        raise SnapshotError(f"blob {entry.blob} is missing from the repository", place=entry.path)
+    return found[1]
 
 
 class Commit(Listed):
