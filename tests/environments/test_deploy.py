@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,26 @@ def test_what_runs_where_since_when_by_whom(operator: Person, monkeypatch: pytes
     assert len(operator.report("status", "staging")["data"]["deployments"]) == 1
     shown = operator.onbook("status")
     assert "production   support/triage  0.1.0   -       2023-11-14T22:13  Onbook Tests" in shown
+
+
+def test_history_reads_the_same_however_a_person_has_it_shown(
+    operator: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    shown = {"log.showSignature": "true", "i18n.logOutputEncoding": "ISO-8859-1"}
+    for name, value in {"gpg.format": "ssh", "user.signingKey": str(key), "commit.gpgSign": "true", **shown}.items():
+        operator.git("config", name, value)
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "José")
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    operator.onbook("deploy", "production", ID, "0.1.1", "--commit")
+    assert [row["by"] for row in operator.report("status")["data"]["deployments"]] == ["José"]
+    operator.onbook("rollback", "production", ID, "--commit")
+    assert running(operator)["stable"]["version"] == "0.1.0"
+    operator.edit(PATH, "Sort this ticket.", "Sort the ticket.")
+    operator.commit("Sort the café's tickets")
+    assert "Sort the café's tickets" in operator.onbook("release", "--dry-run")
+    operator.onbook("site", "--out", str(tmp_path / "site"))
 
 
 def test_an_edit_that_would_take_back_anothers_is_refused(operator: Person, tmp_path: Path) -> None:

@@ -271,7 +271,8 @@ def _require_current(repo: Repository, config: Config, path: str) -> None:
     read = tip(repo, config)
     if repo.head is None or read == "HEAD":
         return
-    behind = repo.text("log", "--max-count=1", "--format=%h by %an", f"HEAD..{read}", "--", path)
+    wanted = ["--max-count=1", "--format=%h by %an"]
+    behind = repo.log(*wanted, f"HEAD..{read}", "--", path).decode("utf-8", "replace").strip()
     if behind:
         raise OnbookError(
             f"{read} has a change of this file that is not here ({behind})", place=path, hint="`git pull` first"

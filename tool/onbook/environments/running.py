@@ -95,9 +95,8 @@ def history(repo: Repository, revision: str, path: str) -> Iterator[tuple[tuple[
     """What an environment's file said after each commit that changed it, newest first, with (commit, author, time)."""
     if repo.head is None:
         return
-    out = repo.text(
-        "log", f"--max-count={MAX_HISTORY}", "--first-parent", "-m", "--format=%H%x00%an%x00%aI", revision, "--", path
-    )
+    wanted = [f"--max-count={MAX_HISTORY}", "--first-parent", "-m", "--format=%H%x00%an%x00%aI"]
+    out = repo.log(*wanted, revision, "--", path).decode("utf-8", "replace").rstrip("\n")
     versions = files.Versions(path)
     for line in out.split("\n") if out else ():
         commit, by, at = line.split("\0")

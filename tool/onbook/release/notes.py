@@ -43,8 +43,8 @@ class Commits:
         return [line.split(" ", 1)[1] for line in sorted(dict.fromkeys(wanted))]
 
     def _since(self, base: str, *paths: str) -> dict[str, list[str]]:
-        command = ["log", "-z", "--name-only", "--no-renames", f"--max-count={MAX_HISTORY}", "--format=%x01%h %s"]
-        out = self._repo.git(*command, f"{base}..{self._head}", "--", *(paths or (self._prompts,)))
+        command = ["-z", "--name-only", "--no-renames", f"--max-count={MAX_HISTORY}", "--format=%x01%h %s"]
+        out = self._repo.log(*command, f"{base}..{self._head}", "--", *(paths or (self._prompts,)))
         found: dict[str, list[str]] = {}
         number = 0
         line = ""

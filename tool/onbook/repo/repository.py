@@ -92,6 +92,10 @@ class Repository:
         """Run git here and return its output as text without the final line feed."""
         return self.git(*args, accept=accept).decode("utf-8", "surrogateescape").rstrip("\n")
 
+    def log(self, *args: str) -> bytes:
+        """What ``git log`` says in a format of ours, whatever a person has configured: in UTF-8, no signatures."""
+        return self.git("log", "--no-show-signature", "--encoding=UTF-8", *args)
+
     def config(self, key: str) -> str | None:
         """A value of git's configuration, or None."""
         return self.text("config", "--get", key, accept=(0, 1)) or None

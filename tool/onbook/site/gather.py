@@ -194,8 +194,8 @@ def _changed(repo: Repository, catalog: Catalog) -> Changed:
     revision = catalog.snapshot.name if isinstance(catalog.snapshot, Commit) else repo.head
     if revision is None:
         return Changed()
-    told = repo.text("log", "--max-count=1", "--format=%H %cs", revision, "--", catalog.config.prompts)
-    return Changed(*told.split(" ")) if told else Changed()
+    told = repo.log("--max-count=1", "--format=%H %cs", revision, "--", catalog.config.prompts).decode().split()
+    return Changed(*told) if told else Changed()
 
 
 def _environments(repo: Repository) -> tuple[Mapping[str, Sequence[Where]], list[str], list[Check]]:
