@@ -119,6 +119,7 @@ def test_the_last_resort_where_the_remote_is_away(bundle: Path, server: GitServe
     ("change", "told"),
     [
         (lambda data: data["releases"][0]["files"][0].update(text="messages: []"), "are not what this bundle says"),
+        (lambda data: data["releases"][0].update(commit="0" * 40), "points at [0-9a-f]{40}, and this bundle says 0{40}"),
         (lambda data: data["releases"][0].update(raw="x"), "tag object of support/triage 1.0.0 is not"),
         (lambda data: data["releases"].append(data["releases"][0]), "twice"),
         (lambda data: data.update(version=2), "no bundle of version 1"),
@@ -133,6 +134,17 @@ def test_a_bundle_that_was_tampered_with(bundle: Path, change: object, told: str
     change(data)
     with pytest.raises(OnbookError, match=told):
         onbook.open(bundle=data)
+
+
+@pytest.mark.parametrize("tag", [f"{ID}/v1.0.0", f"{ID}/v1.9.0"])
+def test_an_old_release_is_not_served_as_a_newer_one(bundle: Path, tag: str) -> None:
+    data = json.loads(bundle.read_bytes())
+    data["releases"][0].update(version="1.9.0", tag=tag)
+    for verify in ("tag", "signed"):
+        with pytest.raises(IntegrityError, match=r"says that its name is 'support/triage/v1\.0\.0': it was copied"):
+            onbook.open(bundle=data, verify=verify).get(ID, "^1")
+    # A mirror may have renamed its tags.
+    assert onbook.open(bundle=data, verify="none").get(ID, "^1").version == "1.9.0"
 
 
 def test_what_is_no_bundle(tmp_path: Path) -> None:

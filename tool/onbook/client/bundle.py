@@ -85,8 +85,10 @@ class Bundle:
         """A release as a prompt.
 
         Raises:
-            IntegrityError: a signature is asked for, and there is none that counts.
+            IntegrityError: its tag object is another release's, or a signature is asked for and none counts.
         """
+        if packed.raw and policy is not Policy.NONE:
+            _require_own(packed, self.place)
         if policy is Policy.SIGNED:
             if not packed.raw:
                 raise IntegrityError(
@@ -254,13 +256,32 @@ def _packed(row: Mapping[str, Any], url: str, place: str) -> Packed:
     if raw:
         if not same_tag(raw, tag_object):
             raise IntegrityError(f"the tag object of {name} is not {tag_object}", place=place, hint=_MAKE)
-        manifest = TagObject.parse(raw, place).manifest(place)
+        tag = TagObject.parse(raw, place)
+        if tag.target != row["commit"]:
+            raise IntegrityError(
+                f"the tag object of {name} points at {tag.target}, and this bundle says {row['commit']}",
+                place=place,
+                hint=_MAKE,
+            )
+        manifest = tag.manifest(place)
         verify_files(files, [file for file in manifest.files if file.path in files], row["digest"], place)
         if manifest.digest != row["digest"]:
             raise IntegrityError(f"the tag object of {name} states {manifest.digest}", place=place, hint=_MAKE)
     release = LockedRelease(url, row["id"], row["version"], tag_object, row["commit"], row["digest"])
     prompt_file(row["id"], listed)
     return Packed(release, row["tag"], files, raw, listed)
+
+
+def _require_own(packed: Packed, place: str) -> None:
+    """Refuse a release that shows the tag of another one: the files and the signature of an old one would be right."""
+    own, release = TagObject.parse(packed.raw, place).name, packed.release
+    # What stands before the id is the repository's prefix, which nobody told here.
+    if own != packed.tag or not own.endswith(f"{release.id}/v{release.version}"):
+        raise IntegrityError(
+            f"the tag of {release.id} {release.version} says that its name is {own!r}: it was copied",
+            place=place,
+            hint="a release is never another one's tag object; make the bundle anew, or choose verify='none'",
+        )
 
 
 def _when(made: object) -> float | None:
