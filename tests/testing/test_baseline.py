@@ -177,6 +177,14 @@ def test_repeats_and_clusters(released: Desk, tmp_path: Path) -> None:
     assert row(here, exits=1)["verdict"] == "INCONCLUSIVE"
 
 
+def test_a_suite_that_means_nothing_compares_nothing(released: Desk, tmp_path: Path) -> None:
+    here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"))
+    here.write("prompts/a.suite.yml", "margin: 0.05\nassert: [{contians: x}]\n")
+    told = "nothing can be graded: the suite's assertion means nothing: unknown assertion 'contians'"
+    assert told in here.test("--against", exits=3)[0]
+    assert told in Person(here.root).onbook("compare", "a", "0.1.0", "worktree", exits=3)
+
+
 def test_a_measure_that_is_none(released: Desk, tmp_path: Path) -> None:
     files = {"prompts/a.suite.yml": "primary: score\n"}
     here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)

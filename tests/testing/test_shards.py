@@ -64,6 +64,9 @@ class TestShards:
         forged = json.loads((tmp_path / "3.json").read_text("utf-8"))
         forged["data"]["shard"]["index"] = 2
         (tmp_path / "forged.json").write_text(json.dumps(forged), "utf-8")
+        odd = json.loads((tmp_path / "2.json").read_text("utf-8"))
+        next(case for unit in odd["data"]["shard"]["units"] for case in unit["cases"])["repeats"][0]["state"] = "fine"
+        (tmp_path / "odd.json").write_text(json.dumps(odd), "utf-8")
         for names, says in (
             (("1.json", "2.json"), "shards are missing: 3/3"),
             (("1.json", "2.json", "3.json", "twice.json"), "twice.json: shard 2/3 is there twice, also as 2.json"),
@@ -75,6 +78,7 @@ class TestShards:
             (("1.json", "2.json", "narrow.json"), "saw other prompts"),
             (("1.json", "2.json", "tagged.json"), "saw other prompts"),
             (("1.json", "forged.json", "3.json"), "this is no report of a shard"),
+            (("1.json", "odd.json", "3.json"), "these reports cannot be counted"),
         ):
             code, out, err = merge(tmp_path, *names)
             assert (code, out) == (2, "")

@@ -13,6 +13,7 @@ from onbook.contract import same
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Source
 from onbook.prompt import Case, Json, Prompt
+from onbook.report import Finding
 from onbook.testing.agreement import Agreement
 from onbook.testing.asking import Progress, ask_missing
 from onbook.testing.grading import grade
@@ -144,6 +145,11 @@ class _Paired:
         ]
         self._places = Places((number_of(case.id), number) for number, case in enumerate(self.old.cases))
 
+    @property
+    def wrong(self) -> Finding | None:
+        """What keeps the new side from grading any case; what the old one asserts does not matter."""
+        return next(iter(self._planners[1].unit.wrong), None)
+
     def shared(self, left_out: dict[str, str]) -> Iterator[Both]:
         if self._selection == ALL:
             here = Numbers(number_of(case.id) for case in self.new.cases)
@@ -255,6 +261,9 @@ def lay_out(
         Unit(new.source, new.source.prompt, side.model, side.recordings, agreements=judges) for side in (old, new)
     )
     found._cases = _Paired(old, new, selection)
+    if wrong := found._cases.wrong:
+        trouble = OnbookError(f"nothing can be graded: {wrong.message}", place=wrong.place, hint=wrong.hint)
+        return Match(replace(found.compared, trouble=trouble))
     return found
 
 

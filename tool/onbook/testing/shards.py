@@ -13,6 +13,7 @@ from onbook.testing.results import CaseResult, UnitResult, from_json, to_json
 from onbook.testing.selection import Shard
 
 _VERSION = 1
+_WRITE = "write it with `onbook test --shard i/n --format json`"
 _TOGETHER = "merge the JSON reports of all shards of one run, each once"
 
 
@@ -53,7 +54,11 @@ def merge(reports: Mapping[str, Any]) -> Report:
         names = ", ".join(missing[:10]) + (" ..." if len(missing) > 10 else "")
         raise UsageError(f"shards are missing: {names}", hint=_TOGETHER)
     merged = _together([parts[index] for index in sorted(parts)])
-    return report_of(merged, head=None if head is None else str(head), detail=True)
+    try:
+        return report_of(merged, head=None if head is None else str(head), detail=True)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        # Each had the shape of a shard, and something in one of them has another type than onbook writes.
+        raise UsageError("these reports cannot be counted: one of them is not as onbook wrote it", hint=_WRITE) from None
 
 
 def _part(name: str, data: Any) -> tuple[Shard, list[UnitResult]]:
@@ -67,8 +72,7 @@ def _part(name: str, data: Any) -> tuple[Shard, list[UnitResult]]:
         if not all(shard.takes(unit.prompt, case.id) for unit in units for case in unit.cases):
             raise ValueError
     except (AttributeError, KeyError, TypeError, ValueError, UsageError):
-        hint = "write it with `onbook test --shard i/n --format json`"
-        raise UsageError("this is no report of a shard", place=name, hint=hint) from None
+        raise UsageError("this is no report of a shard", place=name, hint=_WRITE) from None
     return shard, units
 
 
