@@ -119,7 +119,10 @@ def test_the_last_resort_where_the_remote_is_away(bundle: Path, server: GitServe
     ("change", "told"),
     [
         (lambda data: data["releases"][0]["files"][0].update(text="messages: []"), "are not what this bundle says"),
-        (lambda data: data["releases"][0].update(commit="0" * 40), "points at [0-9a-f]{40}, and this bundle says 0{40}"),
+        (
+            lambda data: data["releases"][0].update(commit="0" * 40),
+            "points at [0-9a-f]{40}, and this bundle says 0{40}",
+        ),
         (lambda data: data["releases"][0].update(raw="x"), "tag object of support/triage 1.0.0 is not"),
         (lambda data: data["releases"].append(data["releases"][0]), "twice"),
         (lambda data: data.update(version=2), "no bundle of version 1"),

@@ -78,6 +78,23 @@ def test_somebody_released_meanwhile(repo: Repo, tmp_path: Path) -> None:
     assert (repo.tags(), journal(repo).exists()) == (before, False)
 
 
+def test_a_clone_without_the_tags_does_not_begin_again(repo: Repo, tmp_path: Path) -> None:
+    remote = bare_remote(tmp_path / "remote.git", of=repo)
+    repo.commit({TRIAGE: f"version: 1.0.0\n{REWORDED}"})
+    repo.git("push", "--quiet", "origin", "main")
+    make(repo, remote="origin")
+    other = clone(remote.path, tmp_path / "other", "--no-tags")
+    other.commit({TRIAGE: REWORDED})
+    other.git("push", "--quiet", "origin", "main")
+    before = remote.tags()
+    told = r"no tag was written: origin has support/triage/v1\.0\.0, which is not here, so support/triage/v0\.1\.0 may"
+    with pytest.raises(IntegrityError, match=rf"{told}(.|\n)*git fetch origin --tags"):
+        make(other, "support/triage", remote="origin")
+    assert (remote.tags(), other.tags()) == (before, {})
+    other.git("fetch", "--quiet", "origin", "--tags")
+    assert make(other, "support/triage", remote="origin") == []
+
+
 def test_a_remote_that_is_away(repo: Repo, tmp_path: Path) -> None:
     repo.commit({"onbook.toml": '[release]\nbranch = "main"\n'})
     repo.git("remote", "add", "origin", str(tmp_path / "nowhere.git"))

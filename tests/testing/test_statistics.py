@@ -103,7 +103,9 @@ def test_two_readers(row: dict[str, Any]) -> None:
 # --- definitions
 
 
-@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (0, 6), (5, 5), (3, 19), (400, 460), (0, 2_000), (30_000, 29_500)])
+@pytest.mark.parametrize(
+    ("gained", "lost"), [(0, 0), (0, 6), (5, 5), (3, 19), (400, 460), (0, 2_000), (30_000, 29_500)]
+)
 def test_the_exact_test_is_that_of_scipy(gained: int, lost: int, stats: Any) -> None:
     wanted = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
     assert mcnemar(gained, lost) == pytest.approx(wanted)

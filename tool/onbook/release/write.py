@@ -10,8 +10,8 @@ from onbook.release.plan import Plan
 from onbook.repo import Repository, journal
 from onbook.repo.remote import remote_tags
 from onbook.repo.signing import sign, wanted
-from onbook.repo.tags import tagger, write_objects
-from onbook.versions import YANKED
+from onbook.repo.tags import list_tags, tagger, write_objects
+from onbook.versions import YANKED, Tag
 
 
 def apply(repo: Repository, plan: Plan, *, remote: str | None = None) -> None:
@@ -59,10 +59,11 @@ def lacking(repo: Repository, plan: Plan, remote: str) -> dict[str, str]:
     """The refs and objects of earlier releases that a remote lacks: they are pushed along.
 
     Raises:
-        IntegrityError: it has another tag under a name that is to be written.
+        IntegrityError: it has another tag under a name that is to be written, or a release that is not here.
         OnbookError: it cannot be reached.
     """
     there = remote_tags(repo, remote)
+    _require_known(repo, plan, there, remote)
     earlier = {ref: oid for ref, oid in plan.earlier.items() if there.get(ref) != oid}
     for ref in (*earlier, *(item.tag.ref for item in plan.releases)):
         if ref in there:
@@ -71,6 +72,23 @@ def lacking(repo: Repository, plan: Plan, remote: str) -> dict[str, str]:
                 hint=f"somebody may have released meanwhile: `git fetch {remote} --tags`, then release again",
             )
     return earlier
+
+
+def _require_known(repo: Repository, plan: Plan, there: Mapping[str, str], remote: str) -> None:
+    """Refuse to release from a base that may not be the highest: a clone without tags would begin at 0.1.0 again."""
+    due = {item.tag.id: item.tag for item in plan.releases}
+    if not due:
+        return
+    prefix = next(iter(due.values())).prefix
+    here = {ref.tag.ref for ref in list_tags(repo, prefix=prefix, prompts=due.keys())}
+    for name in sorted(there.keys() - here - {tag.ref for tag in due.values()}):
+        tag = Tag.parse(name.removeprefix("refs/tags/"), prefix)
+        if tag and tag.id in due and not tag.yanked and not tag.version.pre:
+            told = f"{remote} has {tag.name}, which is not here, so {due[tag.id].name} may not be next"
+            raise IntegrityError(
+                f"no tag was written: {told}",
+                hint=f"`git fetch {remote} --tags`, then release again",
+            )
 
 
 def _named(refs: Mapping[str, str]) -> dict[str, str]:

@@ -58,7 +58,9 @@ def merge(reports: Mapping[str, Any]) -> Report:
         return report_of(merged, head=None if head is None else str(head), detail=True)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # Each had the shape of a shard, and something in one of them has another type than onbook writes.
-        raise UsageError("these reports cannot be counted: one of them is not as onbook wrote it", hint=_WRITE) from None
+        raise UsageError(
+            "these reports cannot be counted: one of them is not as onbook wrote it", hint=_WRITE
+        ) from None
 
 
 def _part(name: str, data: Any) -> tuple[Shard, list[UnitResult]]:
