@@ -262,8 +262,8 @@ def lay_out(
     )
     found._cases = _Paired(old, new, selection)
     if wrong := found._cases.wrong:
-        trouble = OnbookError(f"nothing can be graded: {wrong.message}", place=wrong.place, hint=wrong.hint)
-        return Match(replace(found.compared, trouble=trouble))
+        fault = OnbookError(f"nothing can be graded: {wrong.message}", place=wrong.place, hint=wrong.hint)
+        return Match(replace(found.compared, trouble=fault))
     return found
 
 
