@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import corpus
 from onbook.formats import Document, Pointer, blocks, read_yaml
-from onbook.formats.compose import parse
+from onbook.formats.compose import compose
 from onbook.formats.document import Lines
 
 OWN = sorted((Path(__file__).parents[2] / "prompts").rglob("*.yml"))
@@ -68,7 +68,7 @@ def same(text: str) -> bool:
     found = blocks.read(text, starts)
     if found is None:
         return False
-    told = parse(text)
+    told = compose(text)
     assert told.sound, text
     assert not told.flaws, text
     # As it is written, for 1 equals true and 1.0.

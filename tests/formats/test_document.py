@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from onbook.formats import MAX_FILE_BYTES, Document, compose, read_yaml, spans
+from onbook.formats import MAX_FILE_BYTES, Document, bounds, compose, read_yaml, spans
 from onbook.formats.document import _CONTROL, read_text
 
 CASES = Path(__file__).parents[1] / "cases" / "formats"
@@ -132,7 +132,7 @@ def test_long_names_are_cut_in_messages() -> None:
 def test_a_file_of_problems_tells_a_hundred() -> None:
     document, problems = read_yaml(b"a:\n" * 5000, "p.yml")
     assert document is not None
-    assert len(problems) == compose.MAX_FLAWS
+    assert len(problems) == bounds.MAX_FLAWS
 
 
 def test_size() -> None:

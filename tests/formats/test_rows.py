@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from onbook.formats import Row, compose, read_rows, rows, write_json_line
+from onbook.formats import Row, bounds, read_rows, rows, write_json_line
 
 CASES = YAML(typ="safe", pure=True).load(Path(__file__).parents[1] / "cases" / "formats" / "rows.yml")
 
@@ -50,7 +50,7 @@ def test_depth(depth: int) -> None:
 
 def test_a_file_of_problems_tells_a_hundred() -> None:
     for path, raw in (("a.jsonl", b"x\n" * 5000), ("a.csv", b"a,b\n" + b"x\n" * 5000), ("a.yml", b"- x\n" * 5000)):
-        assert len(read_rows(raw, path)[1]) == compose.MAX_FLAWS
+        assert len(read_rows(raw, path)[1]) == bounds.MAX_FLAWS
 
 
 def test_a_cell_has_a_size_limit() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from onbook.errors import InputError, UsageError
 from onbook.formats import blocks, read_rows, read_yaml
-from onbook.formats.compose import parse
+from onbook.formats.compose import compose
 from onbook.lint import lint
 from onbook.project import Catalog
 from onbook.prompt import Message, Prompt, is_id
@@ -120,7 +120,7 @@ def raw_yaml(raw: bytes) -> None:
         starts: list[int] = []
         plainly = blocks.read(document.text, starts)
         if plainly is not None:
-            told = parse(document.text)
+            told = compose(document.text)
             assert (repr(plainly), starts, problems) == (repr(told.data), told.starts, told.flaws)
     for path in ("a.jsonl", "a.csv", "a.yml"):
         for row in read_rows(raw, path)[0]:

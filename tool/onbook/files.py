@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes], *, durable: bool = T
         OSError: as writing a file does; it names this file.
     """
     # Not mkstemp: a new file has the permissions that the person's umask gives to every new file.
-    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    temporary = path.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)

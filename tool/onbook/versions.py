@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from onbook.errors import UsageError
+from onbook.patterns import later
 from onbook.prompt import is_id
 
 YANKED = ".yanked"
@@ -22,7 +23,7 @@ _PRE = r"(?:0|[1-9][0-9]{0,17}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _LAST = r"(?!(?<=\.)(?:lock|yanked)\Z)"
 _PRERELEASE = rf"(?:-({_PRE}(?:\.{_LAST}{_PRE})*))?"
 _VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER}){_PRERELEASE}")
-_RANGE = re.compile(rf"([\^~])({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER}){_PRERELEASE})?)?")
+_RANGE = later(rf"([\^~])({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER}){_PRERELEASE})?)?")
 
 # The longest name of a file in most file systems, which is where git keeps a tag, less the rest of the name.
 MAX_LENGTH = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-_ALLOCATIONS = 50_000  # between two looks at the young objects; Python's own is 700
+_ALLOCATIONS = 200_000  # between two looks at the young objects; Python's own is 700
 
 
 def main() -> None:

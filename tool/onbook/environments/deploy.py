@@ -5,7 +5,7 @@ Nothing is sent anywhere. A reviewed commit of the file is the deployment, and `
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -106,7 +106,7 @@ class Deployer:
         self._require_compatible(id, old.stable, release)
         same = old.canary if old.canary and old.canary.version == release.version else None
         # While one canary ramps its callers keep it; another deals them anew.
-        salt = same.salt if same else secrets.token_hex(4)
+        salt = same.salt if same else os.urandom(4).hex()
         named = key or (old.canary.key if old.canary else KEY)
         canary = Canary(release.version, release.digest, weight, named, salt)
         title = f"{id} {release.version} is a canary for {weight:g} % in {self._environment}"

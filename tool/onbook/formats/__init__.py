@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from onbook.formats.bounds import MAX_FILE_BYTES
 from onbook.formats.comments import Comment, comments
-from onbook.formats.document import MAX_FILE_BYTES, Document, Mark, Within, read_yaml
+from onbook.formats.document import Document, Mark, Within, read_yaml
 from onbook.formats.edit import is_bare, set_entry, set_key
 from onbook.formats.places import Pointer
 from onbook.formats.rows import Row, read_rows, write_json_line

@@ -6,16 +6,6 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-import yaml
-from yaml.events import (
-    CollectionEndEvent,
-    CollectionStartEvent,
-    ScalarEvent,
-    SequenceStartEvent,
-)
-
-from onbook.formats.compose import events
-
 MAX_COMMENTS = 100
 """Of one file: each is held against each finding."""
 
@@ -90,6 +80,11 @@ def _lines(nodes: _Nodes, line: int, alone: bool) -> tuple[int, int] | None:
 
 
 def _nodes(text: str) -> _Nodes:
+    import yaml
+    from yaml.events import CollectionEndEvent, CollectionStartEvent, ScalarEvent, SequenceStartEvent
+
+    from onbook.formats.compose import events
+
     nodes = _Nodes([], {}, [])
     # Of each open collection: its line, the last line within, and whether it is an item of a list.
     open_: list[list[int]] = []

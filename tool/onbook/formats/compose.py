@@ -7,7 +7,7 @@ Nothing here asks for more than the next event, and reading stops at MAX_DEPTH.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import yaml
@@ -20,13 +20,9 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from onbook.formats import blocks
+from onbook.formats.bounds import MAX_DEPTH, MAX_FLAWS
 from onbook.formats.explain import QUOTE_TEMPLATE, explain
 from onbook.formats.scalars import NUMBER_STARTS, WORDS, plain, short, tagged
-
-MAX_DEPTH = 64
-MAX_FLAWS = 100
-"""Of a file that has more, the first are told."""
 
 _CORE = "tag:yaml.org,2002:"
 # libyaml compares each %TAG line with all before it: enough of them take seconds. No prompt has one.
@@ -71,17 +67,14 @@ class Composed(NamedTuple):
 
     Attributes:
         data: the first document: of duplicate keys the first, None in place of a value that could not be read.
-        starts: where every key and value of ``data`` starts, in the order of the text. None where the text is in plain
-            block style: to read it again is quick, and most files are never asked for a place.
+        starts: where every key and value of ``data`` starts, in the order of the text.
         sound: False where reading stopped, and ``data`` is None for that reason.
-        literals: of a text in plain block style, its literal blocks, with the numbers of their first lines, from 0.
     """
 
     data: object
-    starts: list[int] | None
+    starts: list[int]
     flaws: list[Flaw]
     sound: bool
-    literals: Sequence[tuple[str, int]] = ()
 
 
 class _StopError(Exception):
@@ -90,14 +83,6 @@ class _StopError(Exception):
 
 def compose(text: str) -> Composed:
     """Reads one YAML document. Never raises."""
-    literals: list[tuple[str, int]] = []
-    if (plainly := blocks.read(text, literals=literals)) is not None:
-        return Composed(plainly, None, [], True, literals)
-    return parse(text)
-
-
-def parse(text: str) -> Composed:
-    """The same by libyaml alone, whatever the form."""
     composer = _Composer(text)
     data: object = None
     sound = False
@@ -116,7 +101,7 @@ def parse(text: str) -> Composed:
 
 
 def events(text: str) -> Iterator[Any]:
-    """The parser's events of a text that :func:`compose` found sound.
+    """The parser's events of a text that was found sound.
 
     Raises:
         yaml.YAMLError: it is not sound.

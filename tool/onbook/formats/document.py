@@ -12,17 +12,17 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from onbook.formats import blocks
-from onbook.formats.compose import compose
+from onbook.formats.bounds import MAX_FILE_BYTES
 from onbook.formats.places import Place, Places, Pointer
 from onbook.formats.spans import Lined, Spans, spans
 from onbook.lines import line_starts
+from onbook.patterns import later
 from onbook.report import Problem
 
-MAX_FILE_BYTES = 1024 * 1024
 _MAX_CONTROL = 10
 
 # What YAML lets stand in a file (YAML 1.2, section 5.1), turned round.
-_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL = later("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # In UTF-8, every byte that is no part of such a character: those beyond ASCII begin with 0xC2 or 0xEF.
 _HARMLESS = bytes({*b"\t\n\r", *range(0x20, 0x7F), *range(0x80, 0x100)} - {0xC2, 0xEF})
 
@@ -190,17 +190,23 @@ def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
     text, problems = read_text(raw, path)
     if text is None or problems:
         return None, problems
-    composed = compose(text)
     lines = Lines(text)
-    for flaw in sorted(composed.flaws, key=lambda flaw: flaw.at) if composed.flaws else ():
+    literals: list[tuple[str, int]] = []
+    data: Any = blocks.read(text, literals=literals)
+    if data is not None:
+        # To read plain block style again is quick, and most files are never asked for a place.
+        return Document(path, data, text, _Index(lines, None, literals=literals)), problems
+    from onbook.formats.compose import compose  # with PyYAML, which most runs never need
+
+    composed = compose(text)
+    for flaw in sorted(composed.flaws, key=lambda flaw: flaw.at):
         line, column = lines.mark(flaw.at)
         message = flaw.message if flaw.first is None else f"{flaw.message} line {lines.mark(flaw.first).line}"
         problems.append(Problem(flaw.code, message, path, line, column, flaw.hint))
     if not composed.sound:
         return None, problems
-    data: Any = composed.data
-    read = None if composed.starts is None else (array("L", composed.starts), marshal.dumps(data))
-    return Document(path, data, text, _Index(lines, read, literals=composed.literals)), problems
+    data = composed.data
+    return Document(path, data, text, _Index(lines, (array("L", composed.starts), marshal.dumps(data)))), problems
 
 
 def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> tuple[str | None, list[Problem]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-from onbook.formats.compose import MAX_DEPTH, MAX_FLAWS
+from onbook.formats.bounds import MAX_DEPTH, MAX_FLAWS
 from onbook.formats.document import line_problems, not_utf8, read_yaml
 from onbook.formats.scalars import integer, real, short
 from onbook.report import Problem

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onbook.lines import line_starts
+from onbook.patterns import later
 
-_PROPERTIES = re.compile(r"(?:[!&]\S*\s+)*")
-_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_PROPERTIES = later(r"(?:[!&]\S*\s+)*")
+_BREAK = later("\r\n|[\r\n\x85\u2028\u2029]")
 _ODD_BREAKS = "\r\x85\u2028\u2029"
-_VALUE_BREAK = re.compile("[\n\u2028\u2029]")
-_FIRST_LINE = re.compile("[^\r\n\x85\u2028\u2029]*")
-_HEADER = re.compile(r"\|[-+0-9]*[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?")
-_SINGLE = re.compile("''|[^'\r\n\x85\u2028\u2029]+")
-_DOUBLE = re.compile(
+_VALUE_BREAK = later("[\n\u2028\u2029]")
+_FIRST_LINE = later("[^\r\n\x85\u2028\u2029]*")
+_HEADER = later(r"\|[-+0-9]*[ \t]*(?:#[^\r\n\x85\u2028\u2029]*)?")
+_SINGLE = later("''|[^'\r\n\x85\u2028\u2029]+")
+_DOUBLE = later(
     r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^\r\n\x85\u2028\u2029])"
     '|[^\\\\"\r\n\x85\u2028\u2029]+'
 )

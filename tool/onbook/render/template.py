@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from onbook.patterns import later
 from onbook.render.scan import RESERVED, scan
 from onbook.render.types import Places, Template, TemplateProblem, Use, normal_newlines
 
@@ -86,7 +87,7 @@ def _split(text: str, variable: re.Pattern[str]) -> Pieces:
 
 # Each alternative stops at the next brace or a bounded distance: hostile text costs linear time.
 # All begin with one brace, in front of them, because ``re`` skips quickly to a first character alone.
-_SUSPECT = re.compile(
+_SUSPECT = later(
     r"\{(?:(?P<simple>\{[^\s{}]+\}\})"
     r"|(?P<spaced>\{(?P<inside>[^{}]{1,200})\}\})"
     r"|(?P<tag>%[-+]?\s{0,20}[a-z]+[^%{}]{0,200}%\})"

@@ -323,7 +323,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACE = later(r"\{(?<!\{\{)(?![{%])")
 _PERCENTS = later(r"%[s(]")
 _PERCENT = re.compile(r"(?<![\w%])%s(?!\w)")
-_OTHER = re.compile(
+_OTHER = later(
     r"(?<![{$\\])\$?\{(?!\{)\s?(?P<name>[A-Za-z_]\w*)\s?\}(?!\})"
     r"|%\((?P<percent>[A-Za-z_]\w*)\)s"
     r"|(?<![\w<])<(?P<angle>[A-Za-z_]\w*)>"

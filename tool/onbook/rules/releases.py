@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onbook.bases import Bases
-from onbook.diff import diff_sources, next_version, waive, waivers_of
-from onbook.diff.loosened import compare_tests
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Catalog, Source
 from onbook.prompt import is_id
@@ -63,6 +61,8 @@ class VersionTooSmall(_Declared):
         old, base = bases.source(source.id)
         if base is None or _declared(source) < base:
             return  # the latter is told by another rule
+        from onbook.diff import diff_sources, next_version, waive, waivers_of
+
         found = diff_sources(source.id, old, source, base=base, readers=catalog.config.readers)
         try:
             next_version(waive(found, waivers_of(catalog.config, source)))
@@ -109,6 +109,8 @@ class TestsLoosened(ReleaseRule):
         return None if source.problems or (source.prompt and source.prompt.is_draft) else True
 
     def since(self, source: Source, catalog: Catalog, bases: Bases | None) -> Iterator[Hit]:
+        from onbook.diff.loosened import compare_tests
+
         old, base = bases.source(source.id) if bases else (None, None)
         for change in compare_tests(old, source) if old else ():
             message = f"since {base}, {change.consequence}"

@@ -11,7 +11,7 @@ from onbook import __version__, resources
 from onbook.contract import Contract
 from onbook.errors import OnbookError
 from onbook.formats import read_rows, write_json_line
-from onbook.formats.compose import MAX_DEPTH
+from onbook.formats.bounds import MAX_DEPTH
 from onbook.formats.rows import MAX_LINE_BYTES
 from onbook.report import Problem
 from onbook.testing.request import Request, Response, key_of

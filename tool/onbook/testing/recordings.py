@@ -16,7 +16,7 @@ from pathlib import Path
 
 from onbook.errors import OnbookError
 from onbook.files import write_atomic
-from onbook.formats.compose import MAX_FLAWS
+from onbook.formats.bounds import MAX_FLAWS
 from onbook.formats.rows import BOM
 from onbook.repo.stored import Laid, Stored
 from onbook.report import Problem
