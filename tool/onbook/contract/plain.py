@@ -26,24 +26,8 @@ def is_plain(schema: object) -> bool:
     """Whether a schema is plainly valid and asks at most two schemas about each place of a value.
 
     False proves nothing. Patterns, formats and everything that combines schemas are never plain; of references only
-    those to a definition of the schema itself that refers to nothing. A schema must not be changed afterwards.
+    those to a definition of the schema itself that refers to nothing.
     """
-    known = _ASKED.get(id(schema))
-    if known is not None and known[0] is schema:
-        return known[1]
-    found = _is_plain_whole(schema)
-    if len(_ASKED) >= _REMEMBERED:
-        _ASKED.clear()
-    _ASKED[id(schema)] = schema, found
-    return found
-
-
-# Who loads a prompt, who holds its cases against it and who looks at its schema ask about the same object.
-_ASKED: dict[int, tuple[object, bool]] = {}
-_REMEMBERED = 256
-
-
-def _is_plain_whole(schema: object) -> bool:
     if type(schema) is dict and "$defs" in schema:
         definitions = schema["$defs"]
         if type(definitions) is not dict:
