@@ -9,7 +9,10 @@ import click
 from onbook import release
 from onbook.cli.common import note, note_completed, print_report, repository
 from onbook.cli.options import format_option
-from onbook.repo.remote import default_remote
+from onbook.project import Config
+from onbook.repo import Repository
+from onbook.repo.remote import default_remote, known_remote
+from onbook.repo.worktree import WorkTree
 from onbook.report import Report, Status
 
 
@@ -29,16 +32,46 @@ def command(ids: tuple[str, ...], dry_run: bool, push: bool, pre: str | None, fo
     plan = release.plan(repo, ids, pre=pre, forced=force)
     report = replace(plan.report, data={**plan.report.data, "completed": completed})
     remote = default_remote(repo) if push else None
+    pushed: list[str] = []
     if dry_run:
         report = _with_messages(report, plan)
         if remote and report.status is Status.PASSED:
             report = _with_pushed(report, remote, [*release.lacking(repo, plan, remote), *_refs(plan)])
     elif report.status is Status.PASSED:
-        release.apply(repo, plan, remote=remote)
+        pushed = release.apply(repo, plan, remote=remote)
+        if remote:
+            report = replace(report, data={**report.data, "push": {"remote": remote, "refs": pushed}})
     print_report(report, format)
     if dry_run and plan.releases:
         note("dry run: nothing was written")
+    if report.status is Status.PASSED:
+        if not plan.releases:
+            _note_uncommitted(repo)
+        if not dry_run:
+            _note_next(repo, plan, remote, pushed)
     return report.exit_code()
+
+
+def _note_next(repo: Repository, plan: release.Plan, remote: str | None, refs: list[str]) -> None:
+    if remote is None:
+        if plan.releases and known_remote(repo):
+            note("next: `onbook release --push`: applications fetch from the remote")
+        return
+    some = ", ".join(ref.removeprefix("refs/tags/") for ref in refs[:3])
+    more = f" and {len(refs) - 3} more" if len(refs) > 3 else ""
+    note(f"pushed to {remote}: {some}{more}" if refs else f"{remote} has all of these releases")
+
+
+def _note_uncommitted(repo: Repository) -> None:
+    """Tell what is edited and not committed: who sees nothing released looks for it there."""
+    if repo.bare:
+        return
+    folder = Config.load(WorkTree(repo)).prompts
+    out = repo.text("--no-optional-locks", "status", "--porcelain", "-z", "--untracked-files=all", "--", folder)
+    edited = sorted(entry[3:] for entry in out.split("\0") if entry[2:3] == " ")
+    if edited:
+        what = edited[0] if len(edited) == 1 else f"{len(edited)} files below {folder}/ ({edited[0]}, ...)"
+        note(f"note: not committed, and releases are made of HEAD: {what}")
 
 
 def _refs(plan: release.Plan) -> list[str]:

@@ -8,7 +8,7 @@ from onbook import release
 from onbook.cli.common import note, note_completed, print_report, repository, snapshot
 from onbook.cli.options import format_option
 from onbook.project import Config
-from onbook.repo.remote import default_remote
+from onbook.repo.remote import default_remote, known_remote
 from onbook.report import Check, Report, Status
 
 
@@ -31,5 +31,5 @@ def command(id: str, version: str, reason: str, push: bool, format: str) -> int:
     data = {"id": id, "version": str(tag.version), "tag": tag.name, "pushed": remote}
     print_report(Report("yank", (Check(f"yank/{id}", Status.PASSED, id),), data=data), format)
     if not push:
-        note(f"next: git push REMOTE {tag.ref}")
+        note(f"next: git push {known_remote(repo) or 'REMOTE'} {tag.ref}")
     return 0

@@ -14,8 +14,11 @@ from onbook.repo.tags import list_tags, tagger, write_objects
 from onbook.versions import YANKED, Tag
 
 
-def apply(repo: Repository, plan: Plan, *, remote: str | None = None) -> None:
+def apply(repo: Repository, plan: Plan, *, remote: str | None = None) -> list[str]:
     """Write the tags of a plan, and push them first if a remote is given. Everything, or nothing.
+
+    Returns:
+        The refs that the remote lacked, those of earlier releases first: they were pushed.
 
     Raises:
         OnbookError: signing or pushing failed, and no ref has been written; or it is not known whether the push
@@ -32,6 +35,7 @@ def apply(repo: Repository, plan: Plan, *, remote: str | None = None) -> None:
         refs = {item.tag.ref: oid for item, oid in zip(plan.releases, objects, strict=True)}
         if refs or earlier:
             journal.write(repo, refs, remote=remote, earlier=earlier)
+    return [*earlier, *refs] if remote else []
 
 
 def recover(repo: Repository) -> dict[str, str]:
@@ -67,9 +71,13 @@ def lacking(repo: Repository, plan: Plan, remote: str) -> dict[str, str]:
     earlier = {ref: oid for ref, oid in plan.earlier.items() if there.get(ref) != oid}
     for ref in (*earlier, *(item.tag.ref for item in plan.releases)):
         if ref in there:
+            name = ref.removeprefix("refs/tags/")
+            fetch = f"`git fetch {remote} --tags`, then release again"
+            # Git would not fetch over a tag that is here.
+            taken = f"if nobody uses the one here, `git tag --delete {name}`, {fetch}; else ask who moved the other"
             raise IntegrityError(
-                f"no tag was written: {remote} holds another {ref.removeprefix('refs/tags/')}",
-                hint=f"somebody may have released meanwhile: `git fetch {remote} --tags`, then release again",
+                f"no tag was written: {remote} holds another {name}",
+                hint=taken if ref in earlier else f"somebody may have released meanwhile: {fetch}",
             )
     return earlier
 

@@ -34,7 +34,9 @@ def yank(repo: Repository, prefix: str, id: str, version: str, reason: str, *, r
         raise UsageError("a release is withdrawn for a reason", hint='onbook yank ID VERSION --reason "..."')
     refs = list_tags(repo, prefix=prefix, prompt=id)
     if any(ref.tag.yanked and ref.tag.version == wanted_version for ref in refs):
-        raise UsageError(f"{id} {wanted_version} is withdrawn already")
+        ref = Tag(id, wanted_version, prefix, yanked=True).ref
+        hint = f"where it is not told elsewhere yet: `git push {remote or 'REMOTE'} {ref}`"
+        raise UsageError(f"{id} {wanted_version} is withdrawn already", hint=hint)
     released = release_of(refs, id, wanted_version)
     if not released.annotated:
         raise IntegrityError(f"{released.tag.name} is a lightweight tag, and no release")

@@ -159,7 +159,7 @@ def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Pa
         IntegrityError: the remote refused; the journal is gone, for nothing of it is left to do.
         OnbookError: the remote cannot be asked, or what it was sent may still arrive; the journal stays.
     """
-    number = 0
+    number, advice = 0, f"look who may push tags to {remote} (protected tags, a hook); if somebody released meanwhile"
     while number < tries:
         if number:
             time.sleep(PAUSE * number)
@@ -182,6 +182,7 @@ def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Pa
         if all(there.get(ref) == oid for ref, oid in refs.items()):
             return
         if any(there.get(ref, oid) != oid for ref, oid in refs.items()):
+            advice = "somebody released meanwhile"
             break  # somebody else's: waiting does not change that
     else:
         if arriving:
@@ -189,7 +190,7 @@ def _publish(repo: Repository, remote: str, refs: Mapping[str, str], journal: Pa
     journal.unlink()
     raise IntegrityError(
         f"no tag was written: {failed}",
-        hint=f"if somebody released meanwhile: `git fetch {remote} --tags`, then release again",
+        hint=f"{advice}: `git fetch {remote} --tags`, then release again",
     )
 
 

@@ -75,6 +75,11 @@ def default_remote(repo: Repository) -> str:
     return remote
 
 
+def known_remote(repo: Repository) -> str | None:
+    """As :func:`default_remote`, or None where there is none."""
+    return default_remote(repo) if repo.text("remote") else None
+
+
 def exchange(repo: Repository, args: Sequence[str], remote: str, timeout: float, env: Environment | None = None) -> str:
     """Run a git command that talks to a remote; it never asks on the terminal, nor in a window.
 
