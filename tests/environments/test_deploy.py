@@ -177,6 +177,32 @@ def test_a_commit_holds_the_file_and_nothing_else(operator: Person) -> None:
     assert operator.git("status", "--porcelain").splitlines() == [f" M {PATH}", "A  staged.txt"]
 
 
+def test_the_commit_that_is_told_is_the_one_that_was_made(operator: Person) -> None:
+    for version in ("0.1.0", "0.1.1"):
+        made = operator.report("deploy", "production", ID, version, "--commit")
+        assert made["head"] == made["data"]["commit"] == operator.git("rev-parse", "HEAD").strip()
+
+
+def test_git_refuses_to_commit(operator: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = operator.cwd / ".git/hooks/pre-commit"
+    operator.write(".git/hooks/pre-commit", "#!/bin/sh\necho 'not today' >&2; exit 1\n")
+    hook.chmod(0o755)
+    said = operator.onbook("deploy", "production", ID, "0.1.0", "--commit", exits=3)
+    assert "not today" in said
+    assert f"{PRODUCTION} is written and staged" in said
+    hook.unlink()
+    assert operator.report("deploy", "production", ID, "0.1.0", "--commit")["data"]["commit"]
+    # Without a name nothing is written at all.
+    for name in ("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.useConfigOnly")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
+    said = operator.onbook("deploy", "production", ID, "0.1.1", "--commit", exits=3)
+    assert "git does not know who you are, and a commit names its author" in said
+    assert operator.git("status", "--porcelain") == ""
+
+
 def test_what_runs_where_since_when_by_whom(operator: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nothing is deployed" in operator.onbook("status")
     operator.onbook("deploy", "production", ID, "0.1.0", "--commit")

@@ -19,8 +19,9 @@ from onbook.formats import set_entry
 from onbook.project import Catalog, Config, Source
 from onbook.prompt import require_id
 from onbook.repo import Repository
+from onbook.repo.git import GitError
 from onbook.repo.snapshot import Commit
-from onbook.repo.tags import TagRef, list_tags, read_tag, release_of
+from onbook.repo.tags import TagRef, list_tags, read_tag, release_of, tagger
 from onbook.repo.worktree import WorkTree
 from onbook.versions import Bump, Version
 
@@ -246,6 +247,8 @@ def apply(repo: Repository, plan: Plan, *, commit: bool = False) -> str | None:
     Raises:
         OnbookError: the file changed meanwhile, or git refused; the file then stays as it was written.
     """
+    if commit:
+        tagger(repo, "a commit names its author")
     target = repo.root / plan.path
     now = target.read_bytes() if target.exists() else None
     if plan.before != plan.after:
@@ -262,8 +265,12 @@ def apply(repo: Repository, plan: Plan, *, commit: bool = False) -> str | None:
     repo.git("add", "--", plan.path)
     if not repo.text("diff", "--cached", "--name-only", "--", plan.path):
         return None
-    repo.git("commit", "--quiet", "--only", "--message", plan.title, "--", plan.path)
-    return repo.head
+    try:
+        repo.git("commit", "--quiet", "--only", "--message", plan.title, "--", plan.path)
+    except GitError as error:
+        hint = f"{plan.path} is written and staged: mend what git says, and run the command again"
+        raise OnbookError(error.message, hint=hint) from None
+    return repo.resolve("HEAD")  # not as it was known before
 
 
 def _require_current(repo: Repository, config: Config, path: str) -> None:

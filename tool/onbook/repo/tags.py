@@ -134,8 +134,11 @@ def read_tags(repo: Repository, refs: Iterable[TagRef]) -> dict[str, TagObject]:
     return found
 
 
-def tagger(repo: Repository) -> str:
+def tagger(repo: Repository, why: str = "a release tag names its tagger") -> str:
     """Who tags, and when, as git would write it: ``Name <mail> 1700000000 +0000``.
+
+    Args:
+        why: what needs to know it, in the words of the error.
 
     Raises:
         OnbookError: git knows no name or mail.
@@ -144,7 +147,7 @@ def tagger(repo: Repository) -> str:
         return repo.text("var", "GIT_COMMITTER_IDENT")
     except GitError as error:
         raise OnbookError(
-            "git does not know who you are, and a release tag names its tagger",
+            f"git does not know who you are, and {why}",
             hint='run `git config user.name "..."` and `git config user.email "..."`',
         ) from error
 
