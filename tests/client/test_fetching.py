@@ -13,6 +13,7 @@ from onbook.client.loaded import LoadedPrompt
 from onbook.errors import InputError, UsageError
 from onbook.repo.access import Access
 from onbook.repo.fetching import RemoteTags
+from support.console import person
 from support.git import PROMPT, Repo, clone, daemon, new_repo
 from support.remotes import ID, TRIAGE, remote_book
 
@@ -114,6 +115,21 @@ def test_a_branch_of_the_same_name_is_harmless(released: Repo) -> None:
     prompt = onbook.open(released.path).get(ID, "1.0.0")
     assert prompt.commit == released.git("rev-parse", f"refs/tags/{ID}/v1.0.0^{{commit}}")
     assert prompt.commit != released.git("rev-parse", f"refs/heads/{ID}/v1.0.0")
+
+
+def test_what_stands_before_the_tags_is_asked_for(tmp_path: Path) -> None:
+    author, reader = person(tmp_path / "p"), person(tmp_path / "q", repository=False)
+    author.write("onbook.toml", 'tagPrefix = "ai/"\ngates = {lint = false}\n')
+    author.write(f"prompts/{ID}.prompt.yml", PROMPT)
+    author.commit("one")
+    author.onbook("release")
+    where = ("--from", str(author.cwd))
+    told = reader.onbook("fetch", ID, *where, exits=2)
+    assert f"named {ID}/v1.0.0; where something stands before that, pass it as --tag-prefix" in told
+    told = reader.onbook("fetch", ID, *where, "--tag-prefix", "as/", exits=2)
+    assert f"its tags would be named as/{ID}/v1.0.0\n" in told
+    assert "pass that as --tag-prefix" in reader.onbook("fetch", f"ai/{ID}", *where, exits=1)
+    assert reader.report("fetch", ID, *where, "--tag-prefix", "ai/")["data"]["tag"] == f"ai/{ID}/v0.1.0"
 
 
 def test_yanked(released: Repo, tmp_path: Path) -> None:

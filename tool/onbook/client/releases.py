@@ -161,13 +161,13 @@ class Releases:
             remote.seek([f"{prefix}{id}/{_pattern(wanted)}"])
             refs = remote.tags(prefix, id)
             try:
-                ref = choose(refs, wanted, id, self.url)
+                ref = choose(refs, wanted, id, self.url, prefix)
             except UsageError:
                 if wanted.exact or _pattern(wanted) == _ALL:
                     raise
                 # Whoever asks for what is not there is told what is.
                 remote.seek([f"{prefix}{id}/{_ALL}"])
-                ref = choose(remote.tags(prefix, id), wanted, id, self.url)
+                ref = choose(remote.tags(prefix, id), wanted, id, self.url, prefix)
             raw = remote.read_tag(ref)
             tag = verify_tag(ref, raw, self.url, self.policy)
             manifest = tag.manifest(ref.tag.name)

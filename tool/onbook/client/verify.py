@@ -20,7 +20,7 @@ from onbook.versions import Range, Tag, Version
 _SAMPLE = Version(1, 0, 0)
 
 
-def choose(refs: Sequence[TagRef], wanted: Range, id: str, url: str) -> TagRef:
+def choose(refs: Sequence[TagRef], wanted: Range, id: str, url: str, prefix: str = "") -> TagRef:
     """The highest release that fits. Ranges pass over what was withdrawn; an exact request does not.
 
     Raises:
@@ -33,9 +33,10 @@ def choose(refs: Sequence[TagRef], wanted: Range, id: str, url: str) -> TagRef:
         return releases[max(fitting)]
     if not releases:
         told = f"version {wanted}" if wanted.exact else "any release"
-        raise UsageError(
-            f"the remote has no tag for {told} of {id}", place=url, hint=f"its tags are named {Tag(id, _SAMPLE).name}"
-        )
+        hint = f"its tags would be named {Tag(id, _SAMPLE, prefix).name}"
+        if not prefix:
+            hint += "; where something stands before that, pass it as --tag-prefix (tag_prefix=)"
+        raise UsageError(f"the remote has no tag for {told} of {id}", place=url, hint=hint)
     newest = ", ".join(str(version) for version in sorted(releases, reverse=True)[:5])
     gone = " (withdrawn ones are passed over)" if withdrawn else ""
     raise UsageError(f"no release of {id} fits {wanted}{gone}", place=url, hint=f"there are: {newest}")
@@ -129,7 +130,12 @@ def prompt_file(id: str, files: Sequence[ClosureFile]) -> str:
     """
     found = [file.path for file in files if any(f"/{file.path}".endswith(f"/{id}{suffix}") for suffix in SUFFIXES)]
     if len(found) != 1:
-        raise IntegrityError(f"the release lists {len(found)} files for the prompt {id}, and needs just one", place=id)
+        hint = "if the id begins with what stands before release tags there, pass that as --tag-prefix (tag_prefix=)"
+        raise IntegrityError(
+            f"the release lists {len(found)} files for the prompt {id}, and needs just one",
+            place=id,
+            hint=None if found else hint,
+        )
     return found[0]
 
 
