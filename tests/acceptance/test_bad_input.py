@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -201,6 +203,67 @@ def test_an_output_that_takes_nothing(author: Person) -> None:
     assert done.returncode == 3
     assert done.stderr.startswith("error: the system refused: No space left on device\n  make room")
     assert "Traceback" not in done.stderr
+
+
+def test_whoever_reads_has_gone(author: Person) -> None:
+    # As `| head` does, and both streams at once as `|& head`: the verdict stays what it is.
+    author.edit(PROMPT, "{{ ticket }}", "{{ tickte }}")
+    for command, code in ((["lint"], 1), (["diff", "--exit-code"], 1), (["explain"], 0), (["list"], 0)):
+        assert _unread(author, command) == code, command
+        assert _unread(author, command, errors=True) == code, command
+    author.edit(PROMPT, "{{ tickte }}", "{{ ticket }}")
+    assert _unread(author, ["lint"]) == 0
+    assert _unread(author, ["render", "support/triage", "--var", "ticket=x"]) == 0
+
+
+def _unread(author: Person, args: list[str], *, errors: bool = False) -> int:
+    """The exit code of a command whose output, and whose errors too where asked for, nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    err = subprocess.STDOUT if errors else subprocess.PIPE
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run([ONBOOK, *args], cwd=author.cwd, stdout=pipe, stderr=err, check=False, timeout=120)
+    assert errors or b"Traceback" not in done.stderr, done.stderr
+    return done.returncode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors are closed by a shell")
+def test_streams_that_are_closed(author: Person) -> None:
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
+        done = subprocess.run(
+            ["bash", "-c", f'exec "$@" {closed}', "-", ONBOOK, "lint", "--strict"],
+            cwd=author.cwd, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False), closed  # the model is going to retire
+
+
+def test_interrupted_before_anything_is_imported(author: Person) -> None:
+    code = (
+        "import builtins, sys; real = builtins.__import__\n"
+        "def stop(name, *rest):\n"
+        "    if name == 'click': raise KeyboardInterrupt\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = stop; sys.argv = ['onbook', 'lint']\n"
+        "from onbook.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=author.cwd, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_prompts_that_stand_elsewhere(author: Person) -> None:
+    author.git("init", "--quiet", "vendor")
+    author.write("vendor/ours/a.prompt.yml", GOOD)
+    author.write("old/a.prompt.yml", GOOD)
+    author.write("onbook.toml", 'prompts = "vendor/ours"\n')
+    for command in ("lint", "test", "check"):
+        told = author.onbook(command)
+        assert "there are no prompts below vendor/ours/" in told
+        assert "old/a.prompt.yml and 1 more stand elsewhere: move them there, or set `prompts`" in told
+        assert "vendor is a repository of its own, a submodule for example: run onbook there" in told
+    author.write("onbook.toml", 'prompts = "old"\n')
+    assert "elsewhere" not in author.onbook("lint")
 
 
 def test_a_tag_from_a_year_that_no_calendar_has(author: Person) -> None:

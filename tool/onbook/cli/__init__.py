@@ -18,6 +18,9 @@ def main() -> None:
         return
     # What a command reads of a repository it holds until it ends: looking through it again and again frees nothing.
     gc.set_threshold(_ALLOCATIONS, 20, 20)
-    from onbook.cli.main import run
-
+    try:
+        from onbook.cli.main import run
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     sys.exit(run())

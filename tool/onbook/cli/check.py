@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
-from onbook.cli.common import note, print_report, repository, snapshot, write_output
+from onbook.cli.common import note, note_empty, print_report, repository, snapshot, write_output
 from onbook.cli.options import SHAPES
 from onbook.diff.report import FAIL_ON
 from onbook.errors import OnbookError, UsageError
 from onbook.gate import check, find_base, not_checked, read_event
 from onbook.gate.outputs import output_lines, step_outputs, written
 from onbook.lint.workers import cores
-from onbook.report import Report
+from onbook.project import Catalog
+from onbook.report import Report, Status
 from onbook.reporters import FORMATS
 from onbook.testing.details import without
 
@@ -82,11 +83,14 @@ def judged(
         found = find_base(repo, named=base, event=event)
         # In Actions what is checked out is judged, and not what other steps have put beside it.
         at = "HEAD" if actions and not staged else None
+        place = snapshot(repo, staged=staged, at=at)
         report = check(
-            repo, snapshot(repo, staged=staged, at=at), found,
+            repo, place, found,
             fail_on=fail_on, fork=event is not None and event.fork, own_config=own_config, jobs=cores(),
             details=details,
         )  # fmt: skip
+        if report.status is Status.PASSED:
+            note_empty(repo, Catalog(place))
     except OnbookError as error:
         if not actions:
             raise

@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from onbook.cli.streams import say
 from onbook.errors import UsageError
 from onbook.files import write_atomic
-from onbook.prompt import Prompt
+from onbook.prompt import SUFFIXES, Prompt
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, Index
 from onbook.repo.worktree import WorkTree
@@ -122,7 +121,7 @@ def _typed(prompt: Prompt, name: str, value: str) -> object:
 
 def print_report(report: Report, format: str) -> None:
     """Write a report to standard output, in colour where a person looks on."""
-    click.echo(reporter(format)(report, color_wanted()), nl=False, color=True)
+    say(reporter(format)(report, color_wanted()), nl=False, color=True)
 
 
 def require_details(details: bool, format: str) -> None:
@@ -137,15 +136,17 @@ def require_details(details: bool, format: str) -> None:
 
 def color_wanted() -> bool:
     """Whether standard output is a terminal and nobody asked for no colours (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    # Python has no standard output at all where it was closed, as `>&-` does.
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def note(message: str) -> None:
     """Tell a person something that is no result."""
-    click.echo(message, err=True)
+    say(message, err=True)
 
 
-def note_empty(catalog: Catalog) -> None:
+def note_empty(repo: Repository, catalog: Catalog) -> None:
     """Tell a person that there is no prompt to look at: a misspelt folder finds nothing wrong either.
 
     Raises:
@@ -157,11 +158,17 @@ def note_empty(catalog: Catalog) -> None:
 
     folder = catalog.config.prompts
     if catalog.snapshot.entry(folder) is not None:
-        from onbook.project.config import FILE
-
         hint = f'move it away, or name another folder in {FILE}: prompts = "..."'
         raise UsageError("prompts are looked for in this folder, and it is none", place=folder, hint=hint)
     note(f"note: there are no prompts below {folder}/")
+    paths = catalog.snapshot.entries("")
+    elsewhere = sorted(path for path in paths if path.endswith(SUFFIXES) and not path.startswith(f"{folder}/"))
+    if elsewhere:
+        others = f" and {len(elsewhere) - 1} more" if len(elsewhere) > 1 else ""
+        note(f"  {elsewhere[0]}{others} stand elsewhere: move them there, or set `prompts` in {FILE}")
+    for parent in (Path(folder), *Path(folder).parents)[:-1]:
+        if (repo.root / parent / ".git").exists():
+            note(f"  {parent.as_posix()} is a repository of its own, a submodule for example: run onbook there")
 
 
 def note_completed(tags: Collection[str], *, dry_run: bool = False) -> None:

@@ -9,6 +9,7 @@ import click
 
 from onbook.cli.common import print_report, repository, snapshot
 from onbook.cli.options import format_option
+from onbook.cli.streams import say
 from onbook.comparison.repository import Comparison, compare
 from onbook.diff.report import FAIL_ON, diff_report
 from onbook.errors import UsageError
@@ -75,5 +76,5 @@ def _print_bump(ids: tuple[str, ...], found: Comparison) -> int:
         raise UsageError("--bump prints the bump of one prompt", hint="onbook diff --bump ID")
     for error in found.broken.values():
         raise error
-    click.echo(str(found.diffs[0].bump) if found.diffs else "none")
+    say(str(found.diffs[0].bump) if found.diffs else "none")
     return 0

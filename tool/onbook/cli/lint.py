@@ -74,7 +74,7 @@ def command(
         fixed = _fix(repo, catalog(), ids)
         place = place.again()
     looked = catalog()
-    note_empty(looked)
+    note_empty(repo, looked)
     report = lint(looked, ids, jobs=jobs or cores(), keep=not no_cache)
     if fix:
         report = replace(report, data={**report.data, "fixed": fixed})

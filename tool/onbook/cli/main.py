@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
 
 import click
 
+from onbook.cli.streams import say, silence
 from onbook.errors import OnbookError, refused
 
 _REMOTE = "https://example.com/team/prompts.git"
@@ -70,6 +69,15 @@ class _Commands(click.Group):
             ctx.fail(f"there is no command {name!r}" + (f"; did you mean {near!r}?" if near else ""))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Of what tells no verdict whoever read has gone; click would exit with 1, which means findings here.
+            silence(err=False)
+            silence(err=True)
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # From the table, so that --help imports no command.
         with formatter.section("Commands"):
@@ -90,7 +98,7 @@ def run() -> int:
     try:
         code = group.main(standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted", err=True)
         return 130
     except click.ClickException as error:
         error.show()
@@ -98,10 +106,6 @@ def run() -> int:
     except OnbookError as error:
         _show(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read has gone, as `| head` does; say nothing, also not at the interpreter's exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         # A full disk, a folder that is somebody else's, a file where a folder belongs: no defect of ours.
         _show(refused(error))
@@ -111,6 +115,6 @@ def run() -> int:
 
 def _show(error: OnbookError) -> None:
     place = f"{error.place}: " if error.place else ""
-    click.echo(f"{click.style('error', fg='red')}: {place}{error.message}", err=True)
+    say(f"{click.style('error', fg='red')}: {place}{error.message}", err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        say(f"  {error.hint}", err=True)

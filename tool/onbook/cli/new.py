@@ -92,7 +92,7 @@ def command(id: str, model: str | None) -> int:
 def _model() -> str:
     if local.available():
         return f"{local.PREFIX}{local.NAME}"
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         asked: str = click.prompt(
             "Which model (as litellm names it, for example openai/gpt-5.4-mini-2026-03-17)", err=True
         )

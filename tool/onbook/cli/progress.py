@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-import click
-
+from onbook.cli.streams import say
 from onbook.testing.asking import Standing
 
 # Seconds between two lines where nobody looks on, and between two pictures where somebody does.
@@ -18,7 +17,7 @@ class Bar:
     """Called with every standing; ``done`` ends the line."""
 
     def __init__(self) -> None:
-        self._moving = sys.stderr.isatty()
+        self._moving = sys.stderr is not None and sys.stderr.isatty()
         self._told_at = time.monotonic()
         self._last: Standing | None = None
         self._width = 0
@@ -48,7 +47,7 @@ class Bar:
         start = "\r" if self._moving else ""
         padding = " " * max(self._width - len(text), 0)
         self._width = 0 if end else len(text)
-        click.echo(f"{start}  {text}{padding}", err=True, nl=end)
+        say(f"{start}  {text}{padding}", err=True, nl=end)
 
 
 def line(standing: Standing) -> str:

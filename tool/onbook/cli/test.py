@@ -95,7 +95,7 @@ def command(
     if prune and selection.narrows:
         raise UsageError("--prune looks at all cases of a prompt, so name prompts and not cases")
     catalog = Catalog(snapshot(repo, staged=staged, at=at))
-    note_empty(catalog)
+    note_empty(repo, catalog)
     if against in catalog.ids and against is not None:
         # `--against support/triage`: the revision was left out, and what follows is a prompt.
         against, ids = RELEASE, (against, *ids)
