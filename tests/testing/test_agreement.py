@@ -151,7 +151,7 @@ def test_labels_that_do_not_count_are_told() -> None:
     again = answered(files(*CASES), {**RIGHT, "d": None}, PEOPLE, *(json.dumps(each) + "\n" for each in more))
     (measured,) = agreements(again, read_recordings(again))
     assert (measured.labelled, measured.unheard, measured.gone, measured.split) == (2, 1, 1, 1)
-    assert measured.advice == "run `onbook test --record`: it asks the judge about the labelled answers too"
+    assert measured.advice("a/b") == "run `onbook test a/b --record`: it asks the judge about the labelled answers too"
     assert measured.sentence.endswith(
         "(not counted: 1 without its verdict, 1 of answers that are not recorded any more, 1 on which people differ)"
     )

@@ -29,6 +29,9 @@ def test_labels_are_asked_for_kept_and_measured(tmp_path: Path) -> None:
         here = desk(tmp_path, 4, server.url, suite=SUITE)
         here.git("config", "user.name", "Ann")
         assert "no recorded answer" in label(here)
+        # A script that says of a certain answer that it is good hears that there is none.
+        told = label(here, "--case", "case-00000", "--as", "good", exits=2)
+        assert "no answer of a to 'case-00000' is recorded as it is asked today\n  `onbook test a --record`" in told
         here.test("--record")
         told = label(here, said="g\nb\ns\nq\n")
         assert "1 of 4: case 'case-00000'" in told
@@ -48,12 +51,16 @@ def test_labels_are_asked_for_kept_and_measured(tmp_path: Path) -> None:
         assert "--as" in label(here, "--case", "case-00003", "--as", "bad", "--format", "json", exits=2)
         label(here, "--case", "case-00003", "--as", "bad", "--note", "too short", "--by", "Bob")
         assert (rows(here)[2]["note"], rows(here)[2]["by"]) == ("too short", "Bob")
+        again = label(here, "--case", "case-00003", "--as", "bad", "--by", "Bob")
+        assert again == "there is no recorded answer that you have not labelled\n"
         assert "--case" in label(here, "--as", "good", exits=2)
 
         # The wording changes: new answers, and the judge is still measured by the old ones.
         sent = len(server.received)
         text = (here.root / "prompts/a.prompt.yml").read_text("utf-8")
         here.write("prompts/a.prompt.yml", text.replace("one word", "a word"))
+        # What is recorded now are answers to another question.
+        assert "as it is asked today" in label(here, "--case", "case-00000", "--as", "good", exits=2)
         row = here.row("--record")
         (judged,) = row["judges"]
         assert (judged["labelled"], judged["gone"]) == (3, 0)

