@@ -25,25 +25,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onbook.errors import IntegrityError, UsageError
+from onbook.patterns import later
 
 REGULAR_MODES = ("100644", "100755")
 MAX_PATH = 1_000  # characters
 
-_FILE = re.compile(r"([0-7]{6}) ([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{64}) (.+)")
-_TRAILER = re.compile(r"(Onbook-[A-Za-z]+): (.*)")
-_TAGGER = re.compile(r"(.*?) ?<[^>]*> ([0-9]{1,12}) [-+][0-9]{4}")
+_FILE = later(r"([0-7]{6}) ([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{64}) (.+)")
+_TRAILER = later(r"(Onbook-[A-Za-z]+): (.*)")
+_TAGGER = later(r"(.*?) ?<[^>]*> ([0-9]{1,12}) [-+][0-9]{4}")
 _BUMPS = ("initial", "none", "patch", "minor", "major")
 # The only trailers that may stand more than once.
 _MANY = ("Onbook-File",)
 # As git takes a signed object apart: everything from the last line that begins so is the signature.
-_SIGNATURE = re.compile(
-    r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----[^\n]*$", re.MULTILINE
-)
+_SIGNATURE = later(r"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----[^\n]*$", re.MULTILINE)
 # A tag object's head, in the order that git asks for.
-_HEAD = re.compile(
+_HEAD = later(
     r"object ([0-9a-f]{40}|[0-9a-f]{64})\ntype (commit|tree|blob|tag)\ntag ([^\n]+)(?:\ntagger ([^\n]*))?(?:\n|\Z)"
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = later(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, order=True)

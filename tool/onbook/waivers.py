@@ -19,6 +19,7 @@ from datetime import date
 
 from onbook.formats import Document, comments
 from onbook.formats.comments import MAX_COMMENTS
+from onbook.patterns import later
 from onbook.report import Finding, Problem
 
 NOT_CHECKED = "ON000"
@@ -128,9 +129,9 @@ def unused(waivers: Iterable[Waiver]) -> list[Problem]:
 
 # --- comments
 
-_WORDS = re.compile(r"onbook(?::\s*|\s+)(allow|ignore|disable|waive|skip|noqa|off)\b")
-_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-_NAME = re.compile(r"[A-Za-z]+[0-9]+|[a-z0-9]+(?:-[a-z0-9]+)+")
+_WORDS = later(r"onbook(?::\s*|\s+)(allow|ignore|disable|waive|skip|noqa|off)\b")
+_FINGERPRINT = later(r"[0-9a-f]{16}")
+_NAME = later(r"[A-Za-z]+[0-9]+|[a-z0-9]+(?:-[a-z0-9]+)+")
 
 
 def comment_waivers(document: Document) -> tuple[list[Waiver], list[Problem]]:

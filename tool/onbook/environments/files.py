@@ -18,6 +18,7 @@ from typing import Any
 
 from onbook.errors import OnbookError, UsageError
 from onbook.formats import is_bare, read_yaml
+from onbook.patterns import later
 from onbook.project.shapes import contract, shape_problems
 from onbook.repo import Snapshot, SnapshotError
 from onbook.report import Problem
@@ -29,7 +30,7 @@ SUFFIX = ".yml"
 BUCKETS = 10_000
 """Callers are dealt to so many, so that a weight resolves hundredths of a per cent."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_NAME = later(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +173,9 @@ class Versions:
 
 
 # What begins a row, and what begins a line and is neither that nor a comment nor within a row.
-_ROW = re.compile(rb"^[a-z0-9][a-z0-9_/-]*:", re.MULTILINE)
-_HEADER = re.compile(rb"(?:#[ -~\t]*\n|\n)*")  # plain comments: what else is a line end to YAML is no ASCII
-_NO_ROW = re.compile(rb"^(?![a-z0-9][a-z0-9_/-]*:|[# \n])[\s\S]", re.MULTILINE)
+_ROW = later(rb"^[a-z0-9][a-z0-9_/-]*:", re.MULTILINE)
+_HEADER = later(rb"(?:#[ -~\t]*\n|\n)*")  # plain comments: what else is a line end to YAML is no ASCII
+_NO_ROW = later(rb"^(?![a-z0-9][a-z0-9_/-]*:|[# \n])[\s\S]", re.MULTILINE)
 
 
 def read(snapshot: Snapshot, prompts: str, name: str) -> dict[str, Deployment]:

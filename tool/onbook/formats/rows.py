@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import cast
 from onbook.formats.bounds import MAX_DEPTH, MAX_FLAWS
 from onbook.formats.document import line_problems, not_utf8, read_yaml
 from onbook.formats.scalars import integer, real, short
+from onbook.patterns import later
 from onbook.report import Problem
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -160,8 +160,8 @@ def _read_object(line: bytes, decode: Callable[[str], object], duplicates: list[
 
 
 # Half of a surrogate pair: JSON's grammar lets it pass, and no UTF-8 can hold it.
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_HALF = re.compile(r"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
+_SURROGATE = later(r"\\u[dD][89a-fA-F]")
+_HALF = later(r"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
 
 
 def _is_unicode(data: object) -> bool:
@@ -218,7 +218,7 @@ def _column(text: str, token: str, count: int, *, key: bool = False) -> int | No
     return found[-1] + 1 if len(found) == count else None
 
 
-_COLON = re.compile(r"\s*:")
+_COLON = later(r"\s*:")
 
 
 def _is_shallow(value: object, depth: int) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 
 from onbook.errors import UsageError
+from onbook.patterns import later
 from onbook.project.shapes import contract, meant, wanted
 from onbook.prompt import PROMPTS
 from onbook.repo import Snapshot
@@ -91,7 +91,7 @@ def _toml(snapshot: Snapshot, path: str) -> Mapping[str, object] | None:
 
 
 _SAVE = "save the file as UTF-8"
-_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+_PLACE = later(r" \(at line (\d+), column (\d+)\)$")
 
 
 def _config(data: Mapping[str, object], file: str, snapshot: Snapshot) -> Config:
@@ -140,7 +140,7 @@ def _config(data: Mapping[str, object], file: str, snapshot: Snapshot) -> Config
     )
 
 
-_TABLE = re.compile(r"[ \t]*\[\[[ \t]*(?:tool[ \t]*\.[ \t]*onbook[ \t]*\.[ \t]*)?waivers[ \t]*\]\]")
+_TABLE = later(r"[ \t]*\[\[[ \t]*(?:tool[ \t]*\.[ \t]*onbook[ \t]*\.[ \t]*)?waivers[ \t]*\]\]")
 
 
 def _waiver_lines(snapshot: Snapshot, file: str) -> dict[int, int]:

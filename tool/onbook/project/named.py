@@ -7,11 +7,11 @@ is told, and the loader has to say it.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from onbook.formats import read_yaml
+from onbook.patterns import later
 from onbook.project.references import read_json
 from onbook.prompt import SUFFIXES
 from onbook.render import analyse
@@ -21,8 +21,8 @@ MAX_FILES = 64  # of one closure; the loader has the last word on longer ones
 Read = Callable[[str], "bytes | None"]
 
 # What the tag of an include begins with, and one that is whole and says its file plainly.
-_BEGINNING = re.compile(r"\{%[-+]?\s*include")
-_INCLUDE = re.compile(r"\{%[-+]?\s*include\s+(['\"])([A-Za-z0-9_./-]+)\1\s*[-+]?%\}")
+_BEGINNING = later(r"\{%[-+]?\s*include")
+_INCLUDE = later(r"\{%[-+]?\s*include\s+(['\"])([A-Za-z0-9_./-]+)\1\s*[-+]?%\}")
 
 
 # Without one of these no JSON has a key $ref: it may be escaped, or stand in UTF-16, which is read too.

@@ -19,6 +19,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from onbook.nearest import nearest
+from onbook.patterns import later
 from onbook.render.allowed import Walker
 from onbook.render.language import CLOSING_TAGS, REFUSED_TAGS, TAGS
 from onbook.render.types import PlacedError, Places, Template, TemplateProblem, normal_newlines
@@ -236,7 +237,7 @@ def _tokens(raw: list[Raw]) -> Iterator[Token]:
             yield Token(offset, kind, value)
 
 
-_ESCAPE = re.compile(r"\\(?:([\\'\"nrt])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([\s\S]))")
+_ESCAPE = later(r"\\(?:([\\'\"nrt])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([\s\S]))")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 

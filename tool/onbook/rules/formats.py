@@ -202,7 +202,7 @@ _WRAPPED = later(
     r"|\bjson\b[^.:\n]{0,20}:\s{0,9}\[",
     re.IGNORECASE,
 )
-_DENIES = re.compile(
+_DENIES = later(
     r"\b(?:not|never|don't|without|unless|if|when|whether|either|optionally|example|nicht|wenn|falls|si)\b",
     re.IGNORECASE,
 )
@@ -216,7 +216,7 @@ def _sentence(text: str, offset: int) -> str:
 
 # --- strict mode
 
-_OPENAI = re.compile(r"$|openai/|azure/|azure_ai/|gpt-|o[1-9]\b")
+_OPENAI = later(r"$|openai/|azure/|azure_ai/|gpt-|o[1-9]\b")
 _UNSUPPORTED = (
     *("allOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "oneOf"),
     *("patternProperties", "unevaluatedProperties", "propertyNames", "minProperties", "maxProperties"),

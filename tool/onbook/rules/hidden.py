@@ -192,7 +192,7 @@ _TOKEN = later(f"{_ANGLES}|{_SQUARES}")
 # Each begins with one character, which ``re`` finds quickly.
 _IN_ANGLES, _IN_SQUARES = later(_ANGLES), later(_SQUARES)
 # People head the parts of a text with them.
-_WORDS = re.compile(r"\[/?[A-Z]+_[A-Z]+\]")
+_WORDS = later(r"\[/?[A-Z]+_[A-Z]+\]")
 
 
 def _without_comments(text: str) -> str:

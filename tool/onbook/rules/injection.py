@@ -186,9 +186,7 @@ _SECRET = later(
 )
 # How they end, and what follows: a blank, a colon or an equals sign. Each by itself, which ``re`` finds quickly.
 _NOUNS = {end: later(rf"{end}[\s:=]") for end in ("word", "phrase", "code", "key", "pin", "token", "secret")}
-_OPENS = re.compile(
-    r"(?:secret|access|admin|master|security|unlock|override|discount|promo|door|gate|api|magic)[\s_-]\Z"
-)
+_OPENS = later(r"(?:secret|access|admin|master|security|unlock|override|discount|promo|door|gate|api|magic)[\s_-]\Z")
 # These words mean other things as well; with what they open in front of them they do not.
 _GENERIC = ("code", "key", "token", "word")
 _TELL = "reveal|disclose|share|tell|give|mention|say|repeat|expose|show|leak|divulge"
@@ -238,7 +236,7 @@ def _in_lower_case(text: str) -> str:
     return lowered if len(lowered) == len(text) else "".join(c.lower() if c.isascii() else c for c in text)
 
 
-_WORD = re.compile(r"[A-Za-z]+['\u2019]?[a-z]*[.,;:!?]*")
+_WORD = later(r"[A-Za-z]+['\u2019]?[a-z]*[.,;:!?]*")
 
 
 def _is_value(value: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from onbook.formats.document import Lines
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.repo import SnapshotError
@@ -132,7 +132,7 @@ def told_once(file: Kept, matches: Iterable[Match], told: set[str]) -> Iterator[
 
 
 # What a person writes where a secret or an address is meant.
-PLACEHOLDER = re.compile(
+PLACEHOLDER = later(
     r"(.)\1{5}|[xX]{4}|\*{3}|\.{3}|0123456|123456789|abcdefgh|(?i:example|placeholder|your|redacted|dummy|"
     r"sample|fake|changeme|insert|replace|notreal|secret_?key|api_?key)"
 )

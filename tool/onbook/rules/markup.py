@@ -135,10 +135,10 @@ class LeftOver(Rule):
 
 # --- fences
 
-_FENCE = re.compile(
+_FENCE = later(
     r"^[ \t>]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)$|\{%[-+]?\s{0,9}(?P<word>if|for|endif|endfor)\b", re.MULTILINE
 )
-_INFO = re.compile(r"[\w+#./-]*[ \t]*(?:\{[^}\n]*\}|\w+=\S+)?[ \t]*")
+_INFO = later(r"[\w+#./-]*[ \t]*(?:\{[^}\n]*\}|\w+=\S+)?[ \t]*")
 
 
 def _open_fence(text: str) -> int | None:
@@ -168,8 +168,8 @@ def _open_fence(text: str) -> int | None:
 
 # --- tags
 
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][\w.-]*)(?=[\s>])")
-_OPENING = re.compile(r"<(?P<name>[A-Za-z][\w.-]*)(?:\s[^<>\n=]{1,60}=[^<>\n]*)?(?<!/)>\s*\{\{")
+_TAG = later(r"<(?P<end>/?)(?P<name>[A-Za-z][\w.-]*)(?=[\s>])")
+_OPENING = later(r"<(?P<name>[A-Za-z][\w.-]*)(?:\s[^<>\n=]{1,60}=[^<>\n]*)?(?<!/)>\s*\{\{")
 # After a blank in it come attributes; "<Chat history>" is a heading.
 # HTML has them without an end, or lets it be left out.
 _ENDLESS = frozenset(
@@ -205,25 +205,23 @@ class _Tags:
 
 # --- notes and blanks
 
-_NOTE = re.compile(
-    r"^[ \t]*(?:[-*#>]+[ \t]*|//[ \t]*|<!--[ \t]*)?(?P<word>TODO|FIXME)\b(?:\([^()\n]*\))?:", re.MULTILINE
-)
+_NOTE = later(r"^[ \t]*(?:[-*#>]+[ \t]*|//[ \t]*|<!--[ \t]*)?(?P<word>TODO|FIXME)\b(?:\([^()\n]*\))?:", re.MULTILINE)
 # Without the look behind, which would be asked of every character.
-_MAYBE_BLANK = re.compile(r"[\[<](?:insert|paste|add|enter|put|type)", re.IGNORECASE)
+_MAYBE_BLANK = later(r"[\[<](?:insert|paste|add|enter|put|type)", re.IGNORECASE)
 # The same by its first character, which ``re`` finds quickly.
 _BLANKS = tuple(later(rf"{first}(?:insert|paste|add|enter|put|type)", re.IGNORECASE) for first in (r"\[", "<"))
-_BLANK = re.compile(
+_BLANK = later(
     r"(?<![\w`\"'])[\[<](?:insert|paste|add|enter|put|type)\s[^\[\]<>{}\n]{1,60}\shere[\]>](?![\w`\"'(])"
     r"|(?<![\w`\"'])[\[<](?:insert|paste)\s(?:your\s)?[^\[\]<>{}\n]{1,30}[\]>](?![\w`\"'(])",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(
+_ABOUT = later(
     r"placeholder|avoid|never|do not|don't|without|such as|for example|e\.g\.|instead of|\blike\b|\bas in\b|format",
     re.IGNORECASE,
 )
 
 
-_SLOT = re.compile(r"\[([A-Z][^\[\]\n]{12,300})\](?!\()")
+_SLOT = later(r"\[([A-Z][^\[\]\n]{12,300})\](?!\()")
 
 
 def _may_have_blank(text: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from onbook import tokens
 from onbook.nearest import nearest
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import AcrossRule, Hit, Rule, hit_at
@@ -187,7 +188,7 @@ class RetiredModel(AcrossRule):
 
 
 _LONGEST = 100
-_DAY = re.compile(r"-(20\d\d-\d\d-\d\d)$")
+_DAY = later(r"-(20\d\d-\d\d-\d\d)$")
 
 
 def _snapshot(name: str, known: tokens.Model) -> str:

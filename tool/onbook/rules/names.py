@@ -317,12 +317,12 @@ def _may_have_other(text: str) -> bool:
     return _BRACE.search(text) is not None or _PERCENTS.search(text) is not None
 
 
-_SIMPLE_NAME = re.compile(r"[^\s{}]+")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SIMPLE_NAME = later(r"[^\s{}]+")
+_NAME = later(r"[A-Za-z_][A-Za-z0-9_]*")
 # Each begins with one character, which ``re`` finds quickly.
 _BRACE = later(r"\{(?<!\{\{)(?![{%])")
 _PERCENTS = later(r"%[s(]")
-_PERCENT = re.compile(r"(?<![\w%])%s(?!\w)")
+_PERCENT = later(r"(?<![\w%])%s(?!\w)")
 _OTHER = later(
     r"(?<![{$\\])\$?\{(?!\{)\s?(?P<name>[A-Za-z_]\w*)\s?\}(?!\})"
     r"|%\((?P<percent>[A-Za-z_]\w*)\)s"

@@ -286,7 +286,7 @@ class _Flow:
                     yield from self.written(part.value if isinstance(part, nodes.Keyword) else part, tainted)
 
 
-_TAG = re.compile(r"<(?P<end>/)?(?P<name>[A-Za-z_][\w.:-]*+)(?P<rest>[^<>]*+)>")
+_TAG = later(r"<(?P<end>/)?(?P<name>[A-Za-z_][\w.:-]*+)(?P<rest>[^<>]*+)>")
 _FENCES = ("```", "~~~", '"""', "'''")
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from onbook import tokens
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.prompt import Message, Prompt
 from onbook.render.template import pieces
@@ -296,7 +297,7 @@ class HotExactMatch(Rule):
 
 
 # OpenAI's reasoning models refuse sampling parameters; gpt-5.1 and later take them at some efforts.
-_REASONING = re.compile(r"(?:o1|o3|o4-mini|gpt-5)(?:-mini|-nano|-pro)?(?:-20\d\d-\d\d-\d\d)?")
+_REASONING = later(r"(?:o1|o3|o4-mini|gpt-5)(?:-mini|-nano|-pro)?(?:-20\d\d-\d\d-\d\d)?")
 _FIXED: Mapping[str, object] = {"temperature": 1, "topP": 1, "frequencyPenalty": 0, "presencePenalty": 0}
 
 # Anthropic, Mistral and Cohere document narrower ranges than OpenAI's 0 to 2.

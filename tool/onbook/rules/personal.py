@@ -114,7 +114,7 @@ _OTHERS = bytes(byte for byte in range(256) if _SHAPE[byte] == ord("x"))
 
 # --- e-mail
 
-_EMAIL = re.compile(
+_EMAIL = later(
     rf"(?P<local>{at_word('[A-Za-z0-9_]')}(?<![.%+@/:-][A-Za-z0-9_])[A-Za-z0-9._%+-]{{0,63}})@"
     r"(?P<domain>(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24})(?![A-Za-z0-9@(-])"
 )
@@ -182,7 +182,7 @@ _IBANS_PUBLISHED = frozenset(
     IE29AIBK93115212345678 IE64IRCE92050112345678 LU280019400644750000
     """.split()  # noqa: SIM905 this reads better than fifty quoted strings
 )
-_IBAN = re.compile(rf"{at_word('[A-Z]')}[A-Z][0-9]{{2}}(?: ?[A-Z0-9]){{11,29}}(?![A-Za-z0-9])")
+_IBAN = later(rf"{at_word('[A-Z]')}[A-Z][0-9]{{2}}(?: ?[A-Z0-9]){{11,29}}(?![A-Za-z0-9])")
 
 
 def _ibans(text: str) -> Iterator[Match]:
@@ -244,11 +244,11 @@ _CARDS_PUBLISHED = frozenset(
 # Each without its first digit.
 _GROUPED = r"[0-9]{3}(?P<gap>[ -])[0-9]{4}(?P=gap)[0-9]{4}(?P=gap)[0-9]{4}(?:(?P=gap)[0-9]{3})?"
 _AMEX = r"[0-9]{3}(?P<gap2>[ -])[0-9]{6}(?P=gap2)[0-9]{4,5}"
-_CARD = re.compile(
+_CARD = later(
     rf"{at_word('[2-6]')}(?<![.#/:=_-][2-6])(?:{_GROUPED}|{_AMEX}|(?P<plain>[0-9]{{12,18}}))"
     r"(?![A-Za-z0-9_]|[.,/:-][0-9])"
 )
-_CARD_WORD = re.compile(
+_CARD_WORD = later(
     r"(?i:\b(?:credit|debit|card|visa|mastercard|amex|maestro|kreditkarte|karte|carte|tarjeta|pan|cvv|cvc)s?\b)"
 )
 
@@ -283,11 +283,11 @@ _E164 = re.compile(
     rf"{at_word('[+]')}(?<![+.=(-][+])(?P<number>[1-9](?:[ .()/-]{{0,2}}[0-9]){{6,14}}+)"
     r"(?![A-Za-z0-9_%]|[.,:/+-][0-9])"
 )
-_NANP = re.compile(
+_NANP = later(
     rf"(?:[(](?P<area1>[2-9][0-9]{{2}})[)] ?|{at_word('[2-9]')}(?<![+./:=#-][2-9])(?P<rest>[0-9]{{2}})(?P<gap>[-.]))"
     r"(?P<exchange>[2-9][0-9]{2})(?(gap)(?P=gap)|[-. ])(?P<line>[0-9]{4})(?![A-Za-z0-9_]|[.,:/-][0-9])"
 )
-_PHONE_WORD = re.compile(r"(?i:\b(?:tel|phone|telephone|mobile|cell|call|fax|whatsapp|text|dial|contact|reach|ring)\b)")
+_PHONE_WORD = later(r"(?i:\b(?:tel|phone|telephone|mobile|cell|call|fax|whatsapp|text|dial|contact|reach|ring)\b)")
 _FREE = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 # Set aside for fiction: Ofcom (United Kingdom), ACMA (Australia), ARCEP (France), and what nobody has.
 _FICTION = later(

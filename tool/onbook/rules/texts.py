@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from onbook.errors import OnbookError
 from onbook.formats import Pointer, Within
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.prompt import Message, id_of
 from onbook.render import Template, analyse
@@ -202,7 +203,7 @@ def _is_broken(text: Text) -> bool:
 
 
 # Each stops where another of its kind begins: hostile text costs linear time.
-_CODE = re.compile(
+_CODE = later(
     r"^[ \t]*```[^\n]*\n(?:(?![ \t]*```)[^\n]*\n)*[ \t]*```|`[^`\n]*`"
     r"|\{#(?:(?!\{#)[\s\S])*?#\}|\{%(?:(?!\{%)[\s\S])*?%\}",
     re.MULTILINE,
@@ -210,8 +211,8 @@ _CODE = re.compile(
 
 
 # The last of them alone, which ``re`` finds quickly: most templates have no other code.
-_TAGS = re.compile(r"\{%(?:(?!\{%)[\s\S])*?%\}")
-_CHARACTER = re.compile(r"[^\n]")
+_TAGS = later(r"\{%(?:(?!\{%)[\s\S])*?%\}")
+_CHARACTER = later(r"[^\n]")
 
 
 def blank_code(text: str) -> str:
