@@ -277,3 +277,19 @@ def test_a_tag_from_a_year_that_no_calendar_has(author: Person) -> None:
     )
     told = author.onbook("log", "support/triage")
     assert f"{tag}  initial" in told
+
+
+def test_what_a_remote_says_steers_no_terminal(author: Person, tmp_path: Path) -> None:
+    author.git("init", "--quiet", "--bare", str(tmp_path / "remote.git"))
+    author.git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    author.write("onbook.toml", "gates = {lint = false, unchecked = false}\n")
+    author.commit("one")
+    author.git("push", "--quiet", "origin", "main")
+    hook = tmp_path / "remote.git/hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nprintf '\\033]0;mine\\007\\033[2Jgone \\342\\200\\256' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    told = author.onbook("release", "--push", exits=1)
+    assert "no tag was written" in told
+    assert "\\x1b[2Jgone" in told
+    assert not {"\x1b", "\x07", "\u202e"} & {*told}

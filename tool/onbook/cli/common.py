@@ -143,7 +143,9 @@ def color_wanted() -> bool:
 
 def note(message: str) -> None:
     """Tell a person something that is no result."""
-    say(message, err=True)
+    from onbook.reporters.terminal import printable
+
+    say(printable(message), err=True)
 
 
 def note_empty(repo: Repository, catalog: Catalog) -> None:

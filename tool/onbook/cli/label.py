@@ -106,7 +106,7 @@ def _merge(source: Source, root: Path, file: str, person: str | None) -> int:
 
 def _show(recording: Recording, title: str, expected: object) -> None:
     messages = recording.request.get("messages")
-    click.echo(click.style(f"\n{title}", bold=True))
+    click.echo(click.style(f"\n{printable(title)}", bold=True))
     for message in messages[-1:] if isinstance(messages, list) else ():
         click.echo(printable(str(message.get("content"))))
     if expected is not None:

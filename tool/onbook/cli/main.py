@@ -114,7 +114,10 @@ def run() -> int:
 
 
 def _show(error: OnbookError) -> None:
+    # What a remote or a file said may stand in it.
+    from onbook.reporters.terminal import printable
+
     place = f"{error.place}: " if error.place else ""
-    say(f"{click.style('error', fg='red')}: {place}{error.message}", err=True)
+    say(f"{click.style('error', fg='red')}: {printable(place + error.message)}", err=True)
     if error.hint:
-        say(f"  {error.hint}", err=True)
+        say(f"  {printable(error.hint)}", err=True)
