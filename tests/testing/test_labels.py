@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from onbook.project import Catalog
+from onbook.repo import Repository
+from onbook.repo.worktree import WorkTree
+from onbook.testing.labels import add, unlabelled
+from onbook.testing.selection import Selection
 from support.openai_server import OpenAIServer
 from support.running import RECORDINGS, Desk, desk
 from support.warm import onbook
@@ -115,3 +121,16 @@ def test_saved_labels_are_merged(tmp_path: Path) -> None:
     assert "cannot be read" in label(here, "--from", "absent.jsonl", exits=2)
     assert "--from takes" in label(here, "--from", str(saved), "--case", "case-00000", exits=2)
     assert (here.root / LABELS).read_bytes() == before
+
+
+def test_labels_of_several_at_once_are_all_kept(tmp_path: Path) -> None:
+    with OpenAIServer(echo=True) as server:
+        here = desk(tmp_path, 1, server.url)
+        here.test("--record")
+    source = Catalog(WorkTree(Repository.discover(here.root))).find("a")
+    ((_, recording),) = unlabelled(source, None, Selection())
+    here.write(LABELS, '{"case": "case-00000", "key": "sha256:0", "label": "good"}')  # a last line that nobody ended
+    with ThreadPoolExecutor(8) as people:
+        said = [people.submit(add, source, here.root, recording, good=True, by=f"P{n}", note=None) for n in range(64)]
+    assert {each.result() for each in said} == {here.root / LABELS}
+    assert sorted(row.get("by", "") for row in rows(here)) == sorted(["", *(f"P{n}" for n in range(64))])

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from onbook.errors import OnbookError, UsageError
-from onbook.files import write_atomic
 from onbook.formats import read_rows, write_json_line
 from onbook.project import Source
 from onbook.project.cases import LABELS_SUFFIX, stem
 from onbook.project.shapes import contract, row_problems
 from onbook.prompt import Case
 from onbook.report import Check, Report, Status
+from onbook.testing.locks import wait_for
 from onbook.testing.planning import plan, read_recordings, unit_of
 from onbook.testing.recording import Recording
 from onbook.testing.selection import Selection
@@ -73,7 +75,7 @@ def report_of(source: Source, by: str | None, cases: Selection, waiting: Iterabl
 
 
 def add(source: Source, root: Path, recording: Recording, *, good: bool, by: str | None, note: str | None) -> Path:
-    """Write one label at the end of the prompt's labels, in one step.
+    """Write one label at the end of the prompt's labels.
 
     Raises:
         OnbookError: the file cannot be written.
@@ -101,7 +103,7 @@ class Merged:
 
 
 def merge(source: Source, root: Path, raw: bytes, name: str, by: str | None) -> Merged:
-    """Add the labels of a file, such as one that a page saved, to the prompt's, in one step.
+    """Add the labels of a file, such as one that a page saved, to the prompt's.
 
     What a person has said already is not said twice, and an older word of theirs does not come after a newer one.
 
@@ -173,12 +175,23 @@ def _labels(raw: bytes, name: str, *, hint: str) -> list[Mapping[str, object]]:
 
 
 def _append(source: Source, root: Path, rows: list[dict[str, object]]) -> Path:
+    """Add rows to the end of the file, after those that another person or process adds just now."""
     path = root / (stem(source.path) + LABELS_SUFFIX)
     lines = b"".join(write_json_line(row).encode() + b"\n" for row in rows)
     try:
-        held = path.read_bytes() if path.exists() else b""
-        line_end = b"" if not held or held.endswith(b"\n") else b"\n"
-        write_atomic(path, held + line_end + lines)
+        with path.open("ab+", buffering=0) as file:
+            wait_for(file)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 1, 0))
+            data = lines if file.read(1) in (b"", b"\n") else b"\n" + lines
+            try:
+                while data:
+                    data = data[file.write(data) :]
+                os.fsync(file)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    file.truncate(size)  # half a line would make the file unreadable
+                raise
     except OSError as error:
         hint = "make room or set its permissions, and say it again"
         raise OnbookError(f"the label cannot be written: {error.strerror}", place=str(path), hint=hint) from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
+from typing import IO
 
 from onbook.errors import OnbookError
 
@@ -16,6 +18,13 @@ except ImportError:  # Windows: nobody is kept apart there
 
 LOCK = "recording.lock"
 """The file of the locks, in onbook's folder of the git directory."""
+
+
+def wait_for(file: IO[bytes]) -> None:
+    """Wait until nobody else writes an open file, which is then ours until it is closed."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
 class Locks:
