@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from onbook.environments import parse
+from onbook.environments import deploy, parse
+from onbook.environments.deploy import Deployer
+from onbook.errors import OnbookError
+from onbook.repo import Repository
 from support.console import Person, person
 from support.copies import copied
 from support.git import Repo, bare_remote, clone
@@ -261,6 +264,21 @@ def test_an_edit_that_would_take_back_anothers_is_refused(operator: Person, tmp_
     assert operator.report("status")["head"] == "origin/main"
     operator.git("pull", "--quiet")
     operator.onbook("deploy", "production", ID, "0.2.0", "--commit")
+
+
+def test_a_file_that_another_process_made_or_deleted_meanwhile_stays_so(operator: Person) -> None:
+    repo = Repository.discover(operator.cwd)
+    first = Deployer(repo, "production").deploy(ID, "0.1.0")
+    operator.onbook("deploy", "production", ID, "0.1.1", "--commit")
+    there = (operator.cwd / PRODUCTION).read_bytes()
+    with pytest.raises(OnbookError, match="changed meanwhile"):
+        deploy.apply(repo, first)
+    assert (operator.cwd / PRODUCTION).read_bytes() == there
+    second = Deployer(repo, "production").deploy(ID, "0.1.0")
+    (operator.cwd / PRODUCTION).unlink()
+    with pytest.raises(OnbookError, match="changed meanwhile"):
+        deploy.apply(repo, second)
+    assert not (operator.cwd / PRODUCTION).exists()
 
 
 def test_environments_may_live_on_a_branch_of_their_own(operator: Person) -> None:

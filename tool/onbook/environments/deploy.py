@@ -252,11 +252,7 @@ def apply(repo: Repository, plan: Plan, *, commit: bool = False) -> str | None:
     target = repo.root / plan.path
     now = target.read_bytes() if target.exists() else None
     if plan.before != plan.after:
-        if (
-            now is not None
-            and plan.before is not None
-            and now.replace(b"\r\n", b"\n") != plan.before.replace(b"\r\n", b"\n")
-        ):
+        if _lines(now) != _lines(plan.before):
             raise OnbookError("this file changed meanwhile", place=plan.path, hint="run the command again")
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(target, plan.after)
@@ -271,6 +267,11 @@ def apply(repo: Repository, plan: Plan, *, commit: bool = False) -> str | None:
         hint = f"{plan.path} is written and staged: mend what git says, and run the command again"
         raise OnbookError(error.message, hint=hint) from None
     return repo.resolve("HEAD")  # not as it was known before
+
+
+def _lines(raw: bytes | None) -> bytes | None:
+    # git stores one kind of line ends, whatever stands in the work tree.
+    return None if raw is None else raw.replace(b"\r\n", b"\n")
 
 
 def _require_current(repo: Repository, config: Config, path: str) -> None:
