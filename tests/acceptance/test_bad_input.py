@@ -293,3 +293,14 @@ def test_what_a_remote_says_steers_no_terminal(author: Person, tmp_path: Path) -
     assert "no tag was written" in told
     assert "\\x1b[2Jgone" in told
     assert not {"\x1b", "\x07", "\u202e"} & {*told}
+
+
+def test_inputs_that_are_nested_too_deep(author: Person) -> None:
+    author.write("deep", "[" * 100_000)
+    author.edit(PROMPT, "ticket: {type: string}", "ticket: {type: array}")
+    told = author.onbook("render", "support/triage", "--var", "ticket=@deep", exits=2)
+    assert "input 'ticket' is declared as array" in told
+    assert len(told) < 500
+    author.commit("one")
+    told = author.onbook("compare", "support/triage", "HEAD", "top_p=" + "[" * 100_000, exits=2)
+    assert "Traceback" not in told

@@ -150,6 +150,12 @@ def test_an_old_release_is_not_served_as_a_newer_one(bundle: Path, tag: str) -> 
     assert onbook.open(bundle=data, verify="none").get(ID, "^1").version == "1.9.0"
 
 
+@pytest.mark.parametrize("made", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "0000-01-01T00:00:00Z"])
+def test_a_time_beyond_the_calendar_is_none(bundle: Path, made: str) -> None:
+    data = {**json.loads(bundle.read_bytes()), "made": made}
+    assert "made on some time" in onbook.open(bundle=data).get(ID, "1.0.0").notes[0]
+
+
 def test_what_is_no_bundle(tmp_path: Path) -> None:
     for text in ("", "[", "[]", "null", "[" * 100_000):
         (tmp_path / "b").write_text(text)

@@ -114,6 +114,7 @@ def test_what_cannot_be_meant(text: str | bytes, place: str, message: str, hint:
         ('rule = "ON1"\nreason = "r"', "'until' is required"),
         ('until = 2027-03-01\nreason = "r"', ""),
         ('rule = "ON1"\nreason = "r"\nuntil = "soon"', "until: .*date"),
+        ('rule = "ON1"\nreason = "r"\nuntil = "0000-01-01"', "until: 0000-01-01 is no day"),
         ('rule = "ON1"\nreason = "r"\nuntil = 2027-03-01T10:00:00', "until: .*date"),
         ('rule = "ON1"\nreason = "r"\nuntil = 2027-03-01\npaht = "x"', "unknown key 'paht'"),
     ],

@@ -115,8 +115,8 @@ def _typed(prompt: Prompt, name: str, value: str) -> object:
         return value
     try:
         return json.loads(value)
-    except ValueError:
-        raise UsageError(f"input {name!r} is declared as {kind}, and {value!r} is no such JSON value") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"input {name!r} is declared as {kind}, and {value[:100]!r} is no such JSON value") from None
 
 
 def print_report(report: Report, format: str) -> None:

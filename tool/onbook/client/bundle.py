@@ -285,9 +285,12 @@ def _require_own(packed: Packed, place: str) -> None:
 
 
 def _when(made: object) -> float | None:
+    if made is None:
+        return None
     try:
-        return datetime.fromisoformat(str(made)).timestamp() if made is not None else None
-    except ValueError:
+        # A time zone may carry it beyond the years that there are.
+        return datetime.fromisoformat(str(made)).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
 
 

@@ -148,7 +148,7 @@ class Cache:
                 *asdict(release).values(),
                 *(text for file in files for text in asdict(file).values()),
             ]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         if not all(isinstance(text, str) for text in texts):
             return None

@@ -91,6 +91,7 @@ def _toml(snapshot: Snapshot, path: str) -> Mapping[str, object] | None:
 
 
 _SAVE = "save the file as UTF-8"
+_WAIVER = 'write rule = "ON203", until = 2027-03-01 and reason = "..."'
 _PLACE = later(r" \(at line (\d+), column (\d+)\)$")
 
 
@@ -116,10 +117,18 @@ def _config(data: Mapping[str, object], file: str, snapshot: Snapshot) -> Config
             inner = "".join(f"{key}: " for key in violation.pointer[2:])
             message = f"this waiver is none: {inner}{message}"
             if violation.keyword != "additionalProperties":
-                hint = 'write rule = "ON203", until = 2027-03-01 and reason = "..."'
+                hint = _WAIVER
             bad.setdefault(number, Problem("bad-waiver", message, file, lines.get(number), hint=hint))
             continue
         raise UsageError(message, place=f"{place}: {where}" if where else place, hint=hint)
+    waivers = []
+    for number, row in enumerate(_rows(plain.get("waivers"))):
+        if number not in bad:
+            try:
+                waivers.append(_waiver(row, file, lines.get(number)))
+            except ValueError:  # a day to JSON Schema, but to no calendar: there was no year 0
+                message = f"this waiver is none: until: {row['until']} is no day"
+                bad[number] = Problem("bad-waiver", message, file, lines.get(number), hint=_WAIVER)
     lint = _table(plain, "lint")
     return Config(
         prompts=str(plain.get("prompts", "prompts")).strip("/"),
@@ -131,11 +140,7 @@ def _config(data: Mapping[str, object], file: str, snapshot: Snapshot) -> Config
         ignore=_texts(lint.get("ignore")),
         severities={key: str(value) for key, value in _table(lint, "severity").items()},
         gates={key: bool(value) for key, value in _table(plain, "gates").items()},
-        waivers=tuple(
-            _waiver(row, file, lines.get(number))
-            for number, row in enumerate(_rows(plain.get("waivers")))
-            if number not in bad
-        ),
+        waivers=tuple(waivers),
         faults=tuple(bad.values()),
     )
 

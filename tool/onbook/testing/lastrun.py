@@ -47,7 +47,7 @@ def recall(repo: Repository) -> Mapping[str, list[str]] | None:
         if data["version"] != _VERSION:
             return None
         return {str(prompt): [str(case) for case in cases] for prompt, cases in data["failed"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # whatever it is, it is no memory of ours
 
 

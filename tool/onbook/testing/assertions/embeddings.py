@@ -36,7 +36,7 @@ def cosine(said: str) -> float:
         value = dot / math.prod(norms)
         if len(norms) != 2 or not math.isfinite(value) or min(norms) <= 0 or round(abs(value), _DIGITS) > 1:
             raise ValueError
-    except (ValueError, KeyError, TypeError, ZeroDivisionError, OverflowError):
+    except (ValueError, KeyError, TypeError, ZeroDivisionError, OverflowError, RecursionError):
         raise AssertionUseError(f"the model gave no embeddings that have an angle: {shown(said)}") from None
     return value
 
