@@ -158,6 +158,15 @@ def test_what_is_refused(operator: Person, args: tuple[str, ...], exits: int, to
     assert not operator.git("status", "--porcelain")
 
 
+def test_a_tag_that_clients_refuse_is_not_deployed(operator: Person) -> None:
+    operator.git("update-ref", f"refs/tags/{ID}/v0.3.0", f"refs/tags/{ID}/v0.1.1")
+    told = operator.onbook("deploy", "production", ID, "0.3.0", exits=1)
+    assert f"its name is '{ID}/v0.1.1': it was copied, and clients refuse it" in told
+    operator.git("tag", f"{ID}/v0.4.0")
+    assert "annotated" in operator.onbook("deploy", "production", ID, "0.4.0", exits=1)
+    assert not (operator.cwd / PRODUCTION).exists()
+
+
 def test_a_larger_step_is_told(operator: Person) -> None:
     operator.onbook("deploy", "production", ID, "0.1.1", "--commit")
     said = operator.onbook("deploy", "production", ID, "0.2.0")

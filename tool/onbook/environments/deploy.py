@@ -13,7 +13,7 @@ from onbook.diff import diff_sources
 from onbook.environments import files
 from onbook.environments.files import Canary, Deployment, Target
 from onbook.environments.running import history, tip
-from onbook.errors import OnbookError, UsageError
+from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.files import write_atomic
 from onbook.formats import set_entry
 from onbook.project import Catalog, Config, Source
@@ -166,7 +166,14 @@ class Deployer:
 
     def _release(self, id: str, version: str) -> Target:
         ref = self._ref(id, Version.parse(version.removeprefix("v")))
-        return Target(ref.tag.version, read_tag(self._repo, ref).manifest(ref.tag.name).digest)
+        found = read_tag(self._repo, ref)
+        if found.name != ref.tag.name:
+            raise IntegrityError(
+                f"this tag says that its name is {found.name!r}: it was copied, and clients refuse it",
+                place=ref.tag.name,
+                hint="a release is never another one's tag object: `onbook release` makes one",
+            )
+        return Target(ref.tag.version, found.manifest(ref.tag.name).digest)
 
     def _known(self, id: str) -> Deployment:
         require_id(id)
