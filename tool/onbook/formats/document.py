@@ -77,6 +77,11 @@ class Document:
     text: str = field(repr=False)
     _index: _Index = field(repr=False, compare=False)
 
+    @property
+    def literals(self) -> Sequence[tuple[str, int]]:
+        """In plain block style, the literal blocks in their order, with the numbers of their first lines, from 0."""
+        return self._index.literals
+
     def mark(self, index: int) -> Mark:
         """Where a character of the file's text stands."""
         return self._index.lines.mark(index)

@@ -77,7 +77,7 @@ class NearDuplicate(AcrossRule):
     def note(self, source: Source) -> object:
         """The file, and the smallest checksums of the sentences: all of them, for all but the longest prompts."""
         said = _said(source)
-        if sum([message.characters for message in said]) < FEWEST_CHARACTERS:
+        if sum([len(message.content) for message in said]) < FEWEST_CHARACTERS:
             return None
         sums = set().union(*map(_sentences, said))
         return _packed(source.path, sorted(sums)[:MOST_SENTENCES]) if len(sums) >= FEWEST_SENTENCES else None
@@ -144,13 +144,16 @@ class CopiedBlock(AcrossRule):
     def note(self, source: Source) -> object:
         """The file, and of each message that is long enough the checksum, the length and the place of each line."""
         document, said = source.document, _said(source)
-        if document is None or sum([message.characters for message in said]) < BLOCK_CHARACTERS:
+        if document is None or sum([len(message.content) for message in said]) < BLOCK_CHARACTERS:
             return None
-        file, end = document.text.encode("utf-8", "replace"), 0
+        file, end, literals = b"", 0, iter(document.literals)
         found: list[int] = []
         for message in said:
             if sum(message.lengths) >= BLOCK_CHARACTERS:
-                first, end = _block_at(message, file, end)
+                first = next((line + 1 for literal, line in literals if literal == message.content), 0)
+                if not first:
+                    file = file or document.text.encode("utf-8", "replace")
+                    first, end = _block_at(message, file, end)
                 places = (
                     [line for line, row in enumerate(message.rows, first) if row] if first else _places(message, file)
                 )
@@ -200,14 +203,13 @@ class _Said(NamedTuple):
 
     Attributes:
         number: its place among the messages.
-        characters: its length.
-        text: as it stands; whole: its lines.
+        content, text: as it stands; whole: its lines.
         rows: its lines without the blanks around them.
         lengths, sums: of each of these that is not empty its bytes, and a checksum.
     """
 
     number: int
-    characters: int
+    content: str
     text: bytes
     whole: list[bytes]
     rows: list[bytes]
@@ -226,7 +228,7 @@ def _all_said(source: Source) -> Iterator[_Said]:
             whole = text.split(b"\n")
             rows = list(map(bytes.strip, whole))
             lines = list(filter(None, rows))
-            yield _Said(number, len(item.content), text, whole, rows, list(map(len, lines)), list(map(crc32, lines)))
+            yield _Said(number, item.content, text, whole, rows, list(map(len, lines)), list(map(crc32, lines)))
 
 
 def _sentences(said: _Said) -> set[int]:
