@@ -23,4 +23,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    sys.exit(run())
+    code = run()
+    gc.freeze()  # nor does the last look, as Python ends
+    sys.exit(code)
