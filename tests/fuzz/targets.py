@@ -19,7 +19,7 @@ from onbook.lint import lint
 from onbook.project import Catalog
 from onbook.prompt import Message, Prompt, is_id
 from onbook.render import Renderer, analyse, normal_form
-from onbook.reporters import FORMATS, reporter
+from onbook.reporters import FORMATS, formatted
 from onbook.versions import Bump, Range, Tag, Version
 from support.snapshots import files
 
@@ -180,7 +180,7 @@ def whole_lint(contents: dict[str, str | bytes]) -> None:
         assert finding.line is None or 1 <= finding.line <= text.count("\n") + 1, finding
         assert finding.column is None or finding.column >= 1, finding
     for name in FORMATS:
-        reporter(name)(report, False).encode()
+        formatted(name, report).encode()
 
 
 PROMPT = "prompts/a.prompt.yml"

@@ -8,8 +8,8 @@ import pytest
 
 from onbook import resources
 from onbook.contract import Contract
-from onbook.report import Check, Finding, Report, Severity
-from onbook.reporters import FORMATS, reporter
+from onbook.report import Check, Finding, Report, Rows, Severity
+from onbook.reporters import FORMATS, formatted, pieces
 from onbook.reporters.json import dump, write_json
 from support.console import Person, person
 from support.git import Repo, bare_remote
@@ -124,7 +124,38 @@ def test_texts_come_back_as_they_were_and_nothing_in_them_steers_a_terminal() ->
 
 
 def test_the_formats_of_the_command_line() -> None:
-    assert {format: reporter(format).__name__ for format in FORMATS} == {name: f"write_{name}" for name in FORMATS}
+    assert all(formatted(format, Report("lint")) for format in FORMATS)
+
+
+@pytest.mark.parametrize("format", [format for format in FORMATS if format != "markdown"])
+def test_a_report_is_written_a_piece_at_a_time(format: str) -> None:
+    told = [Finding("ON1", "s", Severity.ERROR, f"message {number} {'x' * 80}") for number in range(5_000)]
+    report = Report("lint", (Check.of("lint/a", told), Check.of("lint/b", told[:10])))
+    found = list(pieces(format, report))
+    assert "".join(found) == formatted(format, report)
+    # None is much larger than the largest thing that is told; to JUnit that is a check.
+    assert len(found) > 1
+    assert max(map(len, found)) < 70_000 or format == "junit"
+
+
+def test_rows_are_made_when_they_are_written() -> None:
+    made: list[int] = []
+
+    def row(number: int) -> dict[str, int]:
+        made.append(number)
+        return {"number": number}
+
+    rows = Rows(row, range(100_000))
+    report = Report("test", data={"prompts": [{"id": "a", "results": rows}], "rows": rows[:2]})
+    assert made == [0, 1]
+    writing = pieces("json", report)
+    next(writing)
+    assert len(made) < 5_000
+    assert json.loads("".join(pieces("json", report)))["data"] == {
+        "prompts": [{"id": "a", "results": [{"number": number} for number in range(100_000)]}],
+        "rows": [{"number": 0}, {"number": 1}],
+    }
+    assert (rows[7], rows == list(rows), rows == []) == ({"number": 7}, True, False)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.reporters import reporter
+from onbook.reporters import formatted
 from support.console import person
 from support.reports import REPORTS
 
@@ -29,7 +29,7 @@ SARIF = jsonschema.Draft7Validator(
 
 
 def write(format: str, report: Report) -> str:
-    return reporter(format)(report, False)
+    return formatted(format, report)
 
 
 @pytest.mark.parametrize("format", FORMATS)

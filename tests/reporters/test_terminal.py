@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from onbook.report import Check, Finding, Report, Severity
-from onbook.reporters.terminal import write_terminal
+from onbook.reporters import formatted
 from support.console import ONBOOK, person
 from support.reports import REPORTS
 
@@ -23,7 +23,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 @pytest.mark.parametrize("name", list(REPORTS))
 def test_snapshots(name: str) -> None:
     path = SNAPSHOTS / f"{name}.txt"
-    written = write_terminal(REPORTS[name])
+    written = formatted("terminal", REPORTS[name])
     if os.environ.get("UPDATE_SNAPSHOTS"):
         path.write_text(written, "utf-8")
     assert written == path.read_text("utf-8")
@@ -35,7 +35,7 @@ def test_there_is_no_snapshot_of_nothing() -> None:
 
 @pytest.mark.parametrize("name", list(REPORTS))
 def test_colours_add_nothing_but_colours(name: str) -> None:
-    plain, coloured = (write_terminal(REPORTS[name], color) for color in (False, True))
+    plain, coloured = (formatted("terminal", REPORTS[name], color=color) for color in (False, True))
     assert re.sub("\x1b\\[[0-9]+m", "", coloured) == plain
     assert coloured.count("\x1b[0m") == 0 or coloured.endswith("\n")
 
@@ -72,27 +72,27 @@ def test_no_text_reaches_the_terminal_as_a_command(name: str) -> None:
         )
         for check in report.checks
     ]
-    written = write_terminal(Report(report.verb, tuple(checks), data=hostile(dict(report.data))))
+    written = formatted("terminal", Report(report.verb, tuple(checks), data=hostile(dict(report.data))))
     assert not set(written) & STEERS
     written.encode()
 
 
 def test_a_line_end_in_a_message_starts_no_line_of_ours() -> None:
     forged = Finding("ON1", "s", Severity.ERROR, "x\n1 prompt: nothing found", path="a\nb.yml")
-    first, second = write_terminal(Report("lint", (Check.of("a", [forged], prompt="a"),))).splitlines()
+    first, second = formatted("terminal", Report("lint", (Check.of("a", [forged], prompt="a"),))).splitlines()
     assert first == "a\\nb.yml: ON1 x\\n1 prompt: nothing found [s]"
     assert second == "1 prompt: 1 error"
 
 
 def test_what_people_write_stays_as_it_is() -> None:
     text = "été à 5 €, 「苦情」\u3000は 👩\u200d🔧 \u0645\u06cc\u200c\u062e\u0648\u0645, 5\xa0%"
-    assert write_terminal(Report("render", data={"messages": [{"role": "user", "content": text}]})).endswith(
+    assert formatted("terminal", Report("render", data={"messages": [{"role": "user", "content": text}]})).endswith(
         f"{text}\n"
     )
 
 
 def test_one_remedy_for_many_findings_is_told_once() -> None:
-    written = write_terminal(REPORTS["test"])
+    written = formatted("terminal", REPORTS["test"])
     assert written.count("--record") == 1
 
 

@@ -13,7 +13,7 @@ from onbook.call import Caller
 from onbook.contract import Contract
 from onbook.project import Source
 from onbook.report import Report, Status
-from onbook.reporters.json import write_json
+from onbook.reporters.json import dump, write_json
 from onbook.testing.assertions import judges
 from onbook.testing.assertions.judges import judge as judge_prompt
 from onbook.testing.baseline import Side, judge, lay_out, settle
@@ -198,7 +198,7 @@ def test_the_threshold_counts_no_doubt() -> None:
 
 def test_results_with_judges_survive_a_shard() -> None:
     results = list(replay([answered(files(*CASES), RIGHT, PEOPLE)]))
-    again = [from_json(json.loads(json.dumps(to_json(result)))) for result in results]
+    again = [from_json(json.loads(dump(to_json(result)))) for result in results]
     assert again == results
     assert report_of(again) == report_of(results)
 

@@ -7,10 +7,10 @@ know the linter's rules: they return *problems*, which lint turns into findings 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 
 class Severity(StrEnum):
@@ -123,6 +123,37 @@ def _place(path: str | None, line: int | None, column: int | None) -> str:
 def fingerprint(rule: str, path: str, message: str) -> str:
     """16 hex digits that name a finding: its rule, file and message, never its line."""
     return hashlib.sha256("\0".join((rule, path, message)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class Rows(Sequence[Any]):
+    """JSON data that is made when it is read: what is made of it takes many times the place of what it is made of.
+
+    Args:
+        make: the row of an item, the same at every call.
+        items: whatever the rows are made of.
+    """
+
+    def __init__(self, make: Callable[[Any], object], items: Sequence[Any]) -> None:
+        self._make, self._items = make, items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._make, self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        found = self._items[index]
+        return list(map(self._make, found)) if isinstance(index, slice) else self._make(found)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows | list) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)

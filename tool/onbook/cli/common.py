@@ -17,7 +17,7 @@ from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit, Index
 from onbook.repo.worktree import WorkTree
 from onbook.report import Check, Report, Status
-from onbook.reporters import reporter
+from onbook.reporters import pieces
 
 if TYPE_CHECKING:
     from onbook.environments.deploy import Plan
@@ -121,7 +121,8 @@ def _typed(prompt: Prompt, name: str, value: str) -> object:
 
 def print_report(report: Report, format: str) -> None:
     """Write a report to standard output, in colour where a person looks on."""
-    say(reporter(format)(report, color_wanted()), nl=False, color=True)
+    for piece in pieces(format, report, color=color_wanted()):
+        say(piece, nl=False, color=True)
 
 
 def require_details(details: bool, format: str) -> None:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 
 from onbook.report import Report
-from onbook.reporters import reporter
+from onbook.reporters import formatted
 from onbook.reporters.json import dump
 
 MARKER = "<!-- onbook check -->"
@@ -41,7 +41,7 @@ def output_lines(outputs: Mapping[str, str]) -> str:
 
 def comment(report: Report) -> str:
     """The body of a comment on the pull request: the marker, then the report in Markdown."""
-    return f"{MARKER}\n{reporter('markdown')(report, False)}"
+    return f"{MARKER}\n{formatted('markdown', report)}"
 
 
 def written(report: Report, format: str) -> str:
@@ -54,4 +54,4 @@ def written(report: Report, format: str) -> str:
         return comment(report)
     if format == "outputs":
         return dump(step_outputs(report))
-    return reporter(format)(report, False)
+    return formatted(format, report)

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 
 from onbook.report import Report
 
-Reporter = Callable[[Report, bool], str]
+Reporter = Callable[[Report, bool], Iterable[str]]
 
 FORMATS = ("terminal", "json", "github", "sarif", "junit", "markdown")
-"""The module of each format; its function is called ``write_<format>``."""
+"""The module of each format; its function is called ``<format>_pieces``."""
+
+_PIECE = 1 << 16
 
 
-def reporter(format: str) -> Reporter:
-    """The reporter of one of ``FORMATS``. Only its module is imported: most runs write one format."""
-    found: Reporter = getattr(import_module(f"onbook.reporters.{format}"), f"write_{format}")
+def formatted(format: str, report: Report, *, color: bool = False) -> str:
+    """A report in one of ``FORMATS``.
+
+    Args:
+        color: whether escape codes may be used.
+    """
+    return "".join(_reporter(format)(report, color))
+
+
+def pieces(format: str, report: Report, *, color: bool = False) -> Iterator[str]:
+    """What :func:`formatted` gives, a piece at a time: a report may be larger than all that it tells of."""
+    held: list[str] = []
+    size = 0
+    for piece in _reporter(format)(report, color):
+        held.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield "".join(held)
+            held, size = [], 0
+    if held:
+        yield "".join(held)
+
+
+def _reporter(format: str) -> Reporter:
+    # Only its module is imported: most runs write one format.
+    found: Reporter = getattr(import_module(f"onbook.reporters.{format}"), f"{format}_pieces")
     return found
 
 
-__all__ = ["FORMATS", "Reporter", "reporter"]
+__all__ = ["FORMATS", "Reporter", "formatted", "pieces"]

@@ -14,14 +14,15 @@ _COMMAND = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO:
 _ORDER = tuple(Severity)
 
 
-def write_github(report: Report, color: bool = False) -> str:
+def github_pieces(report: Report, color: bool = False) -> Iterator[str]:
     """One workflow command a finding, errors first, and a last line for whoever reads the log."""
     told = [finding for finding in report.findings if not finding.waived]
     told.sort(key=lambda finding: _ORDER.index(finding.severity))
-    lines = [_annotation(finding) for finding in told]
-    lines += list(_unchecked(report))
-    lines.append(_plain(f"onbook {report.verb}: {report.status}, {len(report.checks)} looked at, {len(told)} found"))
-    return "".join(f"{line}\n" for line in lines)
+    for finding in told:
+        yield f"{_annotation(finding)}\n"
+    for line in _unchecked(report):
+        yield f"{line}\n"
+    yield f"{_plain(f'onbook {report.verb}: {report.status}, {len(report.checks)} looked at, {len(told)} found')}\n"
 
 
 def _annotation(finding: Finding) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from json.encoder import encode_basestring
+from operator import attrgetter
 
 from onbook.errors import OnbookError
-from onbook.report import Check, Finding, Report, Status
+from onbook.report import Check, Finding, Report, Rows, Status
 
 
-def write_json(report: Report, color: bool = False) -> str:
+def write_json(report: Report) -> str:
+    """The report as one text."""
+    return "".join(json_pieces(report))
+
+
+def json_pieces(report: Report, color: bool = False) -> Iterator[str]:
     """The report as JSON, every key always there."""
     data = {
         "verb": report.verb,
@@ -21,12 +27,15 @@ def write_json(report: Report, color: bool = False) -> str:
         "checks": map(_check, report.checks),
         "data": report.data,
     }
-    return dump(data)
+    return dumped(data)
 
 
 def _check(check: Check) -> dict[str, object]:
-    findings = [finding.row for finding in check.findings]
+    findings = map(_ROW, check.findings)
     return {"id": check.id, "status": check.status, "prompt": check.prompt, "findings": findings}
+
+
+_ROW = attrgetter("row")
 
 
 def read_json(raw: bytes, verbs: Collection[str], place: str) -> Report:
@@ -58,17 +67,55 @@ def read_json(raw: bytes, verbs: Collection[str], place: str) -> Report:
 
 def dump(data: object) -> str:
     """JSON for machines that a person may look at: readable, and nothing in it steers a terminal."""
-    text = _written(data, "\n") + "\n"
+    return "".join(dumped(data))
+
+
+def dumped(data: object) -> Iterator[str]:
+    """What :func:`dump` gives, a piece at a time."""
+    yield from map(_harmless, _pieces(data, "\n", _LEVELS))
+    yield "\n"
+
+
+def _harmless(text: str) -> str:
     if text.isascii() and "\x7f" not in text:
         return text
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+# What stands deeper is written at once, unless it is long: a finding of a check is, and a result of a SARIF run.
+_LEVELS = 4
+_LONG = 64
+
+
+def _pieces(value: object, line: str, levels: int) -> Iterator[str]:
+    """What :func:`_written` gives, a piece at a time."""
+    inner = f"{line}  "
+    empty = True
+    if isinstance(value, dict) and levels > 0:
+        for key, each in value.items():
+            yield f"{'{' if empty else ','}{inner}{encode_basestring(str(key))}: "
+            empty = False
+            yield from _pieces(each, inner, levels - 1)
+        yield "{}" if empty else f"{line}}}"
+    elif isinstance(value, map | Rows) or (isinstance(value, list | tuple) and (levels > 0 or len(value) > _LONG)):
+        for each in value:
+            begin = f"{'[' if empty else ','}{inner}"
+            empty = False
+            if levels <= 1 and isinstance(each, dict):
+                yield begin + _written(each, inner)
+            else:
+                yield begin
+                yield from _pieces(each, inner, levels - 1)
+        yield "[]" if empty else f"{line}]"
+    else:
+        yield _written(value, line)
 
 
 def _written(value: object, line: str) -> str:
     """What ``json.dumps(value, indent=2, ensure_ascii=False)`` writes, in a fraction of its time and memory.
 
     Args:
-        value: JSON data. A ``map`` is written as a list, and no more than one of its items is held at a time.
+        value: JSON data. A ``map`` and ``Rows`` are written as lists.
         line: a line end with the indentation of the value.
     """
     if isinstance(value, str):
@@ -77,7 +124,7 @@ def _written(value: object, line: str) -> str:
     if isinstance(value, dict):
         pairs = [f"{encode_basestring(str(key))}: {_written(each, inner)}" for key, each in value.items()]
         return _enclosed("{}", pairs, line)
-    if isinstance(value, list | tuple | map):
+    if isinstance(value, list | tuple | map | Rows):
         return _enclosed("[]", [_written(each, inner) for each in value], line)
     if value is None or value is True or value is False:
         return _PLAIN[value]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from onbook.report import Check, Finding, Report, Severity, Status
 
 
-def write_junit(report: Report, color: bool = False) -> str:
+def junit_pieces(report: Report, color: bool = False) -> Iterator[str]:
     """The report as one test suite. A failed check is a failure, one that could not be made an error."""
     counted = {status: sum(1 for check in report.checks if check.status is status) for status in Status}
     counts = {
@@ -18,20 +19,34 @@ def write_junit(report: Report, color: bool = False) -> str:
         "errors": str(counted[Status.UNCHECKED]),
         "skipped": str(counted[Status.SKIPPED]),
     }
-    root = ElementTree.Element("testsuites", {**counts, "name": "onbook"})
-    suite = ElementTree.SubElement(root, "testsuite", counts)
-    for check in report.checks:
-        _case(suite, report, check)
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    suites, suite = (
+        ElementTree.Element(*it) for it in (("testsuites", {**counts, "name": "onbook"}), ("testsuite", counts))
+    )
+    yield f"{_opened(suites)}\n"
+    if not report.checks:
+        yield f"  {ElementTree.tostring(suite, encoding='unicode')}\n"
+    else:
+        yield f"  {_opened(suite)}\n"
+        for check in report.checks:
+            case = _case(report, check)
+            ElementTree.indent(case, level=2)
+            yield f"    {ElementTree.tostring(case, encoding='unicode')}\n"
+        yield "  </testsuite>\n"
+    yield "</testsuites>\n"
+
+
+def _opened(element: ElementTree.Element) -> str:
+    """The tag that begins an element: what stands in it is written one by one."""
+    return ElementTree.tostring(element, encoding="unicode").removesuffix(" />") + ">"
 
 
 _OUTCOME = {Status.FAILED: "failure", Status.UNCHECKED: "error", Status.SKIPPED: "skipped"}
 
 
-def _case(suite: ElementTree.Element, report: Report, check: Check) -> None:
+def _case(report: Report, check: Check) -> ElementTree.Element:
     name = {"classname": f"onbook.{report.verb}", "name": check.id}
-    case = ElementTree.SubElement(suite, "testcase", {key: _sound(value) for key, value in name.items()})
+    case = ElementTree.Element("testcase", {key: _sound(value) for key, value in name.items()})
     weighty = [finding for finding in check.findings if finding.severity is Severity.ERROR and not finding.waived]
     rest = [finding for finding in check.findings if finding.severity is not Severity.ERROR or finding.waived]
     if outcome := _OUTCOME.get(check.status):
@@ -44,6 +59,7 @@ def _case(suite: ElementTree.Element, report: Report, check: Check) -> None:
             rest = rest if weighty else []
     if rest:
         ElementTree.SubElement(case, "system-out").text = _told(rest)
+    return case
 
 
 def _told(findings: list[Finding]) -> str:

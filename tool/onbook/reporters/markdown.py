@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from onbook.report import Check, Report, Status
 from onbook.reporters.gfm import STATUS, code, finding_line, plain
 from onbook.reporters.markdown_check import gate_parts
@@ -13,7 +15,12 @@ _MAX_ROWS = 100
 _MAX_FINDINGS = 200
 
 
-def write_markdown(report: Report, color: bool = False) -> str:
+def markdown_pieces(report: Report, color: bool = False) -> Iterator[str]:
+    """The report as a comment, in one piece."""
+    yield write_markdown(report)
+
+
+def write_markdown(report: Report) -> str:
     """The report as GitHub-flavoured Markdown, of at most MAX_COMMENT characters."""
     head, folded = {"check": gate_parts, "diff": diff_parts}.get(report.verb, checked_parts)(report)
     text = "".join(f"{line}\n" for line in head)

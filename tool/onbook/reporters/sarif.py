@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from onbook import __version__
 from onbook.report import Finding, Report, Severity, Status
-from onbook.reporters.json import dump
+from onbook.reporters.json import dumped
 
 _LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def write_sarif(report: Report, color: bool = False) -> str:
+def sarif_pieces(report: Report, color: bool = False) -> Iterator[str]:
     """The report as one SARIF run. What could not be checked makes the run unsuccessful, never merely empty."""
     rules: dict[str, dict[str, Any]] = {}
     for finding in report.findings:
@@ -32,7 +32,7 @@ def write_sarif(report: Report, color: bool = False) -> str:
         "invocations": [invocation],
         "results": map(partial(_result, places), report.findings),
     }
-    return dump({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
+    return dumped({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
 
 
 def _result(places: Mapping[str, int], finding: Finding) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _STATUS = {Status.PASSED: "green", Status.FAILED: "red", Status.SKIPPED: "dim", 
 Row = Mapping[str, Any]
 
 
-def write_terminal(report: Report, color: bool = False) -> str:
+def terminal_pieces(report: Report, color: bool = False) -> Iterator[str]:
     """The report as lines of text.
 
     Args:
@@ -26,7 +26,8 @@ def write_terminal(report: Report, color: bool = False) -> str:
     """
     style = _Style(color)
     body = _VERBS.get(report.verb, _checked)(report, style)
-    return "".join(f"{line}\n" for line in body)
+    for line in body:
+        yield f"{line}\n"
 
 
 class _Style:

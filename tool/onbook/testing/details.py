@@ -6,12 +6,14 @@ Only where they are asked for: they are what makes a report large. Texts are bou
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from onbook.report import Report
+from onbook.repo.stored import Laid
+from onbook.report import Report, Rows
 from onbook.testing.assertions import AssertionUseError
 from onbook.testing.baseline import Match
 from onbook.testing.grading import grade
@@ -32,6 +34,23 @@ _TEXTS = ("inputs", "messages", "answer", "expected", "steps", "judges", "labels
 Row = dict[str, Any]
 
 
+class _Place(NamedTuple):
+    """Where the row of an answer is laid, and what its report must know before it is read.
+
+    Attributes:
+        size: the characters of its texts.
+    """
+
+    place: int
+    case: str
+    repeat: int
+    passed: bool
+    size: int
+
+
+_Pair = tuple[_Place, _Place | None]
+
+
 class Details:
     """Collects the answers of a run while it is graded, and gives them to its report.
 
@@ -41,8 +60,9 @@ class Details:
 
     def __init__(self, *, live: bool = False, most: int = MAX_ALL) -> None:
         self._live, self._most = live, most
-        self._rows: dict[tuple[str, str], list[Row]] = {}
-        self._old: dict[tuple[str, str], dict[tuple[str, int], Row]] = {}
+        self._laid = Laid()
+        self._rows: dict[tuple[str, str], list[_Place]] = {}
+        self._old: dict[tuple[str, str], dict[tuple[str, int], _Place]] = {}
         self._labels: dict[str, dict[str, list[Row]]] = {}
 
     def seen(self, unit: Unit, planned: Planned, result: CaseResult) -> None:
@@ -51,7 +71,7 @@ class Details:
         for attempt, repeat in zip(planned.attempts, result.repeats, strict=False):
             row = self._row(unit, attempt)
             drift = {"drift": repeat.drift} if repeat.drift else {}
-            rows.append({**row, "state": repeat.state, "reasons": list(repeat.reasons), **drift})
+            rows.append(self._lay({**row, "state": repeat.state, "reasons": list(repeat.reasons), **drift}))
 
     def compared(self, match: Match, *, new: bool = False) -> None:
         """Take the old answers of a comparison.
@@ -70,22 +90,40 @@ class Details:
                 cut = list[str]()
                 row = {**self._answer(match.old, attempt), **_some("steps", _steps(match.old, attempt, cut))}
                 row["long"] += cut
-                old[_slot(attempt)] = {**row, "cut": row.pop("long")}
+                old[_slot(attempt)] = self._lay({**row, "cut": row.pop("long")}, attempt.case.id)
             for attempt in both.new if new else ():
                 grade(match.new, attempt)
-                rows.append(self._row(match.new, attempt))
+                rows.append(self._lay(self._row(match.new, attempt)))
 
     def added(self, report: Report) -> Report:
         """The report with the answers in the rows of its prompts, as ``answers``."""
         rows: Any = report.data["prompts"]
-        told = [{**row, "answers": self._paired(row["id"], row["model"] or "")} for row in rows]
-        _bound([answer for row in told for answer in row["answers"]], self._most)
+        paired = [self._paired(row["id"], row["model"] or "") for row in rows]
+        read = partial(self._read, _beyond([pair for pairs in paired for pair in pairs], self._most))
+        told = [{**row, "answers": Rows(read, pairs)} for row, pairs in zip(rows, paired, strict=True)]
         return replace(report, data={**report.data, "prompts": told})
 
-    def _paired(self, prompt: str, model: str) -> list[Row]:
+    def _paired(self, prompt: str, model: str) -> list[_Pair]:
         before = self._old.get((prompt, model), {})
-        rows = self._rows.get((prompt, model), [])
-        return [{**row, "old": before.get((row["case"], row["repeat"]))} for row in rows]
+        return [(row, before.get((row.case, row.repeat))) for row in self._rows.get((prompt, model), ())]
+
+    def _lay(self, row: Row, case: str | None = None) -> _Place:
+        """Lay a row aside: a run has as many as it has answers, and they are told one by one."""
+        size = sum(_size(row.get(name)) for name in _TEXTS)
+        place = self._laid.add(json.dumps(row).encode())
+        return _Place(place, case or row["case"], row.get("repeat", 0), row["state"] == "passed", size)
+
+    def _read(self, beyond: Collection[int], pair: _Pair) -> Row:
+        """The row of an answer with the older one; without their texts where these are beyond what a report holds."""
+        new, old = pair
+        row: Row = json.loads(self._laid.line(new.place))
+        row["old"] = json.loads(self._laid.line(old.place)) if old else None
+        if new.place in beyond:
+            for side in (row, row["old"]) if old else (row,):
+                gone = [name for name in _TEXTS if side.get(name) is not None]
+                side.update(dict.fromkeys(gone))
+                row["cut"] = [*dict.fromkeys([*row["cut"], *gone])]
+        return row
 
     def _row(self, unit: Unit, attempt: Attempt) -> Row:
         case, cut = attempt.case, list[str]()
@@ -223,19 +261,17 @@ def _short(value: object, cut: list[str], name: str) -> object:
     return value
 
 
-def _bound(answers: Sequence[Row], most: int) -> None:
-    """Take the texts away from what is beyond ``most`` characters, those of passing answers first."""
+def _beyond(answers: Sequence[_Pair], most: int) -> frozenset[int]:
+    """The places of the answers that are beyond ``most`` characters; those that do not pass are given theirs first."""
     left = most
-    for row in sorted(answers, key=lambda row: row["state"] == "passed"):
-        sides = [row, *([row["old"]] if row["old"] else [])]
-        size = sum(_size(side.get(name)) for side in sides for name in _TEXTS)
+    found = []
+    for new, old in sorted(answers, key=lambda pair: pair[0].passed):
+        size = new.size + (old.size if old else 0)
         if size <= left:
             left -= size
-            continue
-        for side in sides:
-            gone = [name for name in _TEXTS if side.get(name) is not None]
-            side.update(dict.fromkeys(gone))
-            row["cut"] = [*dict.fromkeys([*row["cut"], *gone])]
+        else:
+            found.append(new.place)
+    return frozenset(found)
 
 
 def _size(value: object) -> int:

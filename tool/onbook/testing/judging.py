@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from onbook.project import Source
 from onbook.prompt import Case
-from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.report import Check, Finding, Report, Rows, Severity, Status
 from onbook.testing.metrics import Measured, measure
 from onbook.testing.results import CaseResult, RepeatResult, UnitResult
 
@@ -215,7 +215,7 @@ def _row(
         **({"drift": {kind: seen.drifts[kind] for kind in ("same", "text", "verdict", "new")}} if seen.drifts else {}),
         **({"judges": [judge.row() for judge in result.judges]} if result.judges else {}),
         **({"metrics": {name: found.row() for name, found in measured.items()}} if measured else {}),
-        **({"results": [_case_row(case) for case in result.cases] if ran else []} if detail else {}),
+        **({"results": Rows(_case_row, result.cases) if ran else []} if detail else {}),
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from onbook.prompt import JudgeGate
-from onbook.report import Finding
+from onbook.report import Finding, Rows
 from onbook.testing.agreement import Agreement
 from onbook.testing.unit import STATES
 
@@ -129,7 +129,7 @@ class UnitResult:
 def to_json(result: UnitResult) -> dict[str, object]:
     """A result as plain JSON data."""
     wrong = [finding.row for finding in result.wrong]
-    return {**asdict(replace(result, cases=())), "wrong": wrong, "cases": list(map(_case, result.cases))}
+    return {**asdict(replace(result, cases=())), "wrong": wrong, "cases": Rows(_case, result.cases)}
 
 
 def _case(case: CaseResult) -> dict[str, object]:
