@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -20,6 +22,25 @@ def prompt(inputs: Any = TICKET, content: str = "{{ticket}}", **fields: Any) -> 
 def test_inputs_that_are_accepted_are_rendered() -> None:
     assert Caller(prompt()).render({"ticket": "a"}) == [{"role": "user", "content": "a"}]
     assert Caller(prompt(None)).render({"ticket": "a", "more": 1}) == [{"role": "user", "content": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (datetime(2027, 3, 1), "when: a value of type datetime is none that JSON has"),
+        ([1, {"a": b"x"}], "when/1/a: a value of type bytes is none that JSON has"),
+        ({"a": {1: 2}}, "when/a: the key 1 is no text"),
+        ({"\ud83d": 2}, "when: the key '\\ud83d' is no text"),
+        ("\ud83d", "when: this holds half a character"),
+        (reduce(lambda inner, _: [inner], range(900), 0), "when/0/0: this is nested too deep"),
+    ],
+)
+def test_what_json_does_not_have_is_told_with_its_place(value: object, message: str) -> None:
+    called = Caller(prompt({"type": "object", "properties": {"when": {"enum": [1]}}}))
+    with pytest.raises(InputError) as told:
+        called.render({"when": value})
+    assert told.value.message.startswith(f"support/triage does not accept these inputs: {message}")
+    assert told.value.message.encode()
 
 
 @pytest.mark.parametrize(

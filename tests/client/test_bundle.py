@@ -127,6 +127,7 @@ def test_the_last_resort_where_the_remote_is_away(bundle: Path, server: GitServe
         (lambda data: data["releases"].append(data["releases"][0]), "twice"),
         (lambda data: data.update(version=2), "no bundle of version 1"),
         (lambda data: data.pop("releases"), "no bundle"),
+        (lambda data: data["releases"][0].update(commit="\ud800"), "releases/0/commit: this holds half a character"),
         (lambda data: data["releases"][0].update(version="^1"), "no bundle"),
         (lambda data: data["releases"][0]["files"][0].update(path="../x"), "no bundle"),
     ],

@@ -58,7 +58,9 @@ def test_a_head_that_moved_on_and_one_of_two(hub: tuple[GitHubApi, Api]) -> None
 
 
 def test_an_event_of_something_else() -> None:
-    with pytest.raises(OnbookError, match="tells of no run"):
-        run_of({"workflow_run": {"id": "x"}}, "us/prompts")
+    whole = {"id": 1, "head_repository": {"full_name": 7}, "head_branch": "x", "head_sha": "a" * 40}
+    for told in ({"id": "x"}, whole):
+        with pytest.raises(OnbookError, match="tells of no run"):
+            run_of({"workflow_run": told}, "us/prompts")
     with pytest.raises(OnbookError, match="over https alone"):
         Api("http://example.com", "token")

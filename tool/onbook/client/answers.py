@@ -32,13 +32,12 @@ def parse(text: str, prompt: Prompt) -> Any:
         raise AnswerContractError(f"{_name(prompt)} is no JSON object", text=text, hint=_FORMAT)
     if prompt.response_format == "json_object" or prompt.output_schema is None:
         return value
-    try:
-        violations = _contract(json.dumps(prompt.output_schema)).violations(value)
-    except (ValueError, UnicodeError):
-        # Half of a surrogate pair is a text to Python's reader, and none in JSON.
-        raise MalformedAnswerError(f"{_name(prompt)} holds text that is no Unicode", text=text) from None
+    violations = _contract(json.dumps(prompt.output_schema)).violations(value)
     if violations:
         first = violations[0]
+        if not first.keyword:
+            # Half of a surrogate pair is a text to Python's reader, and none in JSON.
+            raise MalformedAnswerError(f"{_name(prompt)} is no JSON that can be read: {first.message}", text=text)
         where = "/".join(map(str, first.pointer))
         more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
         told = f"{where}: {first.message}" if where else first.message

@@ -19,6 +19,9 @@ HASTY_BACKTRACK_LIMIT = 10_000
 # Values that are held against a plain schema before its validator is compiled.
 MAX_LOOKED_AT = 16
 
+# Where the library gives up on what is nested deeper still.
+_DEEP = 200
+
 # Members of an enum that an error names; the library names two.
 MAX_TOLD = 8
 
@@ -37,7 +40,8 @@ class Violation:
 
     Attributes:
         pointer: where in the value.
-        keyword: the schema's keyword that refused it (``required``, ``additionalProperties``, ``type`` ...).
+        keyword: the schema's keyword that refused it (``required``, ``additionalProperties``, ``type`` ...); empty
+            where no schema was asked, because the value is none that JSON has.
         names: the properties that are missing or not allowed, for those two keywords.
         schema_pointer: where in the schema.
     """
@@ -103,13 +107,48 @@ class Contract:
         """Whether a value fulfils the schema."""
         if self._plainly_accepts(value):
             return True
-        return bool(self._compiled().is_valid(value))
+        try:
+            return bool(self._compiled().is_valid(value))
+        except ValueError:  # no JSON at all
+            return False
 
     def violations(self, value: object) -> list[Violation]:
         """Every way in which a value breaks the schema, in the value's order."""
         if self._plainly_accepts(value):
             return []
-        return [_violation(error) for error in self._compiled().iter_errors(value)]
+        validator = self._compiled()
+        try:
+            return [_violation(error) for error in validator.iter_errors(value)]
+        except ValueError as error:
+            return [_no_json(value) or Violation(_first_line(str(error)), (), "")]
+
+
+def _no_json(value: object) -> Violation | None:
+    """The first part of a value that JSON does not have: an application may pass a date, a model say half an emoji."""
+    waiting: list[tuple[tuple[str | int, ...], object]] = [((), value)]
+    while waiting:
+        pointer, part = waiting.pop()
+        if len(pointer) > _DEEP:
+            return Violation("this is nested too deep", pointer[:3], "")
+        if type(part) is str and not _is_unicode(part):
+            return Violation("this holds half a character (a lone surrogate), which is no Unicode", pointer, "")
+        if isinstance(part, Mapping):
+            if strange := [key for key in part if not isinstance(key, str) or not _is_unicode(key)]:
+                return Violation(f"the key {strange[0]!r} is no text", pointer, "")
+            waiting += [((*pointer, key), inner) for key, inner in reversed(list(part.items()))]
+        elif isinstance(part, list | tuple):
+            waiting += [((*pointer, at), part[at]) for at in reversed(range(len(part)))]
+        elif type(part) is not str and not isinstance(part, int | float | None):
+            return Violation(f"a value of type {type(part).__name__} is none that JSON has", pointer, "")
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _violation(error: Any) -> Violation:

@@ -65,7 +65,7 @@ def read_event(environ: Mapping[str, str], *, named: bool = False) -> Event | No
         before = _commit(data["before"])
         # A new branch has nothing before it, and what stood before a forced push is no ancestor.
         return Event(name, None if data.get("forced") or not before.strip("0") else before)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         place = environ.get("GITHUB_EVENT_PATH")
         raise OnbookError(
             f"the event file does not say what the {name} compares with", place=place, hint="pass --base REV"

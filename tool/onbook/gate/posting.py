@@ -68,7 +68,9 @@ def run_of(event: Any, repository: str) -> Run:
         run = Run(told["id"], repository, told["head_repository"]["full_name"], told["head_branch"], told["head_sha"])
     except (KeyError, TypeError):
         run = None
-    if run is None or not isinstance(run.id, int) or not _NAME.fullmatch(run.head) or not _NAME.fullmatch(repository):
+    texts = (run.head, run.branch, run.commit) if run else ()
+    named = all(isinstance(text, str) for text in texts)
+    if not run or not named or not isinstance(run.id, int) or not all(map(_NAME.fullmatch, (run.head, repository))):
         raise OnbookError("the event tells of no run", hint="run `onbook comment` on workflow_run, as docs/ci.md shows")
     return run
 
