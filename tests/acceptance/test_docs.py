@@ -172,6 +172,7 @@ def _production(folder: Path) -> Path:
     application = Person(folder / "application")
     application.cwd.mkdir()
     application.onbook("bundle", "--env", "production", "--from", str(author.cwd), "--out", "prompts.json")
+    application.onbook("fetch", "support/triage@production", "--from", str(author.cwd))  # the lock
     return application.cwd
 
 

@@ -29,6 +29,12 @@ def refused(repo: Repo, told: str, *, id: str = ID, request_: str = "*", cache: 
     return str(caught.value)
 
 
+def test_a_lock_that_is_not_there_locks_nothing_and_is_refused(released: Repo, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no lock file here") as caught:
+        onbook.open(released.path, lock=tmp_path / "onbook.lock")
+    assert caught.value.place == str(tmp_path / "onbook.lock")
+
+
 def test_a_moved_tag(released: Repo, tmp_path: Path) -> None:
     repo = clone(released.path, tmp_path / "repo")
     lock = tmp_path / "onbook.lock"

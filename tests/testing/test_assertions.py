@@ -64,8 +64,10 @@ def pages() -> list[Any]:
             assert document, problems
             assert not problems, problems
             row: Any = document.data
-            assert name in str(row["assert"])
-            found.append(pytest.param({**row, "is": state}, id=f"page of {name}: {title}"))
+            # As a case or a suite has it, so that it can be copied: a list.
+            (assertion,) = row["assert"]
+            assert name in str(assertion)
+            found.append(pytest.param({**row, "assert": assertion, "is": state}, id=f"page of {name}: {title}"))
     return found
 
 

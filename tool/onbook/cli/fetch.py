@@ -47,7 +47,8 @@ def command(
     request = request or "*"
     if out is not None and out.is_symlink():
         raise UsageError("files are not written through a symbolic link", place=str(out))
-    book = remote_book(url, lock=lock, tag_prefix=tag_prefix, verify=verify, allowed_signers=allowed_signers)
+    known = lock if lock.exists() else None  # the first fetch writes it
+    book = remote_book(url, lock=known, tag_prefix=tag_prefix, verify=verify, allowed_signers=allowed_signers)
     if frozen:
         fetched = book.fetch_locked(id, request)
     elif is_environment(request):

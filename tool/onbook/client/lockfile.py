@@ -59,7 +59,8 @@ class Lock:
         except FileNotFoundError:
             return Lock()
         except (OSError, ValueError, RecursionError) as error:
-            raise UsageError(f"this lock file cannot be read: {error}", place=str(path)) from None
+            hint = "take it from git again; or delete it, fetch anew, and look at what changed"
+            raise UsageError(f"this lock file cannot be read: {error}", place=str(path), hint=hint) from None
         if not isinstance(data, dict) or data.get("version") != VERSION:
             raise UsageError(
                 f"this is no lock file of version {VERSION}", place=str(path), hint="fetch again with this onbook"

@@ -39,7 +39,7 @@ def open(
         at: instead of releases, the prompts of a local repository at one place: ``worktree``, ``index`` or a revision.
         cache: the folder that keeps fetched releases; default ``$XDG_CACHE_HOME/onbook``. Processes may share it.
         cache_size: bytes of files that the cache keeps; the ones that were not used for longest are dropped.
-        lock: a lock file; releases that it holds are checked against it.
+        lock: a lock file that exists; releases that it holds are checked against it.
         verify: ``tag`` (annotated, not copied, and intact), ``signed`` (by an allowed signer too), or ``none`` (intact
             only, for mirrors that rename tags).
         allowed_signers: the file that says who may sign, as ssh-keygen(1) has it; default: as git is configured.
@@ -84,6 +84,12 @@ def open(
         # Absolute, because git runs in another folder, and so that a lock means the same from every folder.
         url = str(Path(url).resolve())
     locked = Lock.read(Path(lock)) if lock is not None else Lock()
+    if lock is not None and not Path(lock).exists():
+        # Without it nothing would be held against anything, and nobody would hear of it.
+        hint = (
+            "`onbook fetch ID --from URL` writes it; it goes where the application goes, and a full path finds it there"
+        )
+        raise UsageError("there is no lock file here", place=str(Path(lock).absolute()), hint=hint)
     kept = Cache(Path(cache) if cache else None, size=cache_size)
     releases = Releases(Access(url, token, timeout), kept, locked, tag_prefix, policy, signers)
     return RemoteBook(releases, ttl=ttl, max_stale=max(ttl, max_stale), bundle=shipped)

@@ -36,7 +36,7 @@ class Evaluator:
     **Holds**
 
     ```yaml
-    assert: {evaluator: {name: the queue, string: {startsWith: "{{expected}}"}}}
+    assert: [{evaluator: {name: the queue, string: {startsWith: "{{expected}}"}}}]
     expected: billing
     answer: "Billing: the second charge"
     ```
@@ -44,7 +44,7 @@ class Evaluator:
     **Does not hold**
 
     ```yaml
-    assert: {evaluator: {name: alike, uses: github/fluency}}
+    assert: [{evaluator: {name: alike, uses: github/fluency}}]
     answer: word salad green
     said: "1"
     ```

@@ -241,7 +241,8 @@ def _proxy(result: UnitResult) -> Iterator[Finding]:
 def _nothing_asserted(result: UnitResult, seen: _Seen) -> Iterator[Finding]:
     if seen.bare:
         message = f"nothing is asserted of the answers to {_listed(seen.bare)}: they pass whatever the answer is"
-        hint = "add `assert` to the case, or to the suite for all cases"
+        hint = 'add `assert` to the case, or to the suite for all of them, as `assert: [{equals: "{{expected}}"}]`: '
+        hint += "`expected` by itself is compared with nothing"
         yield at("nothing-asserted", message, result.path, hint=hint)
 
 

@@ -199,7 +199,9 @@ async def _ask(litellm: Any, request: Request, url: str | None, meter: Meter) ->
     raise AssertionError("unreachable")
 
 
-RESUME = "Run the same command again: what was answered is kept, and only the rest is asked for."
+RESUME = (
+    "Run the same command again: --record has kept what was answered, and asks for only the rest; --live begins anew."
+)
 
 
 def _check(request: Request, response: Response, secrets: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ class ToolCalled(Plain):
     **Holds**
 
     ```yaml
-    assert: {tool-called: {name: refund, arguments: {order: 17}}}
+    assert: [{tool-called: {name: refund, arguments: {order: 17}}}]
     tools: [refund]
     calls: [{name: refund, arguments: '{"order": 17, "reason": "late"}'}]
     answer: ""
@@ -31,7 +31,7 @@ class ToolCalled(Plain):
     **Does not hold**
 
     ```yaml
-    assert: {tool-called: {name: refund, arguments: {order: 17}, exactly: true}}
+    assert: [{tool-called: {name: refund, arguments: {order: 17}, exactly: true}}]
     tools: [refund]
     calls: [{name: refund, arguments: '{"order": 17, "reason": "late"}'}]
     answer: ""

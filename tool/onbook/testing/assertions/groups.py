@@ -48,14 +48,14 @@ class Negation(Group):
     **Holds**
 
     ```yaml
-    assert: {not: {contains: sorry}}
+    assert: [{not: {contains: sorry}}]
     answer: Here you are.
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {not: {contains: sorry}}
+    assert: [{not: {contains: sorry}}]
     answer: I am sorry.
     ```
     """
@@ -82,14 +82,14 @@ class AnyOf(Group):
     **Holds**
 
     ```yaml
-    assert: {any: [{contains: refund}, {contains: money back}]}
+    assert: [{any: [{contains: refund}, {contains: money back}]}]
     answer: You get your money back.
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {any: [{contains: refund}, {contains: money back}]}
+    assert: [{any: [{contains: refund}, {contains: money back}]}]
     answer: Please wait.
     ```
     """
@@ -120,14 +120,14 @@ class AllOf(AnyOf):
     **Holds**
 
     ```yaml
-    assert: {any: [{equals: none}, {all: [{starts-with: "#"}, {length: {max: 5}}]}]}
+    assert: [{any: [{equals: none}, {all: [{starts-with: "#"}, {length: {max: 5}}]}]}]
     answer: "#204"
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {all: [{starts-with: "#"}, {length: {max: 5}}]}
+    assert: [{all: [{starts-with: "#"}, {length: {max: 5}}]}]
     answer: "#204 and #205"
     ```
     """

@@ -112,7 +112,7 @@ class Judge(_Judged):
     **Holds**
 
     ```yaml
-    assert: {judge: Names the opening time.}
+    assert: [{judge: Names the opening time.}]
     inputs: {ticket: When do you open?}
     answer: We open at 9.
     said: '{"reason": "It says: at 9.", "verdict": "pass"}'
@@ -121,7 +121,7 @@ class Judge(_Judged):
     **Does not hold**
 
     ```yaml
-    assert: {judge: {rubric: Is friendly., choices: {warm: 1, neutral: 0.5, cold: 0}, min: 0.6}}
+    assert: [{judge: {rubric: Is friendly., choices: {warm: 1, neutral: 0.5, cold: 0}, min: 0.6}}]
     answer: Wait your turn.
     said: cold
     ```
@@ -219,7 +219,7 @@ class Faithfulness(_Share):
     **Holds**
 
     ```yaml
-    assert: {faithfulness: {context: "{{ticket}}", min: 0.9}}
+    assert: [{faithfulness: {context: "{{ticket}}", min: 0.9}}]
     inputs: {ticket: Keys are rotated every 90 days.}
     answer: Every 90 days.
     said: '{"statements": [{"statement": "Keys are rotated every 90 days.", "supported": true}]}'
@@ -228,7 +228,7 @@ class Faithfulness(_Share):
     **Does not hold**
 
     ```yaml
-    assert: {faithfulness: {context: "{{ticket}}", min: 0.9}}
+    assert: [{faithfulness: {context: "{{ticket}}", min: 0.9}}]
     inputs: {ticket: Keys are rotated every 90 days.}
     answer: Every 90 days, by hand.
     said: '{"statements": [{"statement": "a", "supported": true}, {"statement": "b", "supported": false}]}'
@@ -269,7 +269,7 @@ class AnswerRelevance(_Share):
     **Holds**
 
     ```yaml
-    assert: {answer-relevance: {min: 0.5}}
+    assert: [{answer-relevance: {min: 0.5}}]
     inputs: {ticket: When do you open?}
     answer: At nine. We love cats.
     said: '{"statements": [{"statement": "a", "relevant": true}, {"statement": "b", "relevant": false}]}'
@@ -278,7 +278,7 @@ class AnswerRelevance(_Share):
     **Does not hold**
 
     ```yaml
-    assert: {answer-relevance: {min: 0.8}}
+    assert: [{answer-relevance: {min: 0.8}}]
     inputs: {ticket: When do you open?}
     answer: At nine. We love cats.
     said: '{"statements": [{"statement": "a", "relevant": true}, {"statement": "b", "relevant": false}]}'
@@ -317,7 +317,7 @@ class ContextPrecision(_Judged):
     **Holds**
 
     ```yaml
-    assert: {context-precision: {contexts: [a, b], min: 0.9}}
+    assert: [{context-precision: {contexts: [a, b], min: 0.9}}]
     answer: x
     said: ['{"reason": "r", "useful": true}', '{"reason": "r", "useful": false}']
     ```
@@ -325,7 +325,7 @@ class ContextPrecision(_Judged):
     **Does not hold**
 
     ```yaml
-    assert: {context-precision: {contexts: [a, b], min: 0.9}}
+    assert: [{context-precision: {contexts: [a, b], min: 0.9}}]
     answer: x
     said: ['{"reason": "r", "useful": false}', '{"reason": "r", "useful": true}']
     ```

@@ -45,14 +45,14 @@ class Refusal(Plain):
     **Holds**
 
     ```yaml
-    assert: {refusal: true}
+    assert: [{refusal: true}]
     answer: I'm sorry, but I can't share another customer's address.
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {refusal: false}
+    assert: [{refusal: false}]
     answer: As an AI language model I have no opinion on that.
     ```
 
@@ -98,14 +98,14 @@ class Language(Plain):
     **Holds**
 
     ```yaml
-    assert: {language: de}
+    assert: [{language: de}]
     answer: Bitte schicken Sie uns die Rechnung, wir prüfen sie und melden uns bei Ihnen.
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {language: de}
+    assert: [{language: de}]
     answer: Please send us the invoice, and we will get back to you.
     ```
     """

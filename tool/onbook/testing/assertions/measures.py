@@ -48,7 +48,7 @@ class Number(Plain):
     **Holds**
 
     ```yaml
-    assert: {number: {equals: "{{expected}}", within: 0.5}}
+    assert: [{number: {equals: "{{expected}}", within: 0.5}}]
     expected: 41.7
     answer: The answer is 42.
     ```
@@ -56,7 +56,7 @@ class Number(Plain):
     **Does not hold**
 
     ```yaml
-    assert: {number: {min: 1, max: 5}}
+    assert: [{number: {min: 1, max: 5}}]
     answer: I give it 7.
     ```
     """
@@ -135,14 +135,14 @@ class Length(Plain):
     **Holds**
 
     ```yaml
-    assert: {length: {max: 5, unit: words}}
+    assert: [{length: {max: 5, unit: words}}]
     answer: "We open at nine.\\n"
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {length: {min: 2, unit: sentences}}
+    assert: [{length: {min: 2, unit: sentences}}]
     answer: We open at nine.
     ```
     """
@@ -206,7 +206,7 @@ class Tokens(_Metered):
     **Holds**
 
     ```yaml
-    assert: {tokens: {max: 60}}
+    assert: [{tokens: {max: 60}}]
     usage: {prompt_tokens: 210, completion_tokens: 24}
     answer: a refund
     ```
@@ -214,7 +214,7 @@ class Tokens(_Metered):
     **Does not hold**
 
     ```yaml
-    assert: {tokens: {max: 200, of: both}}
+    assert: [{tokens: {max: 200, of: both}}]
     usage: {prompt_tokens: 210, completion_tokens: 24}
     answer: a refund
     ```
@@ -248,7 +248,7 @@ class Cost(_Metered):
     **Holds**
 
     ```yaml
-    assert: {cost: {max: 0.002}}
+    assert: [{cost: {max: 0.002}}]
     cost: 0.0013
     answer: a refund
     ```
@@ -256,7 +256,7 @@ class Cost(_Metered):
     **Does not hold**
 
     ```yaml
-    assert: {cost: {max: 0.001}}
+    assert: [{cost: {max: 0.001}}]
     cost: 0.0013
     answer: a refund
     ```
@@ -282,7 +282,7 @@ class Latency(_Metered):
     **Holds**
 
     ```yaml
-    assert: {latency: {max: 2000}}
+    assert: [{latency: {max: 2000}}]
     latency: 850
     answer: a refund
     ```
@@ -290,7 +290,7 @@ class Latency(_Metered):
     **Does not hold**
 
     ```yaml
-    assert: {latency: {max: 500}}
+    assert: [{latency: {max: 500}}]
     latency: 850
     answer: a refund
     ```

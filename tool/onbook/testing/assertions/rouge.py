@@ -32,14 +32,14 @@ class Rouge1(Overlap):
     **Holds**
 
     ```yaml
-    assert: {rouge-1: {to: 猫在垫子上, min: 0.99}}
+    assert: [{rouge-1: {to: 猫在垫子上, min: 0.99}}]
     answer: 猫在垫子上。
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {rouge-1: {to: the cat sat on the mat, min: 0.8, score: recall}}
+    assert: [{rouge-1: {to: the cat sat on the mat, min: 0.8, score: recall}}]
     answer: the cat
     ```
 
@@ -74,14 +74,14 @@ class Rouge2(Rouge1):
     **Holds**
 
     ```yaml
-    assert: {rouge-2: {to: the cat sat on the mat, min: 0.6}}
+    assert: [{rouge-2: {to: the cat sat on the mat, min: 0.6}}]
     answer: The cat sat on a mat.
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {rouge-2: {to: the cat sat on the mat, min: 0.6}}
+    assert: [{rouge-2: {to: the cat sat on the mat, min: 0.6}}]
     answer: On a mat the cat lay.
     ```
 
@@ -105,14 +105,14 @@ class RougeL(Rouge1):
     **Holds**
 
     ```yaml
-    assert: {rouge-l: {to: police killed the gunman, min: 0.7}}
+    assert: [{rouge-l: {to: police killed the gunman, min: 0.7}}]
     answer: police kill the gunman
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {rouge-l: {to: police killed the gunman, min: 0.7}}
+    assert: [{rouge-l: {to: police killed the gunman, min: 0.7}}]
     answer: the gunman kill police
     ```
 

@@ -35,13 +35,13 @@ class Similarity(Overlap):
     **Holds**
 
     ```yaml
-    assert: {similarity: {to: "{{expected}}", min: 0.85}}
+    assert: [{similarity: {to: "{{expected}}", min: 0.85}}]
     expected: Refunds take five days.
     answer: refunds take 5 days.
     ```
 
     ```yaml
-    assert: {similarity: {to: You are refunded., min: 0.6, by: embedding, model: openai/text-embedding-3-small}}
+    assert: [{similarity: {to: You are refunded., min: 0.6, by: embedding, model: openai/text-embedding-3-small}}]
     answer: Your money comes back.
     said: '{"dot": 0.71, "norms": [1.0, 1.0], "dimensions": 1536}'
     ```
@@ -49,7 +49,7 @@ class Similarity(Overlap):
     **Does not hold**
 
     ```yaml
-    assert: {similarity: {to: Refunds take five days., min: 0.9}}
+    assert: [{similarity: {to: Refunds take five days., min: 0.9}}]
     answer: We never refund.
     ```
 

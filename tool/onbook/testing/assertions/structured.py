@@ -39,14 +39,14 @@ class IsJson(Plain):
     **Holds**
 
     ```yaml
-    assert: {is-json: object}
+    assert: [{is-json: object}]
     answer: '{"label": "billing"}'
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {is-json: true}
+    assert: [{is-json: true}]
     answer: 'Here you are: {"label": "billing"}'
     ```
     """
@@ -79,14 +79,14 @@ class JsonSchema(Plain):
     **Holds**
 
     ```yaml
-    assert: {json-schema: {type: object, required: [label]}}
+    assert: [{json-schema: {type: object, required: [label]}}]
     answer: '{"label": "billing"}'
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {json-schema: {type: object, required: [label]}}
+    assert: [{json-schema: {type: object, required: [label]}}]
     answer: '{"queue": "billing"}'
     ```
 
@@ -204,14 +204,14 @@ class JsonPath(Plain):
     **Holds**
 
     ```yaml
-    assert: {json-path: {path: "$.items[*].currency", equals: EUR}}
+    assert: [{json-path: {path: "$.items[*].currency", equals: EUR}}]
     answer: '{"items": [{"currency": "EUR"}, {"currency": "EUR"}]}'
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {json-path: {path: $.label, equals: "{{expected}}"}}
+    assert: [{json-path: {path: $.label, equals: "{{expected}}"}}]
     expected: billing
     answer: '{"label": "bug"}'
     ```

@@ -36,7 +36,7 @@ class Equals(Plain):
     **Holds**
 
     ```yaml
-    assert: {equals: {label: "{{expected}}"}}
+    assert: [{equals: {label: "{{expected}}"}}]
     expected: billing
     answer: '{"label": "billing"}'
     ```
@@ -44,7 +44,7 @@ class Equals(Plain):
     **Does not hold**
 
     ```yaml
-    assert: {equals: billing}
+    assert: [{equals: billing}]
     answer: Billing
     ```
     """
@@ -78,14 +78,14 @@ class Contains(Plain):
     **Holds**
 
     ```yaml
-    assert: {contains: {any: [refund, money back], ignore-case: true}}
+    assert: [{contains: {any: [refund, money back], ignore-case: true}}]
     answer: Your Refund is on its way.
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {contains: refund}
+    assert: [{contains: refund}]
     answer: Your Refund is on its way.
     ```
     """
@@ -129,14 +129,14 @@ class StartsWith(Plain):
     **Holds**
 
     ```yaml
-    assert: {starts-with: [Dear, Hello]}
+    assert: [{starts-with: [Dear, Hello]}]
     answer: "\\nDear Ms Lind,"
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {starts-with: Dear}
+    assert: [{starts-with: Dear}]
     answer: "Sure! Dear Ms Lind,"
     ```
     """
@@ -161,14 +161,14 @@ class EndsWith(StartsWith):
     **Holds**
 
     ```yaml
-    assert: {ends-with: "."}
+    assert: [{ends-with: "."}]
     answer: "We open at nine.\\n"
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {ends-with: "."}
+    assert: [{ends-with: "."}]
     answer: We open at nine
     ```
     """
@@ -193,14 +193,14 @@ class Matches(Plain):
     **Holds**
 
     ```yaml
-    assert: {regex: '^#[0-9]+$'}
+    assert: [{regex: '^#[0-9]+$'}]
     answer: "#204"
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {regex: '^#[0-9]+$'}
+    assert: [{regex: '^#[0-9]+$'}]
     answer: issue 204
     ```
     """

@@ -26,14 +26,14 @@ class Bleu(Overlap):
     **Holds**
 
     ```yaml
-    assert: {bleu: {to: The cat sat on the mat., min: 0.4}}
+    assert: [{bleu: {to: The cat sat on the mat., min: 0.4}}]
     answer: The cat sat on a mat.
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {bleu: {to: The cat sat on the mat., min: 0.5}}
+    assert: [{bleu: {to: The cat sat on the mat., min: 0.5}}]
     answer: A dog lay under the table.
     ```
 
@@ -68,14 +68,14 @@ class Chrf(Overlap):
     **Holds**
 
     ```yaml
-    assert: {chrf: {to: Der Hund bellt laut., min: 0.6}}
+    assert: [{chrf: {to: Der Hund bellt laut., min: 0.6}}]
     answer: Der Hund bellte laut.
     ```
 
     **Does not hold**
 
     ```yaml
-    assert: {chrf: {to: Der Hund bellt laut., min: 0.6}}
+    assert: [{chrf: {to: Der Hund bellt laut., min: 0.6}}]
     answer: Die Katze schläft.
     ```
 
