@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from onbook.contract import Contract
 from onbook.errors import AnswerContractError, MalformedAnswerError, TruncatedAnswerError
+from onbook.formats.faults import json_fault
 from onbook.prompt import Prompt
 
 MAX_ANSWER = 10_000_000  # characters
@@ -68,8 +69,9 @@ def _json(text: str, prompt: Prompt) -> Any:
             raise TruncatedAnswerError(
                 f"{_name(prompt)} ends before its JSON does, after {len(inner):,} characters", text=text, hint=_LIMIT
             ) from None
-        place = f"line {error.lineno}, column {error.colno}"
-        raise MalformedAnswerError(f"{_name(prompt)} is no JSON: {error.msg} at {place}", text=text) from None
+        fault = json_fault(error)
+        place = f"line {fault.lineno}, column {fault.colno}"
+        raise MalformedAnswerError(f"{_name(prompt)} is no JSON: {fault.msg} at {place}", text=text) from None
     except (ValueError, RecursionError) as error:
         told = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).partition(":")[0]
         raise MalformedAnswerError(f"{_name(prompt)} is no JSON that can be read: {told}", text=text) from None

@@ -11,6 +11,7 @@ from typing import cast
 
 from onbook.formats.bounds import MAX_DEPTH, MAX_FLAWS
 from onbook.formats.document import line_problems, not_utf8, read_yaml
+from onbook.formats.faults import json_fault
 from onbook.formats.scalars import integer, real, short
 from onbook.patterns import later
 from onbook.report import Problem
@@ -87,7 +88,9 @@ class _NumberError(ValueError):
 
 _JSON_HINTS = {
     "Extra data": "put each object on a line of its own",
-    "Expecting property name enclosed in double quotes": 'write keys in double quotes, and no "," before "}"',
+    "Expecting property name enclosed in double quotes": "write keys in double quotes",
+    "Illegal trailing comma before end of array": "delete the comma",
+    "Illegal trailing comma before end of object": "delete the comma",
     "Unterminated string starting at": r"close the string; a line break in it is written \n",
     "Invalid control character at": r"write it as an escape: \t, \n or \uXXXX",
     "Invalid \\escape": r"double the backslash",
@@ -134,9 +137,10 @@ def _read_object(line: bytes, decode: Callable[[str], object], duplicates: list[
     try:
         data = decode(text)
     except json.JSONDecodeError as error:
-        hint = _JSON_HINTS.get(error.msg, "write one whole JSON object a line")
-        message = f"not JSON: {error.msg[0].lower()}{error.msg[1:].removesuffix(' at')}"
-        raise _RowError(message, error.pos + 1, hint) from None
+        fault = json_fault(error)
+        hint = _JSON_HINTS.get(fault.msg, "write one whole JSON object a line")
+        message = f"not JSON: {fault.msg[0].lower()}{fault.msg[1:].removesuffix(' at')}"
+        raise _RowError(message, fault.pos + 1, hint) from None
     except _NumberError as error:
         column = _column(text, error.token, 1)
         raise _RowError(str(error), column, "write it as a string, or a number that JSON has") from None

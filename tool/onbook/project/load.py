@@ -14,6 +14,7 @@ from functools import partial
 
 from onbook.contract import Contract, ContractError
 from onbook.formats import Document, Pointer, read_rows, read_yaml
+from onbook.formats.faults import json_fault
 from onbook.manifest import ClosureFile, sha256
 from onbook.nearest import nearest
 from onbook.project.references import Bundler, may_refer, near_file, read_json
@@ -192,8 +193,9 @@ class Reading:
         try:
             declared = read_json(text)
         except json.JSONDecodeError as error:
-            mark = self.document.locate(at, error.pos)
-            message = f"jsonSchema is no readable JSON: {error.msg[0].lower()}{error.msg[1:]}"
+            fault = json_fault(error)
+            mark = self.document.locate(at, fault.pos)
+            message = f"jsonSchema is no readable JSON: {fault.msg[0].lower()}{fault.msg[1:]}"
             hint = "write it as a mapping, without the |, and it is checked like the rest of the file"
             self.problems.append(Problem("invalid-schema", message, self.path, mark.line, mark.column, hint))
             return None
