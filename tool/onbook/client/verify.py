@@ -13,7 +13,7 @@ from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.manifest import ClosureFile, TagObject, digest, sha256
 from onbook.prompt import SUFFIXES
 from onbook.repo import GitError, Repository
-from onbook.repo.git import ELSEWHERE, GitTimeoutError
+from onbook.repo.git import GitTimeoutError
 from onbook.repo.tags import TagRef
 from onbook.versions import Range, Tag, Version
 
@@ -168,9 +168,7 @@ def verify_signature(raw: bytes, tag: str, allowed_signers: Path | None, object_
             raise IntegrityError("this release is not signed with ssh", place=tag, hint=_SIGN)
         options += ["-c", f"gpg.ssh.allowedSignersFile={allowed_signers.resolve()}"]
     with tempfile.TemporaryDirectory(prefix="onbook-verify-") as name:
-        folder = Path(name)
-        repo = Repository(folder, folder, bare=True, shallow=False, env={**ELSEWHERE, "GIT_DIR": name})
-        repo.git("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
+        repo = Repository.temporary(Path(name), object_format)
         oid = repo.git("hash-object", "-t", "tag", "-w", "--stdin", "--literally", stdin=raw).decode().strip()
         try:
             repo.git(*options, "verify-tag", oid, timeout=_CHECK)

@@ -16,7 +16,7 @@ from pathlib import Path
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.manifest import REGULAR_MODES
 from onbook.repo.access import Access, Deadline, require_safe
-from onbook.repo.git import ELSEWHERE, GitError, GitTimeoutError
+from onbook.repo.git import NO_HOOKS, GitError, GitTimeoutError
 from onbook.repo.remote import exchange
 from onbook.repo.repository import Repository
 from onbook.repo.tags import TagRef, list_tags
@@ -89,18 +89,15 @@ class Objects:
 
     def _fetch(self, options: Sequence[str], specs: Sequence[str]) -> Repository:
         folder = self._folder / str(len(self._repos))
-        # Whose repository a hook runs in must not matter here, and no hook that is configured for all may run.
-        env: dict[str, str | None] = {**ELSEWHERE, "GIT_DIR": str(folder), "GIT_DEFAULT_HASH": None}
-        repo = Repository(folder, folder, bare=True, shallow=False, env=env)
         folder.mkdir()
-        repo.git("init", "--quiet", "--bare", "--template=", f"--object-format={self.access.object_format}")
+        repo = Repository.temporary(folder, self.access.object_format)
         self._repos.append(repo)
         config = folder / "config"
         # By name: a URL on the command line is there for all to see, and a path is no name for a promisor.
         named = config.read_bytes() + f'[remote "origin"]\n\turl = {_quoted(self.access.url)}\n'.encode()
         config.write_bytes(named)
         quiet = ["--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--quiet", "--no-auto-maintenance"]
-        command = ["-c", f"core.hooksPath={os.devnull}", "fetch", *quiet, *options, "--end-of-options"]
+        command = [*NO_HOOKS, "fetch", *quiet, *options, "--end-of-options"]
         try:
             exchange(
                 repo,

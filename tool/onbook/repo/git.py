@@ -43,6 +43,10 @@ ELSEWHERE: Environment = dict.fromkeys(
 )  # fmt: skip
 
 
+NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+"""Before a command: it runs no hook."""
+
+
 class GitError(OnbookError):
     """A git command that failed, with what git said."""
 

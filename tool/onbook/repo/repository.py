@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from onbook.errors import UsageError
-from onbook.repo.git import ELSEWHERE, Begun, Environment, GitError, run
+from onbook.repo.git import ELSEWHERE, NO_HOOKS, Begun, Environment, GitError, run
 from onbook.repo.objects import Objects
 from onbook.repo.stored import Stored
 
@@ -71,6 +71,18 @@ class Repository:
             # From here on commands run at the root, where a relative path would mean another place.
             env |= {"GIT_DIR": own, "GIT_WORK_TREE": str(root) if has_tree else None}
         return Repository(root, git_dir, bare=not has_tree, shallow=shallow == "true", env=env)
+
+    @staticmethod
+    def temporary(folder: Path, object_format: str) -> Repository:
+        """A new one without a work tree, in an empty folder of our own.
+
+        Whose repository a hook runs in does not matter here, and no hook that is configured for all runs: newer git has
+        one, reference-transaction, that ``git init`` runs.
+        """
+        env: Environment = {**ELSEWHERE, "GIT_DIR": str(folder), "GIT_DEFAULT_HASH": None}
+        repo = Repository(folder, folder, bare=True, shallow=False, env=env)
+        repo.git(*NO_HOOKS, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
+        return repo
 
     def git(
         self,
