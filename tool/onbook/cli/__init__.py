@@ -14,8 +14,12 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         from onbook import __version__
 
-        print(f"onbook {__version__}")
-        return
+        try:
+            print(f"onbook {__version__}", flush=True)
+        except OSError:
+            pass  # what becomes of it is said below, as of every command
+        else:
+            return
     # What a command reads of a repository it holds until it ends: looking through it again and again frees nothing.
     gc.set_threshold(_ALLOCATIONS, 20, 20)
     try:

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from onbook.cli.streams import say, silence
+from onbook.cli.streams import say, settle, silence
 from onbook.errors import OnbookError, refused
 
 _REMOTE = "https://example.com/team/prompts.git"
@@ -108,6 +108,7 @@ def run() -> int:
         return error.exit_code
     except OSError as error:
         # A full disk, a folder that is somebody else's, a file where a folder belongs: no defect of ours.
+        settle()
         _show(refused(error))
         return 3
     return code if isinstance(code, int) else 0

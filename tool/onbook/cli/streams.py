@@ -14,6 +14,19 @@ def say(text: str, *, err: bool = False, nl: bool = True, color: bool | None = N
         click.echo(text, err=err, nl=nl, color=color)
     except BrokenPipeError:
         silence(err=err)
+    except OSError:
+        if not err:
+            raise
+        silence(err=True)  # where nothing takes an error either, the exit code says it
+
+
+def settle() -> None:
+    """Let go what standard output does not take: the interpreter would try again, and exit with a code of its own."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        silence(err=False)
 
 
 def silence(*, err: bool) -> None:
