@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from onbook.testing.recording import Recording
 from onbook.testing.recordings import Recordings
 from onbook.testing.request import Response
 from onbook.testing.selection import Selection
-from support.console import Person, person
+from support.console import ONBOOK, Person, person
 from support.git import Repo, clone, new_repo, release_by_hand
 from support.pulls import (
     ROUTE,
@@ -307,6 +308,25 @@ def test_no_value_becomes_another_output(tmp_path: Path, value: str) -> None:
 @pytest.mark.parametrize("word", ["json", "=x", "json=", "htm=x", "nothing=x"])
 def test_files_that_mean_nothing(repo: Repo, word: str) -> None:
     assert "--write takes FORMAT=FILE" in Person(repo.path).onbook("check", "--write", word, exits=2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX's")
+def test_a_pipe_and_an_output_of_the_process_are_written_to_and_not_replaced(repo: Repo, tmp_path: Path) -> None:
+    pipe, log = tmp_path / "pipe", tmp_path / "log"
+    os.mkfifo(pipe)
+    log.write_text("before\n")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    command = [ONBOOK, "check", "--base", "HEAD", "--write", f"outputs={pipe}", "--write", "outputs=/dev/fd/1"]
+    with log.open("ab") as out:
+        subprocess.run(command, cwd=repo.path, stdout=out, check=True, timeout=120)
+    assert json.loads(os.read(reader, 65_536))["verdict"] == "passed"
+    os.close(reader)
+    assert pipe.is_fifo()
+    told = log.read_text()
+    assert told.startswith("before\n{")
+    outputs, end = json.JSONDecoder().raw_decode(told, len("before\n"))
+    assert outputs["verdict"] == "passed"
+    assert "\ncheck passed" in told[end:]
 
 
 def test_before_the_first_commit_everything_is_new(tmp_path: Path) -> None:

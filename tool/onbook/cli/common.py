@@ -73,10 +73,21 @@ def read_input(name: str, what: str) -> bytes:
         raise UsageError(f"{what} cannot be read: {error.strerror}", place=name) from None
 
 
+# What these name belongs to the system or to whoever started us, and stands for something else.
+_STANDING = ("/dev/", "/proc/")
+
+
 def write_output(path: Path, text: str) -> None:
-    """Write a file that is named on the command line in one step, its folder too."""
+    """Write a file that is named on the command line in one step, its folder too.
+
+    ``/dev/stdout``, a pipe or a device is written to: put in its place, a file would be the end of it for everybody.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text.encode())
+    if str(path.absolute()).startswith(_STANDING) or (path.exists() and not path.is_file()):
+        with path.open("ab") as file:
+            file.write(text.encode())
+    else:
+        write_atomic(path, text.encode())
 
 
 def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> dict[str, object]:
