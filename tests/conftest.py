@@ -7,6 +7,7 @@ import ipaddress
 import itertools
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -47,6 +48,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+# A job that a shell runs in the background ignores Ctrl-C, and with it all that is started and interrupted here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # What collecting makes lives to the end of the session: the collector of garbage need not look at it over and over.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pydoc
+import re
 
 import pytest
 
@@ -23,8 +24,9 @@ def test_a_public_name_says_what_it_is(name: str) -> None:
 
 def test_help_shows_the_library() -> None:
     told = pydoc.plain(pydoc.render_doc(onbook))
-    for wanted in ("class Book", "class LoadedPrompt", "class OnbookError", "open(source", "Raises:"):
+    for wanted in ("class Book", "class LoadedPrompt", "class OnbookError", "Raises:"):
         assert wanted in told
+    assert re.search(r"^ *open\(\s*source", told, re.MULTILINE)  # later Pythons break a long line there
 
 
 def test_what_is_not_public_is_not_there() -> None:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from fuzz.targets import TARGETS, Target
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _thawed() -> Iterator[None]:
+    # Hypothesis asks the collector who holds its random numbers, and warns where nobody does. Of what tests/conftest.py
+    # has frozen it is told nothing.
+    gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
