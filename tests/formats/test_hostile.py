@@ -147,6 +147,17 @@ def test_mutated_files_are_answered_without_libyaml(monkeypatch: pytest.MonkeyPa
         check_document(raw, *read_yaml(raw, "a.yml"))
 
 
+@pytest.mark.parametrize("loader", [compose._Loader, compose._SlowLoader])
+@pytest.mark.parametrize("escape", [r"\U00110000", r"\UFFFFFFFF"])
+def test_an_escape_beyond_unicode(loader: type, escape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "_Loader", loader)
+    document, problems = read_yaml(f'a: "x{escape}y"'.encode(), "a.yml")
+    assert document is None
+    assert [(p.code, p.message, p.line, p.column) for p in problems] == [
+        ("yaml-syntax", "an escape that is no character", 1, 8)
+    ]
+
+
 def test_an_edit_of_a_mutated_file_is_right_or_refused() -> None:
     edited = 0
     for raw in mutations(3, 1500):

@@ -30,16 +30,21 @@ _TAG_DIRECTIVE = re.compile(r"(?:\A|[\r\n\x85\u2028\u2029])(?=%TAG)")
 
 
 class _SlowLoader(yaml.SafeLoader):
-    """PyYAML's own reader, made to refuse what libyaml refuses: halves of surrogate pairs."""
+    """PyYAML's own reader, made to refuse what libyaml refuses: halves of surrogate pairs, what is beyond Unicode."""
 
     def get_event(self) -> Any:
-        event: Any = super().get_event()  # type: ignore[no-untyped-call]
+        words = "found invalid Unicode character escape code"
+        try:
+            event: Any = super().get_event()  # type: ignore[no-untyped-call]
+        except (OverflowError, ValueError) as error:
+            if isinstance(error, ValueError) and "chr()" not in str(error):
+                raise
+            raise yaml.MarkedYAMLError(None, None, words, self.get_mark()) from None
         if type(event) is ScalarEvent and not event.value.isascii():
             try:
                 event.value.encode()
             except UnicodeEncodeError:
                 mark: Any = event.start_mark
-                words = "found invalid Unicode character escape code"
                 raise yaml.MarkedYAMLError(None, None, words, mark) from None
         return event
 
