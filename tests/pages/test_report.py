@@ -53,7 +53,7 @@ def test_the_verdict_what_changed_and_failures_come_first(visit: Visit) -> None:
     assert chips(visit) == KINDS
     assert names(visit)[1:4] == ["late-delivery", "not-recorded", "hostile-answer"]
     assert page.locator("#head th").all_inner_texts()[1:3] == list(MODELS)
-    assert "onbook test support/triage --record" in page.locator("#stops + ul").inner_text()
+    assert "onbook test support/triage --record" in page.locator("#stops + ul code").all_inner_texts()
     assert page.locator(".unit").count() == len(MODELS)
     assert "13 of 15 pass: 86.7 %" in page.locator(".unit").first.inner_text()
     assert page.locator(".unit svg").count() == 3 * len(MODELS)

@@ -11,7 +11,7 @@ import pytest
 
 from onbook.pages import asset, embedded, page, safe_link
 from onbook.pages.charts import distribution, interval, sparkline
-from onbook.pages.templating import template
+from onbook.pages.templating import template, with_code
 
 HOSTILE = "</script><!--<script>alert(1)</script>&amp;\u2028\u2029'\"\ud800"
 
@@ -70,6 +70,12 @@ def test_a_value_of_a_template_is_escaped_and_a_missing_one_is_an_error() -> Non
     )
     with pytest.raises(UndefinedError):
         made.render(value="")
+
+
+def test_what_stands_between_backticks_is_code_and_still_escaped() -> None:
+    assert with_code("run `onbook lint`, then <b>") == "run <code>onbook lint</code>, then &lt;b&gt;"
+    assert with_code("`</code><script>` and `") == "<code>&lt;/code&gt;&lt;script&gt;</code> and `"
+    assert with_code("``` no code") == "``` no code"
 
 
 def test_drawings_have_words_and_stay_within_their_frame() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os.path
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,14 @@ def page(name: str, /, *, styles: Sequence[str] = ("style.css",), scripts: Seque
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def with_code(text: str) -> Markup:
+    """A sentence of ours, escaped: what stands between two backticks, as a terminal shows it, is code."""
+    parts = re.split(r"`([^`\n]+)`", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
+    )
+
+
 @functools.cache
 def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -64,5 +73,6 @@ def _environment() -> Environment:
         loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters["link"] = safe_link
+    made.filters["with_code"] = with_code
     made.globals["embedded"] = embedded
     return made
