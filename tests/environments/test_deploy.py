@@ -105,6 +105,21 @@ def test_a_rollback_ends_the_canary_first(operator: Person) -> None:
     assert running(operator)["stable"]["version"] == "0.2.0"
 
 
+@pytest.mark.parametrize("commit", [("--commit",), ()], ids=["committed", "not committed"])
+def test_going_back_twice_goes_further_back_and_never_forth(operator: Person, commit: tuple[str, ...]) -> None:
+    for version in ("0.1.0", "0.1.1", "0.2.0"):
+        operator.onbook("deploy", "production", ID, version, "--commit")
+    for version in ("0.1.1", "0.1.0"):
+        operator.onbook("rollback", "production", ID, *commit)
+        assert running(operator)["stable"]["version"] == version
+    said = operator.onbook("rollback", "production", ID, *commit, exits=2)
+    assert "no version of support/triage that production ran before 0.1.0" in said
+    # What was left is deployed again by its name, and from there the way back is the same.
+    operator.onbook("deploy", "production", ID, "0.2.0", "--commit")
+    operator.onbook("rollback", "production", ID)
+    assert running(operator)["stable"]["version"] == ("0.1.0" if commit else "0.1.1")
+
+
 def test_a_withdrawn_version_is_no_way_back(operator: Person) -> None:
     for version in ("0.1.0", "0.1.1", "0.2.0"):
         operator.onbook("deploy", "production", ID, version, "--commit")

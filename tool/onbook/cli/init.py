@@ -69,7 +69,11 @@ def _hooks(repo: Repository) -> list[str]:
 def _workflows(repo: Repository) -> list[str]:
     from onbook.cli.github import write_workflows
 
-    return write_workflows(repo)
+    wrote = write_workflows(repo)
+    if wrote:
+        wrote.append("the workflows install onbook with pip: edit ONBOOK in them to take it from elsewhere")
+        wrote.append("prompts-nightly needs a key, and prompts-site a decision: their first lines say which")
+    return wrote
 
 
 def _configured(root: Path) -> bool:

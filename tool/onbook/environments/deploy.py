@@ -186,10 +186,14 @@ class Deployer:
     def _before(self, id: str, now: Target) -> Target:
         # What was withdrawn since is no way back, however long it ran.
         withdrawn = {ref.tag.version for ref in self._refs(id) if ref.tag.yanked}
-        for _, found in history(self._repo, "HEAD", self.path):
-            past = found.get(id)
-            if past and past.stable.version != now.version and past.stable.version not in withdrawn:
-                return self._release(id, str(past.stable.version))
+        ran = [past.stable.version for _, found in history(self._repo, "HEAD", self.path) if (past := found.get(id))]
+        way: list[Version] = []
+        for version in [*reversed(ran), now.version]:
+            # Who went back has left what came after: going back once more, also before a commit, does not return there.
+            way = [*way[: way.index(version)], version] if version in way else [*way, version]
+        for version in reversed(way[:-1]):
+            if version not in withdrawn:
+                return self._release(id, str(version))
         if self._repo.shallow:
             raise UsageError(
                 f"what {self._environment} ran of {id} before {now.version} is not in this shallow clone",
