@@ -317,6 +317,19 @@ def test_environments_may_live_on_a_branch_of_their_own(operator: Person) -> Non
     assert "deployments has a change of this file that is not here" in said
 
 
+@pytest.mark.parametrize("ref", ["live", "refs/heads/live"])
+def test_a_tag_of_the_same_name_is_not_read(operator: Person, ref: str) -> None:
+    operator.write("onbook.toml", f'gates = {{unchecked = false, lint = false}}\nenvironments.ref = "{ref}"\n')
+    operator.onbook("deploy", "production", ID, "0.1.0")
+    operator.commit("deploy")
+    operator.git("tag", "live")
+    operator.onbook("deploy", "production", ID, "0.1.1", "--commit")
+    operator.git("branch", "live")
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    found = operator.report("status")
+    assert (found["head"], found["data"]["deployments"][0]["stable"]["version"]) == ("live", "0.1.1")
+
+
 def test_a_file_with_faults_is_told_with_its_place(operator: Person) -> None:
     operator.write(PRODUCTION, f"{ID}:\n  stabel: {{version: 0.1.0}}\n")
     said = operator.onbook("deploy", "production", ID, "0.1.0", exits=2)

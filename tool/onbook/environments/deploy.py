@@ -12,7 +12,7 @@ from functools import cached_property
 from onbook.diff import diff_sources
 from onbook.environments import files
 from onbook.environments.files import Canary, Deployment, Target
-from onbook.environments.running import history, tip
+from onbook.environments.running import history, short, tip
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.files import write_atomic
 from onbook.formats import set_entry
@@ -294,5 +294,5 @@ def _require_current(repo: Repository, config: Config, path: str) -> None:
     behind = repo.log(*wanted, f"HEAD..{read}", "--", path).decode("utf-8", "replace").strip()
     if behind:
         raise OnbookError(
-            f"{read} has a change of this file that is not here ({behind})", place=path, hint="`git pull` first"
+            f"{short(read)} has a change of this file that is not here ({behind})", place=path, hint="`git pull` first"
         )

@@ -48,13 +48,14 @@ def status(repo: Repository, environment: str | None = None) -> tuple[str, list[
     snapshot = Commit(repo, revision)
     if environment is not None and environment not in known:
         raise UsageError(
-            f"there is no environment {environment!r} in {revision}", hint=f"there are: {', '.join(known) or 'none'}"
+            f"there is no environment {environment!r} in {short(revision)}",
+            hint=f"there are: {', '.join(known) or 'none'}",
         )
     rows: list[Running] = []
     for name in [environment] if environment is not None else known:
         running = files.read(snapshot, config.prompts, name)
         rows += _since(repo, revision, files.path_of(config.prompts, name), name, running)
-    return revision, rows
+    return short(revision), rows
 
 
 def environment_names(repo: Repository) -> list[str]:
@@ -106,8 +107,10 @@ def history(repo: Repository, revision: str, path: str) -> Iterator[tuple[tuple[
 
 
 def tip(repo: Repository, config: Config) -> str:
-    """Where clients read: ``environments.ref`` at the remote as last fetched, else here, else HEAD."""
+    """Where clients read, as a full ref: ``environments.ref`` at the remote as last fetched, else here, else HEAD."""
     branch = config.environments_ref
+    if branch:
+        branch = branch.removeprefix("refs/heads/")
     try:
         remote = default_remote(repo)
     except UsageError:
@@ -121,8 +124,13 @@ def tip(repo: Repository, config: Config) -> str:
                 repo.git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
             except GitError:
                 continue
-            return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
+            return ref
     return "HEAD"
+
+
+def short(ref: str) -> str:
+    """A ref of :func:`tip` as people call it; git might take such a name for a tag's."""
+    return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
 
 
 def _here(repo: Repository) -> Commit | WorkTree:
