@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onbook import release
-from onbook.errors import IntegrityError, OnbookError
+from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.repo.journal import JOURNAL, locked
 from support.git import Repo, bare_remote, clone
 from support.releasing import REWORDED, TRIAGE, journal, make, open_, two_prompts
@@ -93,6 +93,25 @@ def test_a_clone_without_the_tags_does_not_begin_again(repo: Repo, tmp_path: Pat
     assert (remote.tags(), other.tags()) == (before, {})
     other.git("fetch", "--quiet", "origin", "--tags")
     assert make(other, "support/triage", remote="origin") == []
+
+
+def test_more_tags_than_one_push_takes(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = bare_remote(tmp_path / "remote.git", of=repo)
+    repo.git("push", "--quiet", "origin", "main")
+    for text in ("one", "two", "three"):
+        repo.commit({TRIAGE: REWORDED.replace("sort", text)})
+        make(repo, "support/triage")
+    repo.commit({TRIAGE: REWORDED})
+    monkeypatch.setattr("onbook.repo.remote.MOST_PUSHED", 200)  # two of them
+    assert make(repo, "support/triage", remote="origin") == ["support/triage/v0.1.3"]
+    assert remote.tags() == repo.tags()
+    assert len(repo.tags()) == 4
+    # The new ones are pushed all or none.
+    monkeypatch.setattr("onbook.repo.remote.MOST_PUSHED", 100)
+    repo.commit({TRIAGE: REWORDED.replace("sort", "four")})
+    with pytest.raises(UsageError, match=r"2 tags are more than one push takes(.|\n)*onbook release ID"):
+        make(repo, remote="origin")
+    assert (remote.tags(), journal(repo).exists()) == (repo.tags(), False)
 
 
 def test_a_remote_that_is_away(repo: Repo, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from onbook.errors import IntegrityError, OnbookError
+from onbook.errors import IntegrityError, OnbookError, UsageError
+from onbook.repo import remote as remotes
 from onbook.repo.git import GitError, GitKilledError, GitTimeoutError
-from onbook.repo.remote import push, remote_tags
+from onbook.repo.remote import push, pushes, remote_tags
 from onbook.repo.repository import Repository
 from onbook.repo.tags import create_refs
 
@@ -42,6 +43,8 @@ def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earl
     journal = repo.kept / JOURNAL
     if journal.exists():
         raise OnbookError("an interrupted release has to be completed first", hint="run `onbook release` again")
+    if remote:
+        earlier = _fitting(repo, remote, refs, earlier)
     _keep(journal, json.dumps({"version": VERSION, "remote": remote, "refs": dict(refs)}).encode())
     if remote:
         _publish(repo, remote, {**earlier, **refs}, journal)
@@ -58,6 +61,27 @@ def write(repo: Repository, refs: Mapping[str, str], *, remote: str | None, earl
             ) from None
         raise IntegrityError(f"no tag was written: {error.message}", hint="see `git tag`, then try again") from None
     journal.unlink()
+
+
+def _fitting(repo: Repository, remote: str, refs: Mapping[str, str], earlier: Mapping[str, str]) -> Mapping[str, str]:
+    """The earlier refs that are pushed along with the new ones; where there are too many for that, they are pushed
+    now: each stands for itself.
+
+    Raises:
+        UsageError: the new ones alone are too many.
+        OnbookError: the remote refused, or cannot be reached.
+    """
+    if len(list(pushes({**earlier, **refs}, remotes.MOST_PUSHED))) < 2:
+        return earlier
+    if len(list(pushes(refs, remotes.MOST_PUSHED))) > 1:
+        raise UsageError(
+            f"{len(refs):,} tags are more than one push takes, and all or none of them are to be pushed",
+            hint="release some prompts first: onbook release ID ... --push",
+        )
+    # Few at a time: each push has to end in time.
+    for some in pushes(earlier, remotes.MOST_PUSHED // 8):
+        push(repo, remote, some)
+    return {}
 
 
 def pending(repo: Repository) -> tuple[dict[str, str], str | None]:
@@ -136,7 +160,8 @@ def _create(repo: Repository, refs: Mapping[str, str], remote: str | None) -> No
 
 
 def _missing(repo: Repository, refs: Mapping[str, str]) -> dict[str, str]:
-    present = set(repo.text("for-each-ref", "--format=%(refname)", *refs).split("\n")) if refs else ()
+    # Not by name: so many may be more than a command line takes.
+    present = set(repo.text("for-each-ref", "--format=%(refname)", "refs/tags/").split("\n")) if refs else ()
     return {ref: oid for ref, oid in refs.items() if ref not in present}
 
 

@@ -7,7 +7,7 @@ which slim containers lack, and is an error on Windows. Fetching is in :mod:`onb
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from onbook.errors import UsageError
 from onbook.repo.git import Environment, GitError
@@ -15,9 +15,30 @@ from onbook.repo.repository import Repository
 
 TIMEOUT = 60.0
 
+MOST_PUSHED = 25_000 if os.name == "nt" else 800_000
+"""Bytes of refs and ids that one push takes: git is told them on its command line, which every system bounds."""
+
+
+def pushes(refs: Mapping[str, str], most: int) -> Iterator[dict[str, str]]:
+    """The same refs, as many at a time as have so many bytes."""
+    some, size = dict[str, str](), 0
+    for ref, oid in refs.items():
+        # The colon between them, the end of the argument, and its pointer.
+        length = len(oid) + len(ref.encode("utf-8", "surrogateescape")) + 10
+        if some and size + length > most:
+            yield some
+            some, size = {}, 0
+        some[ref] = oid
+        size += length
+    if some:
+        yield some
+
 
 def push(repo: Repository, remote: str, refs: Mapping[str, str]) -> None:
     """Push objects to refs of a remote: all, or none. Refs that are there already, with the same object, are fine.
+
+    Args:
+        refs: of no more than MOST_PUSHED bytes.
 
     Raises:
         GitError: the remote refused, or holds another object under one of the names.
