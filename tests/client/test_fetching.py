@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 
 import onbook
 from onbook.client.loaded import LoadedPrompt
+from onbook.client.lockfile import Lock
 from onbook.errors import InputError, UsageError
 from onbook.repo.access import Access
 from onbook.repo.fetching import RemoteTags
-from support.console import person
+from support.console import ONBOOK, person
 from support.git import PROMPT, Repo, clone, daemon, new_repo
 from support.remotes import ID, TRIAGE, remote_book
 
@@ -130,6 +132,17 @@ def test_what_stands_before_the_tags_is_asked_for(tmp_path: Path) -> None:
     assert f"its tags would be named as/{ID}/v1.0.0\n" in told
     assert "pass that as --tag-prefix" in reader.onbook("fetch", f"ai/{ID}", *where, exits=1)
     assert reader.report("fetch", ID, *where, "--tag-prefix", "ai/")["data"]["tag"] == f"ai/{ID}/v0.1.0"
+
+
+def test_fetches_at_once_lose_no_row_of_the_lock(released: Repo, tmp_path: Path) -> None:
+    ids = [ID, f"{ID}/sub", f"{ID}-two", "support/very", "partial"]
+    started = [
+        subprocess.Popen([ONBOOK, "fetch", id, "--from", released.path], cwd=tmp_path, stdout=subprocess.DEVNULL)
+        for id in ids
+    ]
+    assert [each.wait(120) for each in started] == [0] * len(ids)
+    assert {request.id for request in Lock.read(tmp_path / "onbook.lock").requests.values()} == set(ids)
+    assert [path.name for path in tmp_path.iterdir()] == ["onbook.lock"]
 
 
 def test_yanked(released: Repo, tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ def test_the_verdict_what_changed_and_failures_come_first(visit: Visit) -> None:
     assert "3 cases do not pass (2 failed, 1 not recorded)" in page.locator("#stops + ul").inner_text()
     changed = page.locator(".changed").first
     assert "major" in changed.locator("h3").inner_text()
+    # What a terminal shows between backticks is code here.
+    assert "ticket" in changed.locator(".said code").all_inner_texts()
+    assert "`" not in "".join(page.locator(".changed .said").all_inner_texts())
     assert '"maxLength": 900' in changed.inner_text()
     sides = changed.locator(".sides", has_text="You sort support tickets").first
     assert "Never promise a refund" in sides.locator("del").first.inner_text()

@@ -9,9 +9,13 @@ import click
 from onbook.cli.common import note, print_report
 from onbook.cli.options import format_option, remote_options
 from onbook.cli.remotes import is_environment, remote_book
-from onbook.client.lockfile import FILE, Lock, LockedRequest
-from onbook.errors import UsageError
+from onbook.client.cache import Cache
+from onbook.client.lockfile import FILE, Lock, LockedRelease, LockedRequest
+from onbook.errors import OnbookError, UsageError
 from onbook.report import Check, Report, Status
+
+_PATIENCE = 60.0
+"""Seconds to wait for other fetches that write the same lock file; each takes milliseconds."""
 
 
 @click.command()
@@ -60,9 +64,7 @@ def command(
         note(f"note: {message}")
     folder = book.export(fetched, out) if out else book.kept(fetched)
     if not frozen:
-        locked = Lock.read(lock)
-        locked.add(LockedRequest(release.url, id, request, release.version), release)
-        locked.write(lock)
+        _note(lock, LockedRequest(release.url, id, request, release.version), release)
     data = {
         "id": id,
         "version": release.version,
@@ -76,3 +78,14 @@ def command(
     check = Check(f"fetch/{id}", Status.PASSED, id)
     print_report(Report("fetch", (check,), head=fetched.tag, data=data), format)
     return 0
+
+
+def _note(path: Path, request: LockedRequest, release: LockedRelease) -> None:
+    """Add to the lock file, as it stands by now; of several fetches at once none takes another's row away."""
+    with Cache().locked((FILE, str(path.absolute())), _PATIENCE) as mine:
+        if not mine:
+            message = f"another process has been writing this lock file for {_PATIENCE:g} seconds"
+            raise OnbookError(message, place=str(path), hint="fetch again once it has ended")
+        locked = Lock.read(path)
+        locked.add(request, release)
+        locked.write(path)
