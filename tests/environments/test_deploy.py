@@ -216,7 +216,7 @@ def test_git_refuses_to_commit(operator: Person, monkeypatch: pytest.MonkeyPatch
     hook.chmod(0o755)
     said = operator.onbook("deploy", "production", ID, "0.1.0", "--commit", exits=3)
     assert "not today" in said
-    assert f"{PRODUCTION} is written and staged" in said
+    assert f"{PRODUCTION} is written and not committed" in said
     hook.unlink()
     assert operator.report("deploy", "production", ID, "0.1.0", "--commit")["data"]["commit"]
     # Without a name nothing is written at all.

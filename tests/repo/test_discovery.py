@@ -115,3 +115,11 @@ def test_what_a_hook_exports(repo: Repo, tmp_path: Path, monkeypatch: pytest.Mon
     assert found.root == repo.path
     assert Index(found).read("prompts/f") == b"f"
     assert WorkTree(found).read("prompts/f") == b"edited"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_a_disk_that_is_full_is_told_with_what_to_do(repo: Repo) -> None:
+    repo.commit({"f": "f"})
+    with pytest.raises(OnbookError, match=r"git archive failed: .*No space left on device") as caught:
+        Repository.discover(repo.path).git("archive", "--output=/dev/full", "HEAD")
+    assert caught.value.hint == "make room, and run the command again"

@@ -28,13 +28,13 @@ class OnbookError(Exception):
         return f"{text}\n  {self.hint}" if self.hint else text
 
 
-_ROOM = "make room, and run the command again"
+MAKE_ROOM = "make room, and run the command again"
 _RIGHTS = "you must be allowed to read and write there"
 _FOLDER = "a file stands where a folder is wanted: move it away"
 _HINTS = {
-    errno.ENOSPC: _ROOM,
-    errno.EDQUOT: _ROOM,
-    errno.EFBIG: _ROOM,
+    errno.ENOSPC: MAKE_ROOM,
+    errno.EDQUOT: MAKE_ROOM,
+    errno.EFBIG: MAKE_ROOM,
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
     errno.EROFS: _RIGHTS,

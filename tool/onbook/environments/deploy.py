@@ -269,13 +269,13 @@ def apply(repo: Repository, plan: Plan, *, commit: bool = False) -> str | None:
         write_atomic(target, plan.after)
     if not commit:
         return None
-    repo.git("add", "--", plan.path)
-    if not repo.text("diff", "--cached", "--name-only", "--", plan.path):
-        return None
     try:
+        repo.git("add", "--", plan.path)
+        if not repo.text("diff", "--cached", "--name-only", "--", plan.path):
+            return None
         repo.git("commit", "--quiet", "--only", "--message", plan.title, "--", plan.path)
     except GitError as error:
-        hint = f"{plan.path} is written and staged: mend what git says, and run the command again"
+        hint = f"{plan.path} is written and not committed: mend what git says, and run the command again"
         raise OnbookError(error.message, hint=hint) from None
     return repo.resolve("HEAD")  # not as it was known before
 

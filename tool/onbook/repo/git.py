@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from onbook.errors import OnbookError, UsageError
+from onbook.errors import MAKE_ROOM, OnbookError, UsageError
 
 Environment = Mapping[str, str | None]
 """Variables to set; None takes one away."""
@@ -124,7 +124,8 @@ def _checked(command: list[str], code: int, out: bytes, errors: bytes, accept: t
         raise GitKilledError(f"git {_verb(command)} was ended by {_signal(-code)}")
     if code not in accept:
         said = errors.decode("utf-8", "replace").strip() or f"exit code {code}"
-        raise GitError(f"git {_verb(command)} failed: {said}")
+        full = "No space left on device" in said
+        raise GitError(f"git {_verb(command)} failed: {said}", hint=MAKE_ROOM if full else None)
     return out
 
 
