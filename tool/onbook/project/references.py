@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from onbook.formats import MAX_FILE_BYTES, Pointer, read_yaml
+from onbook.formats.faults import json_fault
 from onbook.nearest import nearest
 from onbook.prompt import SUFFIXES
 from onbook.repo import Snapshot, SnapshotError
@@ -167,6 +168,8 @@ class Bundler:
             else:
                 try:
                     return _shared_json(raw)
+                except json.JSONDecodeError as error:
+                    wrong = f"no readable JSON: {json_fault(error)}"
                 except (ValueError, RecursionError) as error:
                     wrong = f"no readable JSON: {error}"
         self.complain("ref-syntax", f"$ref to {path!r}: {wrong}", where.at)
