@@ -140,6 +140,16 @@ class TestServer:
             local.serve().__enter__()
         assert "broken.gguf" in str(raised.value.hint)
 
+    def test_it_tells_which_library_of_the_system_is_missing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told = "libgomp.so.1: cannot open shared object file: No such file or directory"
+        (tmp_path / "xllamacpp.py").write_text(f"raise ImportError({told!r})\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(OnbookError, match=r"did not start \(exit code 1") as raised:
+            local.serve().__enter__()
+        assert "apt-get install libgomp1" in str(raised.value.hint)
+
     def test_it_is_not_waited_for_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(local, "START_TIMEOUT_S", 0.01)
         with pytest.raises(OnbookError, match="did not start"):

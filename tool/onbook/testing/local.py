@@ -161,6 +161,8 @@ def _wait_for_url(child: subprocess.Popen[bytes], log: IO[bytes]) -> str:
     log.seek(0)
     lines = log.read().decode(errors="replace").strip().splitlines()[-8:]
     tail = "\n  ".join(lines) or "It wrote nothing."
+    if "libgomp.so" in tail:
+        tail = "its engine needs libgomp.so.1, which slim systems lack (Debian: `apt-get install libgomp1`)"
     raise OnbookError(f"the server of {PREFIX}{NAME} did not start (exit code {code})", hint=tail)
 
 
