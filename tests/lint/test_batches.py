@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -88,3 +90,21 @@ def test_small_ones_are_many_and_large_ones_few(sizes: list[int]) -> None:
     sizes.clear()
     together(Catalog(files(dict(some("a", 9, beside=RECORDINGS_SUFFIX)))))
     assert sizes == [5, 4]
+
+
+def test_what_was_looked_at_is_gone_without_a_look_for_garbage() -> None:
+    # A circle through a prompt keeps all that was made of it, and every prompt is then read into memory that is cold.
+    catalog = Catalog(files({**FILES, **dict(corpus.files(20, findings=10))}))
+    together(catalog)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        together(catalog)
+        gc.collect()
+        left = Counter(type(each).__qualname__ for each in gc.garbage if type(each).__module__.startswith("onbook."))
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not left

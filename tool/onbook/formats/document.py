@@ -60,7 +60,8 @@ class _Index:
     # By the key of the document that a part of it stands below; None: of all of it.
     places: dict[str | int | None, Places] = field(default_factory=dict)
     literals: Sequence[tuple[str, int]] = ()
-    within: dict[Pointer, Within] = field(default_factory=dict)
+    # Of a string value its runs, and where its lines start.
+    within: dict[Pointer, tuple[Spans | Lined, Sequence[int]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ class Document:
         known = self._index.within.get(pointer)
         if known is None:
             value, runs = self._runs(pointer)
-            known = self._index.within[pointer] = Within(self, pointer, value, runs)
-        return known
+            known = self._index.within[pointer] = runs, line_starts(value)
+        return Within(self, pointer, *known)
 
     def _runs(self, pointer: Pointer) -> tuple[str, Spans | Lined]:
         """A string value, and its runs in the source."""
@@ -152,11 +153,11 @@ class Within:
 
     __slots__ = ("_document", "_pointer", "_runs", "_starts")
 
-    def __init__(self, document: Document, pointer: Pointer, value: str, runs: Spans | Lined) -> None:
+    def __init__(self, document: Document, pointer: Pointer, runs: Spans | Lined, starts: Sequence[int]) -> None:
         self._document = document
         self._pointer = pointer
         self._runs = runs
-        self._starts = line_starts(value)
+        self._starts = starts
 
     def mark(self, offset: int) -> Mark:
         """Where a character stands in the file."""

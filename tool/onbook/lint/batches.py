@@ -58,7 +58,7 @@ def look_at(
             sources = {prompt.id: prompt.source for prompt in some if prompt.source is not None}
             found = dict(zip(sources, look(list(sources.values()), rules), strict=True))
             for prompt in some:
-                prompt.source = None  # with all that its rules kept
+                prompt.source = None
                 yield prompt.id, prompt.looked or found[prompt.id], prompt.snapshot
 
 

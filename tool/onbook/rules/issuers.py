@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from onbook.patterns import later
-from onbook.rules.kept import PLACEHOLDER, SHARED, at_word, long_words
+from onbook.rules.kept import PLACEHOLDER, at_word, long_words
 
 _END = r"(?![A-Za-z0-9_])"
 
@@ -201,12 +201,6 @@ def secrets(text: str) -> tuple[tuple[int, str, Issuer], ...]:
     """Every secret in a text: where it starts, itself, and of which kind; of several kinds for one the first row."""
     if not _may_hold(text):
         return ()
-    # Partials and schemas belong to many prompts. Large files do not, and are not kept.
-    return _secrets(text) if len(text) <= SHARED else _secrets.__wrapped__(text)
-
-
-@lru_cache(maxsize=512)
-def _secrets(text: str) -> tuple[tuple[int, str, Issuer], ...]:
     present = _present(text)
     if not present:
         return ()
@@ -223,6 +217,10 @@ def _secrets(text: str) -> tuple[tuple[int, str, Issuer], ...]:
             end = start + len(secret)
             told.append((start, secret, issuer))
     return tuple(told)
+
+
+shared_secrets = lru_cache(maxsize=512)(secrets)
+"""The same of a text that belongs to many prompts."""
 
 
 def _is_random(issuer: Issuer, match: re.Match[str]) -> bool:

@@ -30,11 +30,13 @@ class Kept:
 
     Attributes:
         recorded: whether it holds recorded answers, which repeat the messages and the cases that they answer.
+        shared: whether it is a text of SHARED characters or less that other prompts may include too.
     """
 
     path: str
     text: str
     recorded: bool = False
+    shared: bool = False
 
     def hit_at(self, offset: int, message: str, *, hint: str | None = None) -> Hit:
         """The place of the character at ``offset``."""
@@ -65,25 +67,26 @@ def _all_kept(source: Source) -> Iterator[Kept]:
     for name in sorted(prompt.partials if prompt else ()):
         if text := partial(source, name):
             told.add(text.path)
-            yield Kept(text.path, text.text)
+            yield Kept(text.path, text.text, shared=len(text.text) <= SHARED)
     start, standing = stem(source.path), source.tests.beside
-    beside = [start + suffix for suffix in _BESIDE if suffix in standing]
-    for path in (*[file.path for file in source.closure], *beside):
+    closure = [file.path for file in source.closure]
+    for path in (*closure, *[start + suffix for suffix in _BESIDE if suffix in standing]):
         if path not in told and source.snapshot.entry(path) is not None:
             told.add(path)
-            if found := _read(source, path):
+            if found := _read(source, path, shared=path in closure):
                 yield found
 
 
 _BESIDE = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
 
 
-def _read(source: Source, path: str) -> Kept | None:
+def _read(source: Source, path: str, *, shared: bool = False) -> Kept | None:
     try:
         raw = source.snapshot.read(path)
     except (SnapshotError, ValueError):
         return None
-    return Kept(path, raw.decode("utf-8", "replace").removeprefix("\ufeff"), path.endswith(RECORDINGS_SUFFIX))
+    text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
+    return Kept(path, text, path.endswith(RECORDINGS_SUFFIX), shared and len(text) <= SHARED)
 
 
 def long_words(text: str, shortest: int) -> str:

@@ -79,7 +79,7 @@ def _all_writes(source: Source) -> Iterator[Writing]:
         if not (included or any(name in text.text for name in tainted)):
             continue
         alone = _ALONE.fullmatch(text.text) is not None
-        yield from _written(text, text.role or "", tainted, alone, set())
+        yield from _written(source, text, text.role or "", tainted, alone, set())
 
 
 _ALONE = later(r"\s*\{\{[^{}]*\}\}\s*")
@@ -144,7 +144,9 @@ def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
             yield name, Taint(name, frozenset(paths))
 
 
-def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[object]) -> Iterator[Writing]:
+def _written(
+    source: Source, text: Text, role: str, tainted: Tainted, apart: bool, seen: set[object]
+) -> Iterator[Writing]:
     # What is written is named, and whatever else hands a value on is a tag.
     if "{%" not in text.text and not any(name in text.text for name in tainted):
         return
@@ -160,11 +162,11 @@ def _written(text: Text, role: str, tainted: Tainted, apart: bool, seen: set[obj
             continue
         # A partial says the same wherever it is included with the same values.
         key = (name, frozenset(inner.items()), inside)
-        included = partial(text.source, name)
+        included = partial(source, name)
         if included and key not in seen:
             within_ways(seen)
             seen.add(key)
-            yield from _written(included, role, inner, inside, seen)
+            yield from _written(source, included, role, inner, inside, seen)
 
 
 def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:

@@ -10,7 +10,7 @@ from onbook.patterns import later
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
-from onbook.rules.kept import PLACEHOLDER, SHARED, Match, at_word, kept, told_once
+from onbook.rules.kept import PLACEHOLDER, Match, at_word, kept, told_once
 
 
 class PersonalData(Rule):
@@ -67,7 +67,7 @@ class PersonalData(Rule):
         """Every place in every file; recordings tell only what stands nowhere else."""
         told: set[str] = set()
         for file in kept(source):
-            found = personal(file.text)
+            found = (_shared if file.shared else personal)(file.text)
             for match in told_once(file, found, told) if found else ():
                 hint = "write one that is reserved for examples: maria@example.com, +1 202-555-0143"
                 yield file.hit_at(match.start, match.what, hint=hint)
@@ -79,11 +79,6 @@ def personal(text: str) -> tuple[Match, ...]:
     accounts, numbers = b"AA00" in shape, any(map(shape.__contains__, _NUMBERS))
     if not (accounts or numbers or "@" in text or "+" in text):
         return ()
-    return (_personal if len(text) <= SHARED else _personal.__wrapped__)(text, accounts, numbers)
-
-
-@lru_cache(maxsize=512)
-def _personal(text: str, accounts: bool, numbers: bool) -> tuple[Match, ...]:
     found: list[Match] = []
     if "@" in text:
         found += _emails(text)
@@ -94,6 +89,9 @@ def _personal(text: str, accounts: bool, numbers: bool) -> tuple[Match, ...]:
     if numbers or "+" in text:
         found += _phones(text)
     return tuple(found)
+
+
+_shared = lru_cache(maxsize=512)(personal)  # of a text that belongs to many prompts
 
 
 # What stands in every account number, and in every card and North American telephone number: passes over most texts.

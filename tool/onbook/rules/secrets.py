@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from onbook.project import Source
 from onbook.rules.base import Hit, Rule
-from onbook.rules.issuers import Issuer, secrets
+from onbook.rules.issuers import Issuer, secrets, shared_secrets
 from onbook.rules.kept import Match, kept, told_once
 
 
@@ -57,7 +57,7 @@ class SecretInFile(Rule):
         """Every place in every file; recordings tell only what stands nowhere else."""
         told: set[str] = set()
         for file in kept(source):
-            found = secrets(file.text)
+            found = (shared_secrets if file.shared else secrets)(file.text)
             for match in told_once(file, _matches(found), told) if found else ():
                 hint = "revoke it at its issuer, then delete it: git's history keeps what was committed"
                 yield file.hit_at(match.start, match.what, hint=hint)

@@ -88,7 +88,7 @@ def written(source: Source, *pointer: str) -> object:
 
 def text_at(source: Source, pointer: Pointer, text: str) -> Text:
     """A string of the prompt's own file that is data: braces in it mean nothing."""
-    return Text(source, source.path, text, "simple", pointer=pointer)
+    return Text(source.path, text, "simple", pointer=pointer, document=source.document)
 
 
 def defaults(source: Source) -> Iterator[tuple[Pointer, str]]:

@@ -10,7 +10,7 @@ from itertools import repeat
 from typing import TypeVar
 
 from onbook.errors import OnbookError
-from onbook.formats import Pointer, Within
+from onbook.formats import Document, Pointer, Within
 from onbook.patterns import later
 from onbook.project import Source
 from onbook.prompt import Message, id_of
@@ -32,16 +32,17 @@ class Text:
     Attributes:
         path: of the file that holds it, from the repository's root.
         role: of the message; None for a partial.
-        pointer: where in the prompt's file; None for a partial, which is its whole file.
+        pointer, document: where in the prompt's file, and that file; None for a partial, which is its whole file.
         template_format: ``simple`` or ``jinja2``.
     """
 
-    source: Source
+    # Not its source, which remembers its texts: a circle would stay in memory until somebody looks for circles.
     path: str
     text: str
     template_format: str
     role: str | None = None
     pointer: Pointer | None = None
+    document: Document | None = None
 
     @cached_property
     def template(self) -> Template:
@@ -58,9 +59,9 @@ class Text:
 
     @cached_property
     def _within(self) -> Within:
-        assert self.source.document
+        assert self.document
         assert self.pointer is not None
-        return self.source.document.within(self.pointer)
+        return self.document.within(self.pointer)
 
     def edit(self, rule: str, offset: int, old: str, new: str) -> Edit:
         """A fix of the word at ``offset``."""
@@ -91,7 +92,7 @@ def _messages(source: Source) -> Iterator[Text]:
     for number, item in enumerate(prompt.messages if prompt else ()):
         if prompt and isinstance(item, Message):
             pointer: Pointer = ("messages", number, "content")
-            yield Text(source, source.path, item.content, prompt.template_format, item.role, pointer)
+            yield Text(source.path, item.content, prompt.template_format, item.role, pointer, source.document)
 
 
 def partial(source: Source, name: str) -> Text | None:
@@ -100,7 +101,7 @@ def partial(source: Source, name: str) -> Text | None:
     if prompt is None or name not in prompt.partials:
         return None
     folder = id_of(source.path).removesuffix(source.id)
-    return Text(source, folder + name, prompt.partials[name], prompt.template_format)
+    return Text(folder + name, prompt.partials[name], prompt.template_format)
 
 
 def texts(source: Source) -> list[Text]:
