@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,39 @@ from onbook.testing.recordings import Recordings
 from support import ask
 from support.openai_server import OpenAIServer, answer, failure
 from support.running import KEY, PROMPT, RECORDINGS, desk, recorded_lines
+
+INTERRUPTED = """
+import asyncio, os, signal, threading
+from onbook.testing.models import waited
+
+given_up = threading.Event()
+
+async def call():
+    raise AssertionError("nobody awaits this")
+
+def begin():
+    os.kill(os.getpid(), signal.SIGINT)
+    given_up.wait()
+    return call()
+
+async def asking():
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, begin)
+    finally:
+        given_up.set()
+
+try:
+    waited(asking())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_what_ctrl_c_cuts_off_is_not_complained_of() -> None:
+    """As litellm begins a call: in a thread, which gives back what is to be awaited."""
+    command = [sys.executable, "-W", "always", "-c", INTERRUPTED]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
 
 
 @pytest.mark.local_model
@@ -68,6 +102,25 @@ class TestEndings:
             asked = len(server.received)
             assert here.row("--record")["passed"] == 60
             assert len(server.received) - asked == 60 - kept
+
+    @pytest.mark.parametrize("command", ["--record", "--live"])
+    def test_ctrl_c_while_asking_begins_is_told_in_one_line(self, tmp_path: Path, command: str) -> None:
+        ask.need_local_model()
+        with OpenAIServer(echo=True, delay_s=30) as server:
+            for number, delay_s in enumerate((0.0, 0.01, 0.03, 0.1)):
+                here = desk(tmp_path / str(number), 30, server.url)
+                process = here.start(command)
+                # From the first request on others are still being made.
+                asked = len(server.received)
+                wait_for(lambda asked=asked: len(server.received) > asked, process)  # type: ignore[misc]
+                time.sleep(delay_s)
+                os.kill(process.pid, signal.SIGINT)
+                _, err = process.communicate(timeout=60)
+                assert process.returncode == 130
+                last = err.replace("\r", "\n").strip().splitlines()[-1]
+                assert last == "interrupted: what was answered is kept; run the same command again for the rest"
+                assert "Warning" not in err
+                assert "Traceback" not in err
 
     def test_killed_at_random_moments_every_recording_parses_and_the_run_completes(self, tmp_path: Path) -> None:
         ask.need_local_model()

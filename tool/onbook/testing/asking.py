@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from onbook.testing.limits import Meter
-from onbook.testing.models import RESUME, ask_all, provider_of
+from onbook.testing.models import RESUME, ask_all, provider_of, waited
 from onbook.testing.places import Numbers
 from onbook.testing.recording import RecordingError
 from onbook.testing.request import ModelError, NotAskedError, Request, Response
@@ -104,8 +104,6 @@ class _Run:
         Raises:
             OnbookError: nothing can be asked at all, or a file cannot be written.
         """
-        import asyncio
-
         self._wanted += sum(each.total for each in waiting.values())
         self._tell()
 
@@ -114,7 +112,7 @@ class _Run:
 
         queues = {provider: _Queue(each.total, puller(provider, each)) for provider, each in waiting.items()}
         try:
-            asyncio.run(ask_all(queues, meter=self.meter, on_answer=self._keep, on_error=self._settle))
+            waited(ask_all(queues, meter=self.meter, on_answer=self._keep, on_error=self._settle))
         except KeyboardInterrupt:
             self.meter.stop(INTERRUPTED)
             for wanted in self._under_way.values():

@@ -13,7 +13,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol, cast
 
@@ -49,16 +49,34 @@ def ask(request: Request) -> Response:
         ModelError: no usable answer came.
         OnbookError: nothing can be asked; see :func:`ask_all`.
     """
-    import asyncio
-
     answers: list[Response] = []
     errors: list[ModelError] = []
-    asyncio.run(
-        ask_all([request], on_answer=lambda _, it: answers.append(it), on_error=lambda _, it: errors.append(it))
-    )
+    waited(ask_all([request], on_answer=lambda _, it: answers.append(it), on_error=lambda _, it: errors.append(it)))
     if errors:
         raise errors[0]
     return answers[0]
+
+
+def waited(asking: Coroutine[Any, Any, None]) -> None:
+    """Run what :func:`ask_all` does to its end. Ctrl-C ends it, and nothing complains of what that cut off.
+
+    litellm begins a call in a thread, which ends by giving back a coroutine. One whose asking was given up meanwhile is
+    awaited by nobody, and Python would warn of it in the middle of what a person is told.
+    """
+    import asyncio
+
+    interrupted = False
+    with warnings.catch_warnings():
+        # Not of our own: those are defects.
+        warnings.filterwarnings("ignore", r"coroutine '(?!ask_all|_ask\b)", RuntimeWarning)
+        try:
+            asyncio.run(asking)
+        except KeyboardInterrupt:
+            interrupted = True  # and what it holds is let go of here
+        finally:
+            asking.close()  # interrupted before it began
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def provider_of(model: str) -> str:
