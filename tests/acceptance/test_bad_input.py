@@ -122,6 +122,8 @@ def test_usage_errors_name_what_was_meant(author: Person) -> None:
     assert "no legal prompt id" in author.onbook("new", "Support Triage", exits=2)
     assert "exists already" in author.onbook("new", "support/triage", exits=2)
     assert "did you mean" in author.onbook("explain", "undeclared-varable", exits=2)
+    assert "did you mean 'support/triage'?" in author.onbook("log", "support/triag", exits=2)
+    assert "no releases yet" in author.onbook("log", "support/triage")
 
 
 def test_a_model_that_is_not_chosen_is_asked_for(author: Person) -> None:

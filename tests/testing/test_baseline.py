@@ -233,6 +233,9 @@ def test_two_versions_two_models_two_parameter_sets(released: Desk, tmp_path: Pa
     open_ = reader.report("compare", "a", "worktree", "temperature=0.7")["data"]["prompts"][0]
     assert open_["verdict"] == "INCONCLUSIVE"
     assert len(open_["left_out"]) == CASES
+    assert "`onbook compare ID A B --live` asks both sides now" in reader.onbook(
+        "compare", "a", "worktree", "temperature=0.7"
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,6 +244,12 @@ def test_two_versions_two_models_two_parameter_sets(released: Desk, tmp_path: Pa
         (("a", "0.9.0", "worktree"), "a 0.9.0 is not released here\n  there are: 0.1.0"),
         (("a", "", "worktree"), "a side is a version"),
         (("a", "0.1.0,main", "worktree"), "two places"),
+        # A word that is misspelt, or a value that no file could hold, is never just another setting.
+        (("a", "worktree", "temprature=1"), "no model parameter 'temprature'\n  did you mean 'temperature'?"),
+        (("a", "worktree", "modl=openai/x"), "did you mean 'model'?"),
+        (("a", "worktree", "top_q=null"), "no model parameter 'top_q'"),
+        (("a", "worktree", "temperature=hot"), 'temperature: "hot" is not of type "number"'),
+        (("a", "worktree", "max_tokens=0"), "maxTokens: 0 is less than the minimum of 1"),
         (("b", "0.1.0", "worktree"), "there is no prompt 'b'"),
         (("a", "0.1.0", "worktree", "--max-calls", "3"), "nothing is asked in a replay"),
     ],

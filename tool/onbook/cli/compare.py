@@ -12,8 +12,10 @@ from onbook.cli.common import note, print_report, repository, require_details, s
 from onbook.cli.options import details_option, format_option, spending_options
 from onbook.cli.progress import Bar
 from onbook.errors import UsageError
+from onbook.nearest import nearest
 from onbook.project import Catalog, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
+from onbook.project.shapes import contract, with_known_parameters
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
 from onbook.repo.tags import list_tags, release_of
@@ -124,7 +126,7 @@ class Spec:
         """Read ``1.4.0,model=openai/gpt-5.4-mini,temperature=0.7``.
 
         Raises:
-            UsageError: two places, or nothing at all.
+            UsageError: two places, nothing at all, or a parameter that does not exist or cannot be so.
         """
         at, model, parameters = None, None, {}
         for part in filter(None, map(str.strip, text.split(","))):
@@ -139,7 +141,30 @@ class Spec:
                 parameters[name] = _value(value)
         if at is None and model is None and not parameters:
             raise UsageError("a side is a version, a revision, or settings", hint="as in 1.4.0 or temperature=0.7")
-        return Spec(at or HERE, model, parameters)
+        return Spec(at or HERE, model, _known(parameters))
+
+
+def _known(given: dict[str, Any]) -> dict[str, Any]:
+    """Parameters by the names that a prompt's file has for them; null takes one away.
+
+    Raises:
+        UsageError: one is misspelt, or no prompt's file could say it.
+    """
+    shape = contract("prompt")
+    schema: Any = shape.schema
+    written: Any = with_known_parameters({"modelParameters": given})
+    parameters: dict[str, Any] = written["modelParameters"]
+    known = schema["properties"]["modelParameters"]["properties"]
+    for name in parameters:
+        if name not in known:
+            near = nearest(name, ["model", *known])
+            hint = f"did you mean {near!r}?" if near else f"there are: model, {', '.join(known)}"
+            raise UsageError(f"there is no model parameter {name!r}", hint=hint)
+    said = {name: value for name, value in parameters.items() if value is not None}
+    for violation in shape.violations({"messages": [], "modelParameters": said}):
+        if violation.pointer[:1] == ("modelParameters",):
+            raise UsageError(f"{violation.pointer[1]}: {violation.message}")
+    return parameters
 
 
 def _value(text: str) -> object:

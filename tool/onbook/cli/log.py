@@ -8,7 +8,7 @@ from onbook.cli.common import print_report, repository, snapshot
 from onbook.cli.options import format_option
 from onbook.comparison.unreleased import since_release
 from onbook.errors import IntegrityError, OnbookError
-from onbook.project import Config
+from onbook.project import Catalog, Config
 from onbook.prompt import require_id
 from onbook.repo import Repository
 from onbook.repo.tags import TagRef, list_tags, read_tag
@@ -24,6 +24,8 @@ def command(id: str, format: str) -> int:
     require_id(id)
     config = Config.load(snapshot(repo))
     refs = list_tags(repo, prefix=config.tag_prefix, prompt=id)
+    if not refs and not repo.shallow:
+        Catalog(snapshot(repo)).path(id)  # of a name that nobody has, "no releases yet" would be no answer
     withdrawn = {ref.tag.version: _reason(repo, ref) for ref in refs if ref.tag.yanked}
     rows, checks = [], []
     for ref in sorted(refs, key=lambda ref: ref.tag.version, reverse=True):

@@ -32,6 +32,9 @@ ALL = Selection()
 ACCURACY, SCORE = "accuracy", "score"
 """Measures that can decide: the share of repeats that pass (the default), or the mean of the weighted scores."""
 
+NOT_RECORDED = "it is not recorded"
+"""Why a case is left out that no side was asked about; what else is left out asking would not help."""
+
 
 _NO_SUCH = "there is no such case on the other side"
 
@@ -320,7 +323,7 @@ class _Answers:
 
 def _answers(unit: Unit, attempts: Iterable[Attempt], measure: str) -> _Answers | str:
     """What one side answered to one case, or why there is nothing."""
-    told, why = [], "it is not recorded"
+    told, why = [], NOT_RECORDED
     for number, attempt in enumerate(attempts):
         grade(unit, attempt)
         if attempt.state != "missing":

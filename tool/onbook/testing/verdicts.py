@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from onbook.report import Check, Finding, Report, Severity, Status
-from onbook.testing.baseline import ACCURACY, Compared
+from onbook.testing.baseline import ACCURACY, NOT_RECORDED, Compared
 from onbook.testing.preference import PAIRWISE, Preferences
 from onbook.testing.statistics import Comparison, Verdict
 
@@ -155,6 +155,10 @@ def _numbers(compared: Compared, found: Comparison) -> dict[str, object]:
 
 def _advice(compared: Compared) -> str | None:
     found = compared.comparison
+    if found is None and NOT_RECORDED in (compared.left_out or {}).values():
+        return (
+            "`onbook test --record` records what the work tree asks; `onbook compare ID A B --live` asks both sides now"
+        )
     if found is None or found.verdict is not Verdict.INCONCLUSIVE:
         return None
     words = []
