@@ -26,3 +26,22 @@ def test_hostile_texts_are_answered() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
     assert (done.stderr, done.returncode) == ("", 0)
     assert len(done.stdout.splitlines()) >= 9
+
+
+OTHERS = r"""
+from onbook.diff.evidence import trimmed
+from onbook.manifest import TagObject
+from support.hostile import UNITS, text_of
+assert trimmed("a \t\r\nb  \n c  d \t") == "a\r\nb\n c  d"
+for unit in (*UNITS, " ", "<", "< "):
+    text = text_of(unit, 500_000)
+    trimmed(text + "x")
+    TagObject("0" * 40, "commit", "a/v1.0.0", text, "").tagged
+"""
+
+
+def test_texts_and_tags_of_others_are_answered_as_well() -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", OTHERS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
+    assert (done.stderr, done.returncode) == ("", 0)

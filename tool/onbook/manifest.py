@@ -32,7 +32,7 @@ MAX_PATH = 1_000  # characters
 
 _FILE = later(r"([0-7]{6}) ([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{64}) (.+)")
 _TRAILER = later(r"(Onbook-[A-Za-z]+): (.*)")
-_TAGGER = later(r"(.*?) ?<[^>]*> ([0-9]{1,12}) [-+][0-9]{4}")
+_TAGGER = later(r"([^<]*?) ?<[^<>]*> ([0-9]{1,12}) [-+][0-9]{4}")
 _BUMPS = ("initial", "none", "patch", "minor", "major")
 # The only trailers that may stand more than once.
 _MANY = ("Onbook-File",)

@@ -26,7 +26,8 @@ MAX_CHARACTERS = 40_000_000
 MAX_TRIALS = 300  # of the search for a smaller input
 _EFFORT = 20_000_000
 _SHARE = 40  # one rendering may do this part of the work that a real one may
-_LINE_END = re.compile(r"[ \t]+(?=\r?\n|\Z)")
+# Only from the beginning of what is white: from each place within it, a long one would be looked through again.
+_LINE_END = re.compile(r"(?<![ \t])[ \t]+(?=\r?\n|\Z)")
 
 Cases = Callable[[], Iterable[Json]]
 
