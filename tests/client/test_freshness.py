@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import onbook
+from onbook.client.remote import RemoteBook
 from onbook.errors import IntegrityError, OnbookError, StaleError, UsageError
 from support.console import Person
 from support.copies import copied
@@ -266,6 +267,24 @@ def test_eight_processes_and_a_cold_cache(server: GitServer, tmp_path: Path, req
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(8)]
     assert [process.communicate() for process in started] == [(f"{version} {version}\n", "")] * 8
     assert server.packs() == 2
+
+
+def test_who_waits_for_others_needs_no_turn_once_they_have_found_it(server: GitServer, tmp_path: Path) -> None:
+    """Others that ask without a pause would keep it waiting until its time is over."""
+    here, there = (onbook.open(url(server), cache=tmp_path / "c", ttl=0, max_stale=0, timeout=20) for _ in range(2))
+    assert said(here.get(ID, "^1")) == "1.1.0"
+    packs, found = server.packs(), list[str]()
+    assert isinstance(here, RemoteBook)
+    releases = here._releases
+    with releases.alone("range", ID, "^1", until=lambda: False):
+        waiting = threading.Thread(target=lambda: found.append(said(there.get(ID, "^1"))))
+        waiting.start()
+        while waiting.is_alive():
+            state = {"version": "1.1.0", "at": time.time(), "notes": []}
+            releases.cache.keep_state(releases._key(ID, "^1"), state)
+            waiting.join(0.05)
+    assert found == ["1.1.0"]
+    assert server.packs() == packs
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -185,9 +185,11 @@ class Cache:
         """Where the state of a key is kept."""
         return self._root / "state" / f"{_name(key)}.json"
 
-    def locked(self, key: Sequence[str], timeout: float) -> AbstractContextManager[bool]:
+    def locked(
+        self, key: Sequence[str], timeout: float, until: Callable[[], bool] = lambda: False
+    ) -> AbstractContextManager[bool]:
         """Hold the lock of a key among all that share this cache; see :func:`onbook.client.locks.locked`."""
-        return locked(self._root / "locks" / _name(key), timeout)
+        return locked(self._root / "locks" / _name(key), timeout, until)
 
     def _write(self, path: Path, data: bytes) -> None:
         try:

@@ -94,7 +94,8 @@ class Environments:
             OnbookError: the remote cannot be asked.
         """
         path_of("prompts", name)
-        with self._releases.alone("environment", name) as deadline:
+        told = lambda: self._releases.told_since(self._key(name), since)  # noqa: E731 asked while it waits
+        with self._releases.alone("environment", name, until=told) as deadline:
             found = self.known(name)
             if found is not None and time.time() - found.age >= since:
                 return found

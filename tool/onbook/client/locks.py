@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PAUSE = 0.02  # seconds between two tries: a lock that can time out cannot be waited for
@@ -15,8 +15,12 @@ _let_go: dict[Path, float] = {}
 
 
 @contextlib.contextmanager
-def locked(path: Path, timeout: float) -> Iterator[bool]:
+def locked(path: Path, timeout: float, until: Callable[[], bool] = lambda: False) -> Iterator[bool]:
     """Hold the lock of a file while the block runs; false where it could not be had in ``timeout`` seconds.
+
+    Args:
+        until: whether there is nothing left to wait for; then the block runs without the lock. Whoever looks only now
+            and then may miss each moment in which others let go of it, on a machine that has too much to do.
 
     A process that ends lets go of its locks. Where no lock can be had at all, on a file system that has none or a
     folder that cannot be written, it is true at once: then work is done twice, and never wrongly.
@@ -31,7 +35,7 @@ def locked(path: Path, timeout: float) -> Iterator[bool]:
     # Who lets go and takes again at once would never let another process in, which looks only now and then.
     time.sleep(max(0.0, _let_go.get(path, 0.0) + 2 * _PAUSE - time.monotonic()))
     try:
-        yield _wait(handle, time.monotonic() + timeout)
+        yield _wait(handle, time.monotonic() + timeout, until)
     finally:
         if len(_let_go) > _MOST:
             _let_go.clear()
@@ -42,11 +46,13 @@ def locked(path: Path, timeout: float) -> Iterator[bool]:
         os.close(handle)
 
 
-def _wait(handle: int, end: float) -> bool:
+def _wait(handle: int, end: float, until: Callable[[], bool]) -> bool:
     while True:
         try:
             _take(handle)
         except (BlockingIOError, PermissionError):
+            if until():
+                return True
             if time.monotonic() >= end:
                 return False
             time.sleep(_PAUSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -96,7 +96,8 @@ class Releases:
         """
         found = self.cached(id, version)
         if found is None:
-            with self.alone("release", id, version) as deadline:
+            there = lambda: self.cache.find(self.url, id, version) is not None  # noqa: E731 asked while it waits
+            with self.alone("release", id, version, until=there) as deadline:
                 found = self.cached(id, version) or self.fetch(id, version, prefix, deadline)
         return found
 
@@ -126,7 +127,8 @@ class Releases:
         Raises:
             UsageError, IntegrityError, OnbookError: as :meth:`onbook.Book.get`.
         """
-        with self.alone("range", id, request) as deadline:
+        key = self._key(id, request)
+        with self.alone("range", id, request, until=lambda: self.told_since(key, since)) as deadline:
             found = self.known(id, request)
             if found is not None and time.time() - found.age >= since:
                 return found
@@ -134,7 +136,7 @@ class Releases:
             fetched = self.fetch(id, request, None, deadline)
             state = {"version": fetched.release.version, "at": began, "notes": list(fetched.lasting)}
             with contextlib.suppress(OnbookError):
-                self.cache.keep_state(self._key(id, request), state)
+                self.cache.keep_state(key, state)
             return Resolved(fetched, max(0.0, time.time() - began))
 
     def known(self, id: str, request: str) -> Resolved | None:
@@ -240,16 +242,24 @@ class Releases:
         if self.policy is Policy.SIGNED:
             verify_signature(raw, f"{self.url} {tag}", self.signers, "sha1" if len(oid) == 40 else "sha256")
 
+    def told_since(self, key: Sequence[str], since: float) -> bool:
+        """Whether the cache has a state under a key that the remote told then or later, in seconds since 1970."""
+        age = age_of((self.cache.state(key) or {}).get("at"))
+        return age is not None and time.time() - age >= since
+
     @contextlib.contextmanager
-    def alone(self, *key: str) -> Iterator[Deadline]:
+    def alone(self, *key: str, until: Callable[[], bool]) -> Iterator[Deadline]:
         """Be the only one of all threads and processes that asks for this; the others wait, and find it in the cache.
+
+        Args:
+            until: whether another has found it meanwhile.
 
         Raises:
             GitTimeoutError: somebody else has been asking for so long that nothing can be expected any more.
         """
         deadline = Deadline(self.access.timeout)
-        with self.cache.locked((*key, self.url), deadline.left()) as mine:
-            if not mine:
+        with self.cache.locked((*key, self.url), deadline.left(), until) as fine:
+            if not fine:
                 told = f"another process has been asking for it for {self.access.timeout:g} seconds"
                 raise GitTimeoutError(told, place=f"{self.url} {key[1]}")
             yield deadline
