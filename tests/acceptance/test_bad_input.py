@@ -257,6 +257,15 @@ def test_interrupted_before_anything_is_imported(author: Person) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+def test_init_in_a_subfolder_says_where_it_wrote(author: Person) -> None:
+    below = Person(author.cwd / "services/ai")
+    below.cwd.mkdir(parents=True)
+    told = below.onbook("init")
+    assert told.startswith(f"in {author.cwd}, where the repository begins:\n")
+    assert "next: `onbook lint`" in told  # there is a prompt already
+    assert "repository begins" not in below.onbook("init")
+
+
 def test_prompts_that_stand_elsewhere(author: Person) -> None:
     author.git("init", "--quiet", "vendor")
     author.write("vendor/ours/a.prompt.yml", GOOD)

@@ -73,6 +73,8 @@ def test_init_writes_what_is_not_there_and_leaves_the_rest(author: Person) -> No
     (release.parent / "prompts.yml").unlink()
     told = author.onbook("init", "--github")
     assert "wrote   .github/workflows/prompts.yml" in told
+    assert "edit ONBOOK in them to take it from elsewhere" in told
+    assert "prompts-nightly needs a key" in told
     assert "left    .github/workflows/prompts-release.yml as it is" in told
     assert release.read_text("utf-8") == "mine: true\n"
 

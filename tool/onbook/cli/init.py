@@ -49,6 +49,8 @@ def command(hooks: bool, github: bool) -> int:
         *(_hooks(repo) if hooks else ()),
         *(_workflows(repo) if github else ()),
     ]
+    if any(done) and Path.cwd() != repo.root:
+        note(f"in {repo.root}, where the repository begins:")
     for message in filter(None, done):
         note(message)
     if not any(done):
