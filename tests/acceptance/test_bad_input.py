@@ -12,29 +12,15 @@ from pathlib import Path
 import pytest
 
 from support.console import ONBOOK, Person, person
+from support.samples import TRIAGE
 
 PROMPT = "prompts/support/triage.prompt.yml"
-GOOD = """\
-name: triage
-model: openai/gpt-4.1-2025-04-14
-templateFormat: jinja2
-inputs:
-  type: object
-  required: [ticket]
-  properties:
-    ticket: {type: string}
-messages:
-  - role: user
-    content: |
-      Sort it.
-      <ticket>{{ ticket }}</ticket>
-"""
 
 
 @pytest.fixture
 def author(tmp_path: Path) -> Person:
     found = person(tmp_path / "p")
-    found.write(PROMPT, GOOD)
+    found.write(PROMPT, TRIAGE)
     return found
 
 
@@ -268,8 +254,8 @@ def test_init_in_a_subfolder_says_where_it_wrote(author: Person) -> None:
 
 def test_prompts_that_stand_elsewhere(author: Person) -> None:
     author.git("init", "--quiet", "vendor")
-    author.write("vendor/ours/a.prompt.yml", GOOD)
-    author.write("old/a.prompt.yml", GOOD)
+    author.write("vendor/ours/a.prompt.yml", TRIAGE)
+    author.write("old/a.prompt.yml", TRIAGE)
     author.write("onbook.toml", 'prompts = "vendor/ours"\n')
     for command in ("lint", "test", "check"):
         told = author.onbook(command)

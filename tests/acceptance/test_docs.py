@@ -26,6 +26,7 @@ from support.git import daemon
 from support.hooked import DECLARED, ROOT, TRIAGE, released
 from support.openai_server import OpenAIServer
 from support.running import PROMPT, SUITE, case, desk
+from support.samples import SUMMARIZER
 from support.shim import on_path
 from support.wheelhouse import wheelhouse
 
@@ -35,21 +36,9 @@ BLOCK = re.compile(
     r"(?:<!-- (setup|slow|not run): ([^>]+) -->\n)?^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
-GITHUB = """\
-name: Text Summarizer
-description: Summarizes input text concisely
-model: openai/gpt-4o-mini
-modelParameters:
-  temperature: 0.5
-messages:
-  - role: system
-    content: You are a text summarizer. Your only job is to summarize text given to you.
-  - role: user
-    content: |
-      Summarize the given text, beginning with "Summary -":
-      <text>
-      {{input}}
-      </text>
+GITHUB = (
+    SUMMARIZER
+    + """\
 testData:
   - input: |
       The quick brown fox jumped over the lazy dog.
@@ -60,6 +49,7 @@ evaluators:
     string:
       contains: dog
 """
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import random
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -15,57 +14,17 @@ from pathlib import Path
 import pytest
 
 import onbook
-from benchmarks import corpus
 from onbook.lint import kept as kept_file
 from onbook.lint import lint, memory
 from onbook.project import Catalog
-from onbook.project.load import Reading
-from onbook.repo import Repository, Snapshot
+from onbook.repo import Repository
 from onbook.repo.snapshot import Commit, Index
 from onbook.repo.worktree import WorkTree
-from onbook.report import Report
-from onbook.rules import GROUP, all_rules
+from onbook.rules import all_rules
 from support import warm
 from support.git import Repo
+from support.remembered import COUNT, Place, kept, prompts, report, spoil
 from support.snapshots import files
-
-TODAY = date(2027, 1, 31)
-COUNT = 32
-
-Place = Callable[[Repository], Snapshot]
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Repo:
-    (tmp_path / "repo").mkdir()
-    corpus.write(tmp_path / "repo", COUNT, defects=True)
-    return Repo(tmp_path / "repo")
-
-
-@pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths of the prompts that were read, as lint goes on."""
-    paths: list[str] = []
-    real = Reading.read
-
-    def read(reading: Reading) -> None:
-        paths.append(reading.path)
-        real(reading)
-
-    monkeypatch.setattr(Reading, "read", read)
-    return paths
-
-
-def report(repo: Repo, *, keep: bool = True, place: Place = WorkTree, today: date = TODAY) -> Report:
-    return lint(Catalog(place(Repository.discover(repo.path))), today=today, keep=keep)
-
-
-def prompts(repo: Repo) -> list[Path]:
-    return sorted(repo.path.glob("prompts/*/*.prompt.yml"))
-
-
-def kept(repo: Repo) -> list[Path]:
-    return sorted((repo.path / ".git/onbook/lint").glob("*"))
 
 
 def test_nothing_changed_and_nothing_is_read_again(repo: Repo, looked: list[str]) -> None:
@@ -78,77 +37,6 @@ def test_nothing_changed_and_nothing_is_read_again(repo: Repo, looked: list[str]
     assert report(repo) == cold
     assert looked == []
     assert kept(repo)[0].stat().st_ino == before.st_ino  # not even written again
-
-
-def _partial(repo: Repo) -> None:
-    repo.write("prompts/_shared/part03.md", "Be {{ brief }}.\n")
-
-
-def _schema(repo: Repo) -> None:
-    for path in repo.path.glob("schemas/*"):
-        path.write_text('{"type": "objekt"}')
-
-
-def _prompt(repo: Repo) -> None:
-    path = prompts(repo)[5]
-    path.write_text(path.read_text().replace("role: user", "role: usr"))
-
-
-def _cases(repo: Repo) -> None:
-    path = str(prompts(repo)[7]).removesuffix(".prompt.yml")
-    Path(f"{path}.cases.jsonl").write_text('{"id": "x", "inputs": 1}\n')
-
-
-def _misnamed(repo: Repo) -> None:
-    Path(str(prompts(repo)[7]).replace(".prompt.yml", ".suite.yaml")).write_text("{}")
-
-
-def _twin(repo: Repo) -> None:
-    Path(str(prompts(repo)[7]).replace(".prompt.yml", ".prompt.yaml")).write_text("messages: []\n")
-
-
-def _gone(repo: Repo) -> None:
-    prompts(repo)[0].unlink()
-    (repo.path / "prompts/_shared/part05.md").unlink(missing_ok=True)
-
-
-def _link(repo: Repo) -> None:
-    path = prompts(repo)[2]
-    path.rename(path.with_suffix(".moved"))
-    path.symlink_to(path.with_suffix(".moved"))
-
-
-def _new(repo: Repo) -> None:
-    repo.write("prompts/new/one.prompt.yml", "messages: [\n")
-
-
-def _same_size(repo: Repo) -> None:
-    path = prompts(repo)[9]
-    path.write_text(path.read_text().replace("{{", "{[", 1))
-
-
-def _staged(repo: Repo) -> None:
-    _prompt(repo)
-    repo.git("add", "--all")
-
-
-def _nothing(repo: Repo) -> None:
-    for path in prompts(repo):
-        path.touch()
-
-
-CHANGES = [_partial, _schema, _prompt, _cases, _misnamed, _twin, _gone, _link, _new, _same_size, _staged, _nothing]
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_what_changed_is_seen(repo: Repo, change: Callable[[Repo], None]) -> None:
-    for again in (False, True):
-        assert report(repo) == report(repo, keep=False), again
-        change(repo)
-    assert report(repo) == report(repo, keep=False)
-    repo.git("checkout", "--force", "--quiet", "HEAD")
-    repo.git("clean", "-fdq")
-    assert report(repo) == report(repo, keep=False)
 
 
 def test_only_what_depends_on_a_change_is_looked_at(repo: Repo, looked: list[str]) -> None:
@@ -277,7 +165,7 @@ def test_what_a_killed_process_left_is_swept_away(repo: Repo) -> None:
     for path in (left, recent):
         path.write_text("half")
     os.utime(left, (0, 0))
-    _prompt(repo)
+    spoil(repo)
     report(repo)
     assert not left.exists()
     assert recent.exists()  # somebody may be writing it
@@ -302,7 +190,7 @@ def test_a_changed_assertion_looks_again(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_what_the_index_holds_is_not_what_lies_on_disk(repo: Repo) -> None:
     first = report(repo, place=Index)
-    _prompt(repo)
+    spoil(repo)
     assert report(repo, place=Index) == first
     repo.git("add", "--all")
     second = report(repo, place=Index)
@@ -327,81 +215,6 @@ def test_named_prompts_are_looked_at_without_a_memory(repo: Repo, looked: list[s
     assert len(lint(catalog, catalog.ids[:2], keep=True).checks) == 2
     assert len(looked) == 2
     assert kept(repo)[0].read_bytes() == before
-
-
-PLUGIN = """\
-from datetime import date
-from onbook.rules import AcrossRule, Rule
-from onbook.rules.base import Hit
-
-
-class Crashing(Rule):
-    id = "XX901"
-    slug = "crashing"
-
-    def check(self, source):
-        yield Hit("found", source.path)
-        if "billing" in source.path:
-            raise RuntimeError("a fault")
-
-
-class Counting(AcrossRule):
-    id = "XX902"
-    slug = "counting"
-
-    def note(self, source):
-        return (len(source.document.text), {1: "x"})
-
-    def across(self, notes, today):
-        last = list(notes)[-1]
-        yield last, Hit(f"{sorted(map(str, notes.values()))}", "x")
-"""
-
-
-@pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An installed package with a rule that crashes and one that compares prompts."""
-    place = tmp_path / "plugins"
-    place.mkdir()
-    module = f"kept_plugin_{random.randrange(10**9)}"
-    (place / f"{module}.py").write_text(PLUGIN)
-    info = place / "kept-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kept\nVersion: 1.0\n")
-    points = "".join(f"{name} = {module}:{name}\n" for name in ("Crashing", "Counting"))
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\n{points}")
-    monkeypatch.syspath_prepend(place)
-    all_rules.cache_clear()
-    yield place / f"{module}.py"
-    all_rules.cache_clear()
-
-
-def test_what_could_not_be_checked_is_not_kept(repo: Repo, plugin: Path, looked: list[str]) -> None:
-    assert plugin.exists()
-    cold = report(repo, keep=False)
-    assert report(repo) == cold
-    looked.clear()
-    assert report(repo) == cold
-    crashed = {check.prompt for check in cold.checks if check.status == "unchecked"}
-    assert 0 < len(crashed) < COUNT
-    assert {path.split("/")[1] for path in looked} == {"billing"}
-
-
-def test_notes_are_kept_and_compared_again(repo: Repo, plugin: Path) -> None:
-    cold = report(repo)
-    prompts(repo)[3].write_text(prompts(repo)[4].read_text())
-    warm = report(repo)
-    assert warm == report(repo, keep=False)
-    assert warm != cold
-    assert plugin.exists()
-
-
-def test_a_changed_plugin_looks_again(repo: Repo, plugin: Path, looked: list[str]) -> None:
-    report(repo)
-    looked.clear()
-    plugin.write_text(plugin.read_text() + "\n# changed\n")
-    report(repo)
-    assert len(looked) == COUNT
 
 
 def test_the_day_is_not_kept(repo: Repo, looked: list[str]) -> None:

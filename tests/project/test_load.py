@@ -13,6 +13,7 @@ from onbook.project.load import MAX_INCLUDE_DEPTH
 from onbook.project.named import named_files
 from onbook.project.references import MAX_FILES
 from onbook.prompt import Example, Message, Prompt, Slot
+from support.samples import SUMMARIZER
 from support.sources import source
 
 HEAD = "messages: [{role: user, content: x}]\n"
@@ -262,21 +263,9 @@ metadata: {owner: support, status: draft}
     }
 
 
-GITHUB = """\
-name: Text Summarizer
-description: Summarizes input text concisely
-model: openai/gpt-4o-mini
-modelParameters:
-  temperature: 0.5
-messages:
-  - role: system
-    content: You are a text summarizer. Your only job is to summarize text given to you.
-  - role: user
-    content: |
-      Summarize the given text, beginning with "Summary -":
-      <text>
-      {{input}}
-      </text>
+GITHUB = (
+    SUMMARIZER
+    + """\
 responseFormat: json_schema
 jsonSchema: |-
   {
@@ -296,6 +285,7 @@ evaluators:
   - name: similar
     uses: github/similarity
 """
+)
 
 
 def test_a_file_of_github_models_as_it_was_published() -> None:

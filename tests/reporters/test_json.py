@@ -13,22 +13,7 @@ from onbook.reporters import FORMATS, formatted, pieces
 from onbook.reporters.json import dump, write_json
 from support.console import Person, person
 from support.git import Repo, bare_remote
-
-PROMPT = """\
-name: triage
-model: openai/gpt-4.1-2025-04-14
-templateFormat: jinja2
-inputs:
-  type: object
-  required: [ticket]
-  properties:
-    ticket: {type: string}
-messages:
-  - role: user
-    content: |
-      Sort it.
-      <ticket>{{ ticket }}</ticket>
-"""
+from support.samples import TRIAGE
 
 
 def sound(data: object) -> None:
@@ -38,7 +23,7 @@ def sound(data: object) -> None:
 @pytest.fixture
 def author(tmp_path: Path) -> Person:
     found = person(tmp_path / "p")
-    found.write("prompts/support/triage.prompt.yml", PROMPT)
+    found.write("prompts/support/triage.prompt.yml", TRIAGE)
     found.write(
         "prompts/support/triage.cases.jsonl", '{"id": "x", "inputs": {"ticket": "a"}, "assert": [{"contains": "a"}]}\n'
     )

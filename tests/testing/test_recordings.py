@@ -1,43 +1,20 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import stat
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from onbook import resources
 from onbook.contract import Contract
-from onbook.errors import OnbookError
 from onbook.formats.rows import MAX_LINE_BYTES
 from onbook.testing.journal import Journal
-from onbook.testing.misses import how_changed, what_changed
 from onbook.testing.recording import Recording, RecordingError
 from onbook.testing.recordings import Recordings
-from onbook.testing.request import Request, Response, key_of
-
-GPT = "openai/gpt-4.1-2025-04-14"
-PATH = "prompts/a.recordings.jsonl"
-
-
-def request(text: str = "hello", **other: Any) -> Request:
-    return Request(GPT, ({"role": "user", "content": text},), {"temperature": 0}, **other)
-
-
-def response(text: str = "billing", **other: Any) -> Response:
-    return replace(Response(text, (), "stop", GPT, {"prompt_tokens": 3}, 7, 0.25, "litellm 1"), **other)
-
-
-def recording(case: str = "c", text: str = "hello", answer: str = "billing", **other: Any) -> Recording:
-    return Recording.of(case, request(text, **other), response(answer))
-
-
-def raw(*recordings: Recording) -> bytes:
-    return b"".join(one.line() + b"\n" for one in recordings)
+from onbook.testing.request import Response, key_of
+from support.answers import GPT, PATH, raw, recording, request, response
 
 
 def changed(one: Recording, **fields: object) -> bytes:
@@ -271,149 +248,6 @@ def test_the_nearest_older_answer() -> None:
     assert found.nearest("a", request("new", repeat=1)) == repeated
     assert found.nearest("x", request("new")) is None
     assert found.nearest("a", replace(request("new"), model="openai/other")) is None
-
-
-@pytest.mark.parametrize(
-    ("new", "told"),
-    [
-        (request("other"), "message 1"),
-        (Request(GPT, ({"role": "user", "content": "hello"},) * 3, {"temperature": 0}), "message 2, 3"),
-        (replace(request(), parameters={"temperature": 1, "seed": 2}), "parameters (seed, temperature)"),
-        (replace(request(), parameters={}), "parameters"),
-        (replace(request("x"), response_format={"type": "json_object"}), "message 1, response_format"),
-        (replace(request(), model="openai/x"), "model"),
-    ],
-)
-def test_what_changed_in_a_request(new: Request, told: str) -> None:
-    assert what_changed(request().canonical(), new.canonical()) == told
-
-
-LONG = " ".join(f"word{number}" for number in range(40))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ("a b c d e f g", "a b c d X f g", 'message 1 ("... b c d e f g" is now "... b c d X f g")'),
-        (LONG, LONG.replace("word20 ", ""), "message 1 (\"... word17 word18 word19 word20 word21 word22 word23 ...\" "
-         'is now "... word17 word18 word19 word21 word22 word23 ...")'),
-        ("a b", "a  b", "message 1 (white space)"),
-        ("x" * 100, "y", f'message 1 ("{"x" * 37}..." is now "y")'),
-        ("same", "same", "nothing"),
-    ],
-)  # fmt: skip
-def test_what_changed_is_shown_with_its_old_and_new_words(old: str, new: str, told: str) -> None:
-    one, other = ({"messages": [{"role": "user", "content": text}]} for text in (old, new))
-    assert how_changed(one, other) == told
-
-
-def test_parameters_and_messages_that_came_or_went() -> None:
-    one = {"parameters": {"temperature": 0, "seed": 1}, "messages": [{"role": "user", "content": "a"}]}
-    other = {"parameters": {"temperature": 1}, "messages": []}
-    assert how_changed(one, other) == (
-        'message 1 (gone: {"role": "user", "content": "a"}), '
-        "parameters: seed (gone: 1), parameters: temperature (0 is now 1)"
-    )
-
-
-# --- files
-
-
-def test_each_answer_is_in_the_file_as_soon_as_it_is_kept(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    kept = [recording(case, case) for case in "cab"]
-    with Journal(Recordings(), path) as journal:
-        for number, one in enumerate(kept, 1):
-            journal.keep(one)
-            # What a process that is killed now leaves behind is whole.
-            left = Recordings.read(path.read_bytes(), PATH)
-            assert left.problems == []
-            assert len(left) == number
-    assert path.read_bytes() == raw(kept[1], kept[2], kept[0])
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_file_without_a_last_line_end_is_not_run_into(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    path.write_bytes(raw(recording("z", "z")).rstrip(b"\n"))
-    journal = Journal(Recordings.read(path.read_bytes(), PATH), path)
-    with journal:
-        journal.keep(recording("a", "a"))
-        assert len(Recordings.read(path.read_bytes(), PATH)) == 2
-    assert path.read_bytes() == raw(recording("a", "a"), recording("z", "z"))
-
-
-def test_a_file_to_which_nothing_comes_stays_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    unsorted = raw(recording("b", "b"), recording("a", "a"), recording("b", "b")) + b"\n\n"
-    path.write_bytes(unsorted)
-    before = path.stat()
-    with Journal(Recordings.read(unsorted, PATH), path):
-        pass
-    assert path.read_bytes() == unsorted
-    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    with Journal(Recordings(), tmp_path / "new.jsonl"):
-        pass
-    assert not (tmp_path / "new.jsonl").exists()
-
-
-def test_permissions_are_kept(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    path.write_bytes(b"")
-    path.chmod(0o640)
-    with Journal(Recordings(), path) as journal:
-        journal.keep(recording())
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-
-
-def test_an_interruption_leaves_a_sorted_file(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-
-    def interrupted() -> None:
-        with Journal(Recordings(), path) as journal:
-            journal.keep(recording("b", "b"))
-            journal.keep(recording("a", "a"))
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert path.read_bytes() == raw(recording("a", "a"), recording("b", "b"))
-
-
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(tmp_path: Path) -> None:
-    (tmp_path / "x.jsonl").mkdir()
-    with (
-        pytest.raises(OnbookError, match="cannot be written: Is a directory") as told,
-        Journal(Recordings(), tmp_path / "x.jsonl"),
-    ):
-        pytest.fail("entered")
-    assert told.value.place == str(tmp_path / "x.jsonl")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_told() -> None:
-    with pytest.raises(OnbookError, match="No space left"), Journal(Recordings(), Path("/dev/full")) as journal:
-        journal.keep(recording())
-
-
-def test_what_five_hundred_answers_cost_grows_with_their_number_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[int] = []
-    real = os.fsync
-
-    def fsync(handle: int) -> None:
-        written.append(os.fstat(handle).st_size)
-        real(handle)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    path = tmp_path / "x.jsonl"
-    with Journal(Recordings(), path) as journal:
-        for number in range(500):
-            journal.keep(recording(f"case-{number:03}", f"question {number}"))
-    # The whole is written once, at the end.
-    assert written == [path.stat().st_size]
-    assert len(Recordings.read(path.read_bytes(), PATH)) == 500
 
 
 def test_the_key_is_that_of_the_request_that_stands_beside_it() -> None:
