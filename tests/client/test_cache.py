@@ -52,6 +52,13 @@ def test_an_entry_moved_to_another_name_is_not_believed(tmp_path: Path) -> None:
     assert cache.find(RELEASE.url, "a", "2.0.0") is None
 
 
+@pytest.mark.parametrize("raw", [b"[" * 100_000, b"[]", b"\xff", b'{"release": {}}', b'{"release": [], "files": 1}'])
+def test_an_index_that_is_damaged_is_none(tmp_path: Path, raw: bytes) -> None:
+    cache = filled(tmp_path)
+    next((tmp_path / "releases").rglob("1.0.0.json")).write_bytes(raw)
+    assert cache.find(RELEASE.url, "a", "1.0.0") is None
+
+
 def test_damage_is_seen(tmp_path: Path) -> None:
     cache = filled(tmp_path)
     folder = cache.folder(DIGEST)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from onbook.repo import Repository
+from onbook.repo.remote import without_secret
 from onbook.site.address import address, file_link, name_of, public
 from support.git import Repo
 
@@ -33,6 +34,21 @@ PUBLIC = [
     ("https://example.com/" + "x" * 2000, ""),
     ("", ""),
 ]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://ada:p@ss@example.com/x@y", "https://example.com/x@y"),
+        ("ssh://git:secret@example.com/x", "ssh://git@example.com/x"),
+        ("ssh://git@example.com:22/x", "ssh://git@example.com:22/x"),
+        ("git+ssh://ada:secret@example.com/x", "git+ssh://ada@example.com/x"),
+        ("git@example.com:x", "git@example.com:x"),
+        ("/srv/a@b", "/srv/a@b"),
+    ],
+)
+def test_what_errors_and_lock_files_say_holds_no_secret(url: str, shown: str) -> None:
+    assert without_secret(url) == shown
 
 
 @pytest.mark.parametrize(("url", "shown"), PUBLIC)

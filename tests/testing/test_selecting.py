@@ -56,6 +56,8 @@ class TestSelection:
         here.write("prompts/c.cases.jsonl", case(1) + case(2))
         here.test()
         assert "nothing failed last time" in here.test("--failed")[1]
+        next((here.root / ".git/onbook").glob("test-*.json")).write_text("[" * 100_000)
+        assert "no earlier run is remembered here" in here.test("--failed", exits=2)[1]
 
     def test_replay_opens_no_socket_and_starts_no_connection(self, recorded: Desk, tmp_path: Path) -> None:
         here = copy(recorded, tmp_path / "r")

@@ -120,9 +120,12 @@ def exchange(repo: Repository, args: Sequence[str], remote: str, timeout: float,
 
 
 def without_secret(url: str) -> str:
-    """A URL as it may be shown and written down: without the user and password that stand in it."""
+    """A URL as it may be shown and written down: without user and password; of ssh the user stays."""
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")
-    if not separator or scheme == "ssh" or "@" not in host:
+    if not separator or "@" not in host:
         return url
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    user, _, host = host.rpartition("@")
+    # Of ssh the user is part of the address; a password there helps nobody, and is one all the same.
+    kept = f"{user.partition(':')[0]}@" if scheme in ("ssh", "git+ssh", "ssh+git") else ""
+    return f"{scheme}://{kept}{host}{slash}{path}"
