@@ -243,6 +243,17 @@ def test_interrupted_before_anything_is_imported(author: Person) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+def test_a_merge_that_was_not_finished(author: Person) -> None:
+    ours = '{"id": "a", "inputs": {"ticket": "x"}}\n'
+    cases = PROMPT.replace(".prompt.yml", ".cases.jsonl")
+    author.write(cases, f"<<<<<<< HEAD\n{ours}=======\n{ours}>>>>>>> other\n")
+    author.edit(PROMPT, "      Sort it.\n", "<<<<<<< HEAD\n      Sort it.\n=======\n      Sort.\n>>>>>>> other\n")
+    told = author.onbook("lint", exits=1)
+    for place in (f"{PROMPT}:12:1: ON101", *(f"{cases}:{line}:1: ON104" for line in (1, 3, 5))):
+        assert f"{place} git left a conflict here" in told
+    assert "choose between the two sides" in told
+
+
 def test_init_in_a_subfolder_says_where_it_wrote(author: Person) -> None:
     below = Person(author.cwd / "services/ai")
     below.cwd.mkdir(parents=True)

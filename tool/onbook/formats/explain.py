@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import yaml
+
+from onbook.formats.faults import CONFLICT
 
 
 class Explained(NamedTuple):
@@ -101,6 +104,9 @@ _BAD_STARTS = {
 
 def explain(error: yaml.MarkedYAMLError, text: str) -> Explained:
     """Where the text is broken, how, and what to do."""
+    left = re.search("^<{7} ", text, re.MULTILINE)
+    if left and re.search("^>{7} ", text, re.MULTILINE):
+        return Explained(left.start(), *CONFLICT)
     problem = error.problem or "not YAML"
     mark = error.problem_mark or error.context_mark
     index = min(mark.index, len(text)) if mark else 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+CONFLICT = ("git left a conflict here", "choose between the two sides, and delete the lines of <, = and >")
+"""What merges leave in a file, whatever its format: what it is, and what to do."""
+
 # Until Python 3.12 a comma before a closing bracket is told of at the bracket, as something else that is missing there.
 _CLOSING = {
     "Expecting property name enclosed in double quotes": ("}", "object"),

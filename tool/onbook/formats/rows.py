@@ -11,7 +11,7 @@ from typing import cast
 
 from onbook.formats.bounds import MAX_DEPTH, MAX_FLAWS
 from onbook.formats.document import line_problems, not_utf8, read_yaml
-from onbook.formats.faults import json_fault
+from onbook.formats.faults import CONFLICT, json_fault
 from onbook.formats.scalars import integer, real, short
 from onbook.patterns import later
 from onbook.report import Problem
@@ -137,6 +137,9 @@ def _read_object(line: bytes, decode: Callable[[str], object], duplicates: list[
     try:
         data = decode(text)
     except json.JSONDecodeError as error:
+        if text.startswith(("<<<<<<< ", "=======", ">>>>>>> ")):
+            message, hint = CONFLICT
+            raise _RowError(message, 1, hint) from None
         fault = json_fault(error)
         hint = _JSON_HINTS.get(fault.msg, "write one whole JSON object a line")
         message = f"not JSON: {fault.msg[0].lower()}{fault.msg[1:].removesuffix(' at')}"
