@@ -39,15 +39,43 @@ async def asking():
         given_up.set()
 
 try:
-    waited(asking())
+    waited(asking)
 except KeyboardInterrupt:
     print("interrupted")
 """
 
 
-def test_what_ctrl_c_cuts_off_is_not_complained_of() -> None:
-    """As litellm begins a call: in a thread, which gives back what is to be awaited."""
-    command = [sys.executable, "-W", "always", "-c", INTERRUPTED]
+UNBEGUN = """
+import os, signal, sys
+from onbook.testing.models import waited
+
+class Import:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+async def asking():
+    raise AssertionError("this has not begun")
+
+sys.meta_path.insert(0, Import())
+try:
+    waited(asking)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        # As litellm begins a call: in a thread, which gives back what is to be awaited.
+        pytest.param([INTERRUPTED], id="a call begins"),
+        pytest.param([UNBEGUN, "asyncio"], id="asyncio is imported"),
+        pytest.param([UNBEGUN, "asyncio.base_events"], id="asyncio is being imported"),
+    ],
+)
+def test_what_ctrl_c_cuts_off_is_not_complained_of(script: list[str]) -> None:
+    command = [sys.executable, "-W", "always", "-c", *script]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
 

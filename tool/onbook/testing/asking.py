@@ -112,7 +112,7 @@ class _Run:
 
         queues = {provider: _Queue(each.total, puller(provider, each)) for provider, each in waiting.items()}
         try:
-            waited(ask_all(queues, meter=self.meter, on_answer=self._keep, on_error=self._settle))
+            waited(lambda: ask_all(queues, meter=self.meter, on_answer=self._keep, on_error=self._settle))
         except KeyboardInterrupt:
             self.meter.stop(INTERRUPTED)
             for wanted in self._under_way.values():

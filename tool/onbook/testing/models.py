@@ -51,14 +51,19 @@ def ask(request: Request) -> Response:
     """
     answers: list[Response] = []
     errors: list[ModelError] = []
-    waited(ask_all([request], on_answer=lambda _, it: answers.append(it), on_error=lambda _, it: errors.append(it)))
+    waited(
+        lambda: ask_all([request], on_answer=lambda _, it: answers.append(it), on_error=lambda _, it: errors.append(it))
+    )
     if errors:
         raise errors[0]
     return answers[0]
 
 
-def waited(asking: Coroutine[Any, Any, None]) -> None:
+def waited(begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run what :func:`ask_all` does to its end. Ctrl-C ends it, and nothing complains of what that cut off.
+
+    Args:
+        begin: calls it, once there is somebody to await it.
 
     litellm begins a call in a thread, which ends by giving back a coroutine. One whose asking was given up meanwhile is
     awaited by nobody, and Python would warn of it in the middle of what a person is told.
@@ -66,15 +71,18 @@ def waited(asking: Coroutine[Any, Any, None]) -> None:
     import asyncio
 
     interrupted = False
+    asking = None
     with warnings.catch_warnings():
-        # Not of our own: those are defects.
-        warnings.filterwarnings("ignore", r"coroutine '(?!ask_all|_ask\b)", RuntimeWarning)
+        # Not of what we ask ourselves: that would be a defect.
+        warnings.filterwarnings("ignore", r"coroutine '(?!_ask\b)", RuntimeWarning)
         try:
+            asking = begin()
             asyncio.run(asking)
         except KeyboardInterrupt:
             interrupted = True  # and what it holds is let go of here
         finally:
-            asking.close()  # interrupted before it began
+            if asking is not None:
+                asking.close()  # it may not have begun
     if interrupted:
         raise KeyboardInterrupt
 
