@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from onbook.contract import Contract
+from onbook.pages.answers import Answer
 from onbook.resources import schema
 from support.browser import Visit
 from support.console import Person, person
@@ -98,6 +99,24 @@ def test_what_judges_said_stands_folded_with_its_answer(visit: Visit) -> None:
     # They are searched as well.
     visit.page.locator("#search").fill("it says fail")
     visit.page.locator("#count", has_text="1 of 2 cases").wait_for()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_what_judges_said_is_there_without_javascript(browser: Any, paged: Path, dark: bool) -> None:
+    with Visit(browser, paged, dark=dark, script=False) as visit:
+        said = visit.page.locator("noscript tr", has_text="sort").locator("details")
+        assert not said.locator("dd").is_visible()
+        said.locator("summary").click()
+        assert said.locator("dt").inner_text().startswith("judge on ")
+        assert said.locator("dd").inner_text().startswith("reason: It says fail. </script><script>")
+        visit.silent()
+
+
+def test_of_what_judges_said_the_page_without_javascript_has_the_beginnings() -> None:
+    judges = [{"assertion": "judge", "model": f"m{number}", "text": "x" * 8_000} for number in range(9)]
+    spoken = Answer("failed", 0, "a", "m", {"case": "c", "judges": judges}).spoken
+    assert [name for name, _ in spoken] == ["judge on m0", "judge on m1", "judge on m2", "judge on m3", "and 5 more"]
+    assert sum(len(words) for _, words in spoken) < 2_100
 
 
 def test_labels_that_were_given_earlier_stand_with_their_answer(visit: Visit) -> None:

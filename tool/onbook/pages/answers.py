@@ -51,6 +51,24 @@ class Answer:
         """Why it does not pass."""
         return "; ".join(self.row.get("reasons") or ())
 
+    @property
+    def spoken(self) -> list[tuple[str, str]]:
+        """What judges said of it, each with its name and model: the beginnings, for who reads without the script."""
+        found = list(self.row.get("judges") or ())
+        words = [
+            (f"{each['assertion']} on {each['model']}", _beginning(_readable(each["text"]))) for each in found[:_JUDGES]
+        ]
+        return [*words, (f"and {len(found) - _JUDGES} more", "")] if len(found) > _JUDGES else words
+
+
+# Of what judges said, without the script: how many of them are told, and characters of each.
+_JUDGES = 4
+_WORDS = 500
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _WORDS else f"{text[:_WORDS]}..."
+
 
 def answers_of(rows: Sequence[Row]) -> list[Answer]:
     """All answers of the prompts' rows, the worst first; without them the cases that the rows tell."""
