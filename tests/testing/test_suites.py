@@ -11,6 +11,7 @@ import pytest
 
 from onbook.project import Source
 from onbook.report import Report, Status
+from onbook.reporters.json import dump
 from onbook.testing import metrics
 from onbook.testing.planning import plan, read_recordings, unit_of
 from onbook.testing.recording import Recording
@@ -164,7 +165,7 @@ def test_a_metric_below_its_least_value_fails_the_run() -> None:
     assert row(report)["metrics"]["label"]["confusion"] == {"bug": {"": 1, "bug": 1, "x": 1}}
     assert f"accuracy of 'label' on {MODEL} is 0.333 over 3 cases; at least 0.6 is wanted" in told(report)
     # The results of shards are put together from JSON.
-    again = report_of(from_json(json.loads(json.dumps(to_json(result)))) for result in replay([here]))
+    again = report_of(from_json(json.loads(dump(to_json(result)))) for result in replay([here]))
     assert row(again) == row(report)
 
 

@@ -127,7 +127,7 @@ class UnitResult:
 
 
 def to_json(result: UnitResult) -> dict[str, object]:
-    """A result as plain JSON data."""
+    """A result as JSON data, whose cases are made as they are read (:class:`onbook.report.Rows`)."""
     wrong = [finding.row for finding in result.wrong]
     return {**asdict(replace(result, cases=())), "wrong": wrong, "cases": Rows(_case, result.cases)}
 
