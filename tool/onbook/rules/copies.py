@@ -12,7 +12,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, chain
+from operator import xor
 from typing import NamedTuple, cast
 from zlib import crc32
 
@@ -165,15 +166,11 @@ class CopiedBlock(AcrossRule):
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Blocks that begin one after the other in a prompt are one block."""
-        counts = Counter[int]()
-        packed = {}
-        for id, note in notes.items():
-            path, numbers = _unpacked(note)
-            packed[id] = path, numbers
-            for start, count in _each(numbers):
-                counts.update(numbers[start : start + count])
-        # A block that stands in so many prompts is made of lines that do; what one prompt repeats is counted too often.
-        common = {line for line, count in counts.items() if count >= FEWEST_PROMPTS}
+        packed = {id: _unpacked(note) for id, note in notes.items()}
+        # A block that stands in so many prompts is made of steps from line to line that do; what one prompt repeats is
+        # counted too often.
+        steps = (_steps(numbers, start, count) for _, numbers in packed.values() for start, count in _each(numbers))
+        common = {step for step, count in Counter(chain.from_iterable(steps)).items() if count >= FEWEST_PROMPTS}
         having: dict[str, list[tuple[bytes, int]]] = {}
         homes: dict[bytes, list[str]] = {}
         for id, (_, numbers) in packed.items():
@@ -290,28 +287,34 @@ def _each(numbers: array[int]) -> Iterator[tuple[int, int]]:
         start += 1 + 3 * numbers[start]
 
 
+def _steps(numbers: array[int], start: int, count: int) -> Iterable[int]:
+    """Of each line of a message and the line after it one number, which other lines hardly have."""
+    return map(xor, numbers[start : start + count - 1], numbers[start + 1 : start + count])
+
+
 def _blocks(numbers: array[int], start: int, count: int, common: set[int]) -> Iterator[tuple[bytes, int]]:
     """Each block of a message and its line: from the beginning of a line on, until it is long enough.
 
     A block is the checksums and the lengths of its lines: of the first alone, two texts in millions would be the same.
-    In place of those that hold a line that few prompts have, one stands that is empty.
+    In place of those that hold a step that few prompts have, one stands that is empty.
     """
-    sums = numbers[start : start + count]
-    if common.isdisjoint(sums):
+    follows = list(map(common.__contains__, _steps(numbers, start, count)))
+    lengths = numbers[start + count : start + 2 * count]
+    if True not in follows and max(lengths) < BLOCK_CHARACTERS:
         yield b"", 0
         return
-    lengths, lines = numbers[start + count : start + 2 * count], numbers[start + 2 * count : start + 3 * count]
+    sums, lines = numbers[start : start + count], numbers[start + 2 * count : start + 3 * count]
     ends = [0, *accumulate(lengths)]
     begin = 0
-    for stop in (*(number for number, line in enumerate(sums) if line not in common), count):
-        for number in range(begin, stop + 1):
+    for stop in (*(number for number, known in enumerate(follows, 1) if not known), count):
+        for number in range(begin, stop):
             end = bisect_left(ends, ends[number] + BLOCK_CHARACTERS, number, stop + 1)
             if end > stop:
+                if ends[number] + BLOCK_CHARACTERS <= ends[-1]:
+                    yield b"", 0
                 break
             yield sums[number:end].tobytes() + lengths[number:end].tobytes(), lines[number]
-        if ends[number] + BLOCK_CHARACTERS <= ends[-1]:
-            yield b"", 0
-        begin = stop + 1
+        begin = stop
 
 
 def _packed(path: str, numbers: Iterable[int]) -> bytes:
