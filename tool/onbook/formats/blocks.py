@@ -155,14 +155,13 @@ def _read(  # noqa: PLR0912, PLR0915 a call an entry costs too much
             if kind == _NONE:
                 waiting = key
                 continue
-        if kind == _BLOCK:
-            first = number
-            value, number = _block(lines, first, column, value)
-            literals.append((value, first))
-        elif kind == _LIST:
-            value = list(value)
-        elif kind == _MAP:
-            value = dict(value)
+        if kind > _QUOTED:
+            if kind == _BLOCK:
+                first = number
+                value, number = _block(lines, first, column, value)
+                literals.append((value, first))
+            else:
+                value = list(value) if kind == _LIST else dict(value)
         if key is None:
             here.append(value)
         else:
