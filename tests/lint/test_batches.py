@@ -81,9 +81,9 @@ def test_small_ones_are_many_and_large_ones_few(sizes: list[int]) -> None:
             if beside:
                 yield f"prompts/{name}{number:02}{beside}", ""
 
-    large = PROMPT + "# a long comment\n" * 16_000  # 272 kB
+    large = PROMPT + "# a long comment\n" * 24_000  # 408 kB
     together(Catalog(files(dict(some("a", 90)))))
-    assert sizes == [40, 40, 10]
+    assert sizes == [80, 10]
     sizes.clear()
     together(Catalog(files(dict(some("a", 3, large)))))
     assert sizes == [1, 1, 1]

@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 BATCH = 80
 """Small prompts that are looked at together. One that weighs more stands for several: what is read of it is kept."""
 _BYTES = 4 * 1024  # of a prompt's file, that weigh one more
-_RECORDED = 8  # what a prompt with recordings weighs
+_RECORDED = 16  # what a prompt with recordings weighs
 
 
 @dataclass(slots=True)
