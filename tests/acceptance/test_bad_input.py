@@ -105,7 +105,9 @@ def test_usage_errors_name_what_was_meant(author: Person) -> None:
     assert "'ticket' is required" in told
     assert "no such option" in author.onbook("lint", "--stagd", exits=2).lower()
     assert "names no commit here" in author.onbook("lint", "--at", "v9", exits=2)
-    assert "no legal prompt id" in author.onbook("new", "Support Triage", exits=2)
+    told = author.onbook("new", "Support Triage", exits=2)
+    assert "no legal prompt id" in told
+    assert "as in support-triage" in told
     assert "exists already" in author.onbook("new", "support/triage", exits=2)
     assert "did you mean" in author.onbook("explain", "undeclared-varable", exits=2)
     assert "did you mean 'support/triage'?" in author.onbook("log", "support/triag", exits=2)

@@ -206,4 +206,15 @@ def require_id(text: str) -> None:
         UsageError: it is none.
     """
     if not is_id(text):
-        raise UsageError(f"{text!r} is no legal prompt id", hint="ids look like support/triage")
+        near = near_id(text)
+        hint = f"write it as {near}" if near else "ids look like support/triage"
+        raise UsageError(f"{text!r} is no legal prompt id", hint=hint)
+
+
+def near_id(text: str) -> str | None:
+    """The legal id that is written most like a text: in small letters without accents, ``-`` for what no id has."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    near = "/".join(re.sub(r"[^a-z0-9_]+", "-", part).strip("-_") for part in plain.split("/"))
+    return near if is_id(near) else None

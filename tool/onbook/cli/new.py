@@ -13,7 +13,7 @@ from onbook.errors import UsageError
 from onbook.files import write_atomic
 from onbook.project import Catalog
 from onbook.project.cases import CASE_SUFFIXES
-from onbook.prompt import SUFFIXES, is_id
+from onbook.prompt import SUFFIXES, is_id, near_id
 from onbook.repo.worktree import WorkTree
 from onbook.testing import local
 
@@ -64,9 +64,10 @@ _CASE = {
 def command(id: str, model: str | None) -> int:
     """Write a new prompt, with a first case beside it."""
     if not is_id(id):
+        near = near_id(id) or "support/triage"
         raise UsageError(
             f"{id!r} is no legal prompt id",
-            hint="parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>, as in support/triage",
+            hint=f"parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>, as in {near}",
         )
     repo = repository(writes=True)
     catalog = Catalog(WorkTree(repo))

@@ -19,7 +19,7 @@ from onbook.manifest import ClosureFile, sha256
 from onbook.nearest import nearest
 from onbook.project.references import Bundler, may_refer, near_file, read_json
 from onbook.project.shapes import contract, is_bare_schema, row_problems, shape_problems, with_known_parameters
-from onbook.prompt import HISTORY, SUFFIXES, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path
+from onbook.prompt import HISTORY, SUFFIXES, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path, near_id
 from onbook.render import analyse
 from onbook.render.types import Use
 from onbook.repo import Snapshot, SnapshotError
@@ -90,11 +90,11 @@ class Reading:
         """The first: the file itself."""
         self._id = id = id_of(self.path.removeprefix(f"{self.folder}/"))
         if not is_id(id):
-            self._report(
-                "bad-id",
-                f"{id!r} is no legal id",
-                hint="ids are parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>; rename the file",
-            )
+            near = near_id(id)
+            suffix = self.path[len(self.folder) + 1 + len(id) :]
+            rename = f"rename the file, as in {near}{suffix}" if near else "rename the file"
+            hint = f"{rename}; ids are parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>"
+            self._report("bad-id", f"{id!r} is no legal id", hint=hint)
         self.raw = self._take(self.path, "not-a-file", ())
 
     def parse(self) -> None:
