@@ -15,20 +15,8 @@ from onbook.repo import Repository
 from support.console import Person, person
 from support.copies import copied
 from support.git import Repo, bare_remote, clone
+from support.samples import TRIAGE
 
-PROMPT = """\
-model: openai/gpt-4.1-2025-04-14
-modelParameters: {maxCompletionTokens: 10}
-templateFormat: jinja2
-inputs:
-  type: object
-  required: [ticket]
-  properties:
-    ticket: {type: string}
-messages:
-  - role: user
-    content: Sort this. {{ ticket }}
-"""
 PATH = "prompts/support/triage.prompt.yml"
 PRODUCTION = "prompts/_environments/production.yml"
 ID = "support/triage"
@@ -43,10 +31,10 @@ def operator(tmp_path: Path) -> Person:
 def _released(folder: Path) -> None:
     found = person(folder)
     found.write("onbook.toml", "gates = {unchecked = false, lint = false}\n")
-    found.write(PATH, PROMPT)
+    found.write(PATH, TRIAGE)
     found.commit("one")
     found.onbook("release")
-    found.edit(PATH, "Sort this.", "Sort this ticket.")
+    found.edit(PATH, "Sort it.", "Sort this ticket.")
     found.commit("two")
     found.onbook("release")
     found.edit(PATH, "required: [ticket]", "required: [ticket, tone]")
@@ -198,7 +186,7 @@ def test_a_dry_run_writes_nothing(operator: Person) -> None:
 def test_a_commit_holds_the_file_and_nothing_else(operator: Person) -> None:
     operator.write("staged.txt", "mine")
     operator.git("add", "staged.txt")
-    operator.write(PATH, PROMPT)
+    operator.write(PATH, TRIAGE)
     operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
     assert operator.git("show", "--name-only", "--format=").split() == [PRODUCTION]
     assert operator.git("status", "--porcelain").splitlines() == [f" M {PATH}", "A  staged.txt"]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -327,6 +328,15 @@ def test_a_pipe_and_an_output_of_the_process_are_written_to_and_not_replaced(rep
     outputs, end = json.JSONDecoder().raw_decode(told, len("before\n"))
     assert outputs["verdict"] == "passed"
     assert "\ncheck passed" in told[end:]
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="files in memory below /dev are Linux's")
+def test_a_file_below_dev_is_replaced_as_any_other(repo: Repo) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = Path(folder) / "outputs.json"
+        for _ in range(2):
+            Person(repo.path).onbook("check", "--base", "HEAD", "--write", f"outputs={path}")
+        assert json.loads(path.read_text())["verdict"] == "passed"
 
 
 def test_before_the_first_commit_everything_is_new(tmp_path: Path) -> None:

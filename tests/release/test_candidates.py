@@ -16,15 +16,6 @@ PATH = "prompts/support/triage.prompt.yml"
 ID = "support/triage"
 
 
-@pytest.fixture
-def maintainer(tmp_path: Path) -> Person:
-    found = person(tmp_path / "p")
-    found.write("onbook.toml", "gates = {lint = false}\n")
-    found.write(PATH, PROMPT)
-    found.commit("Sort tickets")
-    return found
-
-
 def reword(who: Person, old: str, new: str, message: str) -> None:
     who.edit(PATH, old, new)
     who.commit(message)

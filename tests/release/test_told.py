@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.console import Person, person
+from support.console import Person
 from support.git import PROMPT, Repo, bare_remote, clone
 
 PATH = "prompts/support/triage.prompt.yml"
@@ -16,15 +16,6 @@ while read -r _ _ ref; do
   case $ref in refs/tags/*) echo "tags are protected" >&2; exit 1 ;; esac
 done
 """
-
-
-@pytest.fixture
-def maintainer(tmp_path: Path) -> Person:
-    found = person(tmp_path / "p")
-    found.write("onbook.toml", "gates = {lint = false}\n")
-    found.write(PATH, PROMPT)
-    found.commit("Sort tickets")
-    return found
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def read_input(name: str, what: str) -> bytes:
         raise UsageError(f"{what} cannot be read: {error.strerror}", place=name) from None
 
 
-# What these name belongs to the system or to whoever started us, and stands for something else.
+# Links below these belong to the system or to whoever started us: /dev/stdout is one, and a file of /dev/shm is none.
 _STANDING = ("/dev/", "/proc/")
 
 
@@ -83,7 +83,8 @@ def write_output(path: Path, text: str) -> None:
     ``/dev/stdout``, a pipe or a device is written to: put in its place, a file would be the end of it for everybody.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if str(path.absolute()).startswith(_STANDING) or (path.exists() and not path.is_file()):
+    standing = path.is_symlink() and str(path.absolute()).startswith(_STANDING)
+    if standing or (path.exists() and not path.is_file()):
         with path.open("ab") as file:
             file.write(text.encode())
     else:
