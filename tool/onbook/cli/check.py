@@ -89,7 +89,7 @@ def judged(
             fail_on=fail_on, fork=event is not None and event.fork, own_config=own_config, jobs=cores(),
             details=details,
         )  # fmt: skip
-        if report.status is Status.PASSED:
+        if report.status is Status.PASSED and not any(each.prompt for each in report.checks):
             note_empty(repo, Catalog(place))
     except OnbookError as error:
         if not actions:

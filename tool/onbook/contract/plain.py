@@ -104,7 +104,7 @@ def is_sound(value: object, depth: int = _DEPTH) -> bool:  # noqa: PLR0911 a fla
     kind = type(value)
     if kind is str:
         text: Any = value
-        return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+        return is_unicode(text)
     if kind is bool or value is None:
         return True
     match value:
@@ -124,6 +124,14 @@ def is_sound(value: object, depth: int = _DEPTH) -> bool:  # noqa: PLR0911 a fla
         case float():
             return isfinite(value)
     return False
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text holds no half of a character, which Python's texts may and JSON's may not."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def fulfils(value: object, schema: object) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onbook.contract.effort import MAX_EFFORT, effort_of
-from onbook.contract.plain import fulfils, is_plain
+from onbook.contract.plain import fulfils, is_plain, is_unicode
 from onbook.contract.walk import Json, Pointer, dump
 from onbook.errors import OnbookError
 
@@ -130,10 +130,10 @@ def _no_json(value: object) -> Violation | None:
         pointer, part = waiting.pop()
         if len(pointer) > _DEEP:
             return Violation("this is nested too deep", pointer[:3], "")
-        if type(part) is str and not _is_unicode(part):
+        if type(part) is str and not is_unicode(part):
             return Violation("this holds half a character (a lone surrogate), which is no Unicode", pointer, "")
         if isinstance(part, Mapping):
-            if strange := [key for key in part if not isinstance(key, str) or not _is_unicode(key)]:
+            if strange := [key for key in part if not isinstance(key, str) or not is_unicode(key)]:
                 return Violation(f"the key {strange[0]!r} is no text", pointer, "")
             waiting += [((*pointer, key), inner) for key, inner in reversed(list(part.items()))]
         elif isinstance(part, list | tuple):
@@ -141,14 +141,6 @@ def _no_json(value: object) -> Violation | None:
         elif type(part) is not str and not isinstance(part, int | float | None):
             return Violation(f"a value of type {type(part).__name__} is none that JSON has", pointer, "")
     return None
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _violation(error: Any) -> Violation:
