@@ -338,6 +338,13 @@
     const done = (take) => () => {
       if (take) { $("by").value = name.value.trim(); keep(); }
       box.close();
+      gone();
+    };
+    // At once, not when the browser comes to tell that it was closed: the next key may come before.
+    const gone = () => {
+      if (!box.isConnected) return;
+      box.remove();
+      if (back && back.isConnected) back.focus();
     };
     name.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); done(true)(); } });
     const box = el("dialog", { "aria-labelledby": "asked-title" },
@@ -345,7 +352,7 @@
       el("p", {}, "Labels of several people are told apart by their names. This is asked once."),
       el("label", { for: "asked-by" }, "Your name"),
       el("div", { class: "labelling" }, name, el("button", { type: "button", on: { click: done(true) } }, "Keep"), el("button", { type: "button", on: { click: done(false) } }, "Without a name")));
-    box.addEventListener("close", () => { box.remove(); if (back && back.isConnected) back.focus(); });
+    box.addEventListener("close", gone); // by Escape
     document.body.append(box);
     box.showModal();
     name.focus();
