@@ -11,12 +11,9 @@ Applications need one function::
 Nothing else is public: what the modules below hold may change with any version.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # type checkers know the name; importing typing for it would be half of what this module costs
 if TYPE_CHECKING:
     from onbook.client.book import Book
     from onbook.client.failures import Failure

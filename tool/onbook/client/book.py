@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from onbook.client.failures import Failure
-    from onbook.client.loaded import LoadedPrompt
+# Imported for their names in annotations, which frameworks ask for with typing.get_type_hints. All books need them.
+from onbook.client.failures import Failure
+from onbook.client.loaded import LoadedPrompt
 
 
 class Book:

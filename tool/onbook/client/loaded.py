@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from onbook.errors import UsageError
 from onbook.prompt import Prompt
 
-if TYPE_CHECKING:
-    from onbook.call import Caller
+# Inputs and a history -> messages: Caller.render. Its module is not needed for its name in an annotation.
+Render = Callable[[Mapping[str, object], Sequence[Mapping[str, str]]], list[dict[str, str]]]
 
 _OPENAI = "openai/"
 
@@ -52,7 +52,7 @@ class LoadedPrompt:
     commit: str
     digest: str
     definition: Prompt
-    _caller: Caller = field(repr=False, compare=False)
+    _render: Render = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()
     _confirmed: Confirmation = field(default_factory=Confirmation, repr=False, compare=False)
 
@@ -73,7 +73,7 @@ class LoadedPrompt:
         Raises:
             InputError: the contract refuses the inputs; the error names the input.
         """
-        return self._caller.render(inputs, history)
+        return self._render(inputs, history)
 
     def request(self, history: Sequence[Mapping[str, str]] = (), /, **inputs: object) -> dict[str, Any]:
         """Keyword arguments for ``litellm.completion``: model, messages, parameters, response_format, tools.

@@ -43,7 +43,7 @@ def load(
         release.commit,
         release.digest,
         loaded.prompt,
-        Caller(loaded.prompt),
+        Caller(loaded.prompt).render,
         (*notes, *_deprecated(loaded.prompt)),
         confirmed or Confirmation(),
     )

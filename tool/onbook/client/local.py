@@ -28,7 +28,7 @@ class LocalBook(Book):
         source = Catalog(self._snapshot.again()).find(id)
         prompt = source.usable()
         commit = self._snapshot.name if self._snapshot.name not in (WORKTREE, INDEX) else ""
-        return LoadedPrompt(id, self._snapshot.name, "", commit, source.digest, prompt, Caller(prompt))
+        return LoadedPrompt(id, self._snapshot.name, "", commit, source.digest, prompt, Caller(prompt).render)
 
 
 def snapshot_at(repo: Repository, at: str) -> Snapshot:
