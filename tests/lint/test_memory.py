@@ -115,7 +115,7 @@ def test_other_files_of_the_tool_are_another_tool(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/one.py").write_text("a")
     hashes = [memory._hash_of(tmp_path)]
-    (tmp_path / "rules/one.py").write_text("b")
+    (tmp_path / "rules/one.py").write_text("longer")
     hashes.append(memory._hash_of(tmp_path))
     (tmp_path / "rules/two.py").write_text("b")
     hashes.append(memory._hash_of(tmp_path))

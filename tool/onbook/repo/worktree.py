@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 
 from onbook.errors import UsageError
@@ -55,32 +55,24 @@ class WorkTree(Listed):
         return ["ls-files", "-z", "-v", "-s", "--full-name", *kinds, "--", folder or "."]
 
     def _list(self, folder: str) -> Iterable[Entry]:
-        found: dict[str, Entry] = {}
-        odd: dict[str, tuple[str, Entry | None]] = {}  # what is not simply as the index has it: git's letter, the entry
-        names: dict[str, set[str]] = {}
-        for record in records(self._out(folder)):
-            tag = record[0]
-            if tag == "?":
-                odd[record[2:]] = tag, None
-                continue
-            meta, _, path = record.partition("\t")
-            mode, blob = meta[2:8], meta[9:-2]
-            parent, _, name = path.rpartition("/")
-            if tag != "H" or not self._is_inside(parent):
-                # What was modified stands here twice: the first time as if it were not.
-                odd.setdefault(path, (tag if path not in found else "C", Entry(path, mode, blob)))
-                names.get(parent, set()).discard(name)
-                continue
-            found[path] = Entry(path, mode)
-            if mode in REGULAR_MODES:
-                self._clean[path] = blob
-                names.setdefault(parent, set()).add(name)
+        # Each step takes all of them, for there may be tens of thousands.
+        listed = records(self._out(folder))
+        indexed = [record.partition("\t") for record in listed if record[0] != "?"]
+        found = {path: Entry(path, meta[2:8]) for meta, _, path in indexed if meta[0] == "H"}
+        self._clean |= {path: meta[9:-2] for meta, _, path in indexed if meta[0] == "H" and meta[2:8] in REGULAR_MODES}
+        outside = {parent for parent in set(map(_parent, found)) if not self._is_inside(parent)}
+        # What is not simply as the index has it: git's letter, and the entry. What was modified stands here twice: the
+        # first time as if it were not.
+        odd: dict[str, tuple[str, Entry | None]] = {record[2:]: ("?", None) for record in listed if record[0] == "?"}
+        for meta, _, path in indexed:
+            if meta[0] != "H" or (outside and _parent(path) in outside):
+                odd.setdefault(path, ("C" if path in found else meta[0], Entry(path, meta[2:8], meta[9:-2])))
         # Of a link to a folder git follows none, and nor does this.
-        special = [path for path in self._special(folder, names) if path not in odd] if folder else []
-        for path, (tag, indexed) in odd.items():
+        special = [path for path in self._special(folder, self._clean) if path not in odd] if folder else []
+        for path, (tag, known) in odd.items():
             found.pop(path, None)
             self._clean.pop(path, None)
-            if entry := self._listed(path, tag, indexed):
+            if entry := self._listed(path, tag, known):
                 found[path] = entry
         if special:
             ignored = self._ignored(special)
@@ -97,11 +89,11 @@ class WorkTree(Listed):
         )
         return frozenset(path.removeprefix("./") for path in records(out))
 
-    def _special(self, folder: str, files: Mapping[str, Set[str]]) -> Iterator[str]:
+    def _special(self, folder: str, files: Container[str]) -> Iterator[str]:
         """What git passes over in silence: pipes, sockets, devices. Somebody may take one of them for a file.
 
         Args:
-            files: the names of regular files by their folder: they are not looked at.
+            files: regular files, which are not looked at.
 
         Raises:
             SnapshotError: a folder cannot be read, so that nobody knows what it holds.
@@ -110,12 +102,11 @@ class WorkTree(Listed):
         while waiting:
             parent = waiting.pop()
             try:
-                known = files.get(parent, frozenset())
                 with os.scandir(self._top + parent) as listed:
                     for item in listed:
-                        if item.name in known:
-                            continue
                         path = f"{parent}/{item.name}"
+                        if path in files:
+                            continue
                         if item.is_dir(follow_symlinks=False):
                             if item.name != ".git":
                                 waiting.append(path)
@@ -135,7 +126,7 @@ class WorkTree(Listed):
         seen = self._on_disk(path, None) if path else None
         if seen is None or seen.mode == SPECIAL:
             return seen
-        if parent := path.rpartition("/")[0]:
+        if parent := _parent(path):
             return self.entries(parent).get(path)
         return next((entry for entry in self._list(path) if entry.path == path), None)
 
@@ -152,7 +143,7 @@ class WorkTree(Listed):
             mode = os.lstat(self._top + path).st_mode
         except (OSError, ValueError):
             return None
-        if path.endswith("/") or not self._is_inside(path.rpartition("/")[0]):
+        if path.endswith("/") or not self._is_inside(_parent(path)):
             return None
         if stat.S_ISREG(mode):
             return Entry(path, self._mode(mode, listed))
@@ -211,6 +202,10 @@ class WorkTree(Listed):
                 found = (entry.path for entry in tree.values() if entry.is_regular and not entry.blob)
                 return [other for other in found if clean or other not in self._clean]
         return [path]
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _bytes_of(path: str) -> bytes:
