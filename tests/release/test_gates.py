@@ -9,7 +9,7 @@ import pytest
 from onbook import release
 from onbook.errors import OnbookError, UsageError
 from onbook.report import Status
-from support.git import PROMPT, Repo, bare_remote, clone
+from support.git import PROMPT, Repo, bare_remote, clone, release_by_hand
 from support.releasing import REWORDED, TRIAGE, make, open_, tag, two_prompts
 
 
@@ -72,7 +72,7 @@ def test_gate_unproven(repo: Repo) -> None:
 def test_a_base_that_cannot_be_read_is_told(repo: Repo) -> None:
     repo.commit({"onbook.toml": "[gates]\nlint = false\n"})
     bad = repo.commit({TRIAGE: "messages: nonsense\n"})
-    repo.write_tag("support/triage/v0.1.0", "by hand\n", target=bad)
+    release_by_hand(repo, "support/triage", "0.1.0", target=bad)
     repo.commit({TRIAGE: PROMPT})
     plan = release.plan(open_(repo), ["support/triage"])
     assert plan.report.status is Status.UNCHECKED
@@ -127,7 +127,8 @@ def test_a_shallow_clone_that_holds_the_base(repo: Repo, tmp_path: Path) -> None
     shallow = clone(f"file://{repo.path}", tmp_path / "shallow", "--depth=1")
     assert make(shallow, "support/triage") == []
     # A higher one that is here and not seen to be an ancestor: who knows.
-    repo.write_tag("support/triage/v1.0.0", "x\n", target="HEAD^")
+    release_by_hand(repo, "support/triage", "1.0.0", target="HEAD^")
+    repo.write_tag("support/triage/v1.1.0", "no release, so that it does not matter\n", target="HEAD^")
     shallow.git("fetch", "--quiet", "--depth=1", "origin", "refs/tags/*:refs/tags/*")
     with pytest.raises(OnbookError, match=r"support/triage/v1\.0\.0 may be one"):
         release.plan(open_(shallow), ["support/triage"])

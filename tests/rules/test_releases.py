@@ -19,7 +19,7 @@ from onbook.repo.worktree import WorkTree
 from onbook.report import Report, Status
 from onbook.rules.base import Hit
 from onbook.rules.releases import VersionTooSmall
-from support.git import Repo, clone, new_repo
+from support.git import Repo, clone, new_repo, release_by_hand
 
 PLAIN = "messages: [{role: user, content: hello}]\n"
 DECLARED = f"version: 1.0.0\n{PLAIN}"
@@ -29,7 +29,7 @@ DECLARED = f"version: 1.0.0\n{PLAIN}"
 def repo(tmp_path: Path) -> Repo:
     found = new_repo(tmp_path / "repo")
     found.commit({f"prompts/{name}.prompt.yml": PLAIN for name in "abc"})
-    found.write_tag("a/v1.4.0", "a 1.4.0")
+    release_by_hand(found, "a", "1.4.0")
     found.commit({"README.md": "hello\n"})
     return found
 
@@ -66,7 +66,7 @@ def test_tags_are_listed_once_and_only_where_a_rule_applies(repo: Repo, listings
 def test_a_release_counts_at_once_whatever_is_remembered(repo: Repo) -> None:
     repo.commit({"prompts/b.prompt.yml": DECLARED})
     assert rules(linted(repo, keep=True)) == []
-    repo.write_tag("b/v1.1.0", "b 1.1.0")
+    release_by_hand(repo, "b", "1.1.0")
     assert rules(linted(repo, keep=True)) == ["ON603"]
     repo.git("tag", "--delete", "b/v1.1.0")
     assert rules(linted(repo, keep=True)) == []
@@ -91,7 +91,7 @@ def test_a_shallow_clone_is_told_only_where_a_rule_applies(repo: Repo, tmp_path:
 def test_an_older_commit_is_measured_from_itself(repo: Repo) -> None:
     repo.commit({"prompts/a.prompt.yml": f"version: 1.4.0\n{PLAIN}"})
     repo.commit({"prompts/a.prompt.yml": f"version: 1.5.0\n{PLAIN.replace('hello', 'bye')}"})
-    repo.write_tag("a/v1.5.0", "a 1.5.0")
+    release_by_hand(repo, "a", "1.5.0")
     found = Repository.discover(repo.path)
     assert rules(lint(Catalog(Commit(found, "HEAD~1")))) == []
     repo.commit({"prompts/a.prompt.yml": f"version: 1.4.0\n{PLAIN}"})
@@ -100,7 +100,7 @@ def test_an_older_commit_is_measured_from_itself(repo: Repo) -> None:
 
 def test_what_was_released_and_cannot_be_read_is_told_for_that_prompt_alone(repo: Repo) -> None:
     repo.commit({"prompts/b.prompt.yml": "messages: 7\n"})
-    repo.write_tag("b/v1.0.0", "b 1.0.0")
+    release_by_hand(repo, "b", "1.0.0")
     repo.commit({f"prompts/{name}.prompt.yml": DECLARED.replace("1.0.0", "2.0.0") for name in "ab"})
     report = linted(repo)
     assert [check.prompt for check in report.checks if check.status is Status.UNCHECKED] == ["b"]
@@ -132,14 +132,14 @@ def _again(repo: Repo, compared: list[str], ids: str) -> Report:
 
 def test_what_was_found_counts_until_a_file_or_a_base_is_another(repo: Repo, compared: list[str]) -> None:
     repo.commit({f"prompts/{name}.prompt.yml": DECLARED for name in "abc"})
-    repo.write_tag("b/v1.0.0", "b 1.0.0")
+    release_by_hand(repo, "b", "1.0.0")
     assert rules(_again(repo, compared, "abc")) == ["ON603"]
     assert rules(_again(repo, compared, "")) == ["ON603"]
     repo.write("prompts/b.prompt.yml", DECLARED.replace("hello", "bye"))
     assert rules(_again(repo, compared, "b")) == ["ON603", "ON601"]
     repo.git("commit", "-qam", "another HEAD, and the same bases")
     _again(repo, compared, "")
-    repo.write_tag("c/v1.0.0", "c 1.0.0")
+    release_by_hand(repo, "c", "1.0.0")
     _again(repo, compared, "c")
     repo.write_tag("b/v1.0.0.yanked", "never mind")
     assert rules(_again(repo, compared, "")) == ["ON603", "ON601"]  # what was withdrawn was still released
@@ -158,7 +158,7 @@ def test_the_configuration_counts_as_a_whole(repo: Repo, compared: list[str]) ->
 
 def test_what_could_not_be_compared_is_not_kept(repo: Repo, compared: list[str]) -> None:
     repo.commit({"prompts/b.prompt.yml": "messages: 7\n"})
-    repo.write_tag("b/v1.0.0", "b 1.0.0")
+    release_by_hand(repo, "b", "1.0.0")
     repo.commit({f"prompts/{name}.prompt.yml": DECLARED.replace("1.0.0", "2.0.0") for name in "ab"})
     for ids in ("ab", "b", "b"):
         assert _again(repo, compared, ids).status is Status.UNCHECKED
@@ -168,7 +168,7 @@ def test_several_processes_compare_and_say_the_same(repo: Repo) -> None:
     names = [f"many/p{number:03}" for number in range(MIN_SHARED + 20)]
     repo.commit({f"prompts/{name}.prompt.yml": DECLARED for name in names})
     for name in names[::3]:
-        repo.write_tag(f"{name}/v1.0.0", name)
+        release_by_hand(repo, name, "1.0.0")
         repo.write(f"prompts/{name}.prompt.yml", DECLARED.replace("hello", "bye"))
     one = linted(repo)
     assert rules(one).count("ON601") == len(names[::3])

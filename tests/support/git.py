@@ -117,10 +117,13 @@ def manifest(repo: Repo, files: Mapping[str, bytes]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def release_by_hand(repo: Repo, id: str, version: str, files: Mapping[str, bytes] | None = None) -> str:
+def release_by_hand(
+    repo: Repo, id: str, version: str, files: Mapping[str, bytes] | None = None, *, target: str = "HEAD"
+) -> str:
     """A release of one file, its tag written without onbook."""
     found = files or {f"prompts/{id}.prompt.yml": PROMPT.encode()}
-    return repo.write_tag(f"{id}/v{version}", f"{id} {version}\n\n- patch\n\n{manifest(repo, found)}")
+    message = f"{id} {version}\n\n- patch\n\n{manifest(repo, found)}"
+    return repo.write_tag(f"{id}/v{version}", message, target=target)
 
 
 @contextlib.contextmanager

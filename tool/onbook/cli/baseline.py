@@ -44,11 +44,13 @@ def compare_with(
         OnbookError: the clone is shallow, so that the last release is not known.
     """
     head = catalog.snapshot.name
-    bases = Bases(repo, catalog, head if head not in ("worktree", "index") else repo.head)
+    bases = Bases(repo, catalog.config, head if head not in ("worktree", "index") else repo.head)
     before = None if revision == RELEASE else Catalog(Commit(repo, revision))
     found = []
     for source in sources:
         old, version = (before.get(source.id), revision) if before else bases.source(source.id)
+        for passed in bases.passed_over(source.id):
+            note(f"warning: {passed.message}")
         if old is None:
             why = f"{version} does not have it" if version else "it is not released yet"
             note(f"{source.id} is compared with nothing: {why}")

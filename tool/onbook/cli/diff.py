@@ -42,7 +42,13 @@ def command(
     if bump:
         return _print_bump(ids, found)
     report = diff_report(
-        found.diffs, base=base, head=catalog.snapshot.name, fail_on=fail_on, broken=found.broken, more=found.more
+        found.diffs,
+        base=base,
+        head=catalog.snapshot.name,
+        fail_on=fail_on,
+        broken=found.broken,
+        more=found.more,
+        passed_over=found.passed_over,
     )
     print_report(report, format)
     return report.exit_code() or (1 if exit_code and found.diffs else 0)

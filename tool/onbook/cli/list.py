@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from onbook.bases import base_releases
+from onbook.bases import Bases
 from onbook.cli.common import note, print_report, repository, snapshot
 from onbook.cli.options import format_option, place_options
 from onbook.project import Catalog
@@ -18,11 +18,11 @@ def command(staged: bool, at: str | None, format: str) -> int:
     """List the prompts and their latest releases."""
     repo = repository()
     catalog = Catalog(snapshot(repo, staged=staged, at=at))
-    releases = base_releases(repo, catalog.config.tag_prefix, repo.head)
+    bases = Bases(repo, catalog.config, repo.head)
     rows, checks = [], []
     for source in catalog.select(()):
         prompt = source.prompt
-        released = releases.get(source.id)
+        released = bases.ref(source.id)
         rows.append(
             {
                 "id": source.id,
@@ -34,6 +34,8 @@ def command(staged: bool, at: str | None, format: str) -> int:
                 "digest": source.digest,
             }
         )
+        if passed := bases.passed_over(source.id):
+            checks.append(Check.of(f"list/{source.id}", passed, prompt=source.id))
         if prompt is None:
             problem = source.problems[0]
             finding = Finding("ON000", "not-checked", Severity.ERROR, problem.message, problem.path, problem.line)

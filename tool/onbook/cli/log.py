@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from onbook.bases import Bases
 from onbook.cli.common import print_report, repository, snapshot
 from onbook.cli.options import format_option
 from onbook.comparison.unreleased import since_release
@@ -11,7 +12,7 @@ from onbook.errors import IntegrityError, OnbookError
 from onbook.project import Catalog, Config
 from onbook.prompt import require_id
 from onbook.repo import Repository
-from onbook.repo.tags import TagRef, list_tags, read_tag
+from onbook.repo.tags import TagRef, list_tags, read_release, read_tag
 from onbook.report import Check, Finding, Report, Severity, Status
 
 
@@ -32,8 +33,7 @@ def command(id: str, format: str) -> int:
         if ref.tag.yanked:
             continue
         try:
-            found = read_tag(repo, ref)
-            manifest = found.manifest(ref.tag.name)
+            found, manifest = read_release(repo, ref)
         except IntegrityError as error:
             finding = Finding("OR101", "not-a-release", Severity.WARNING, error.message, error.place, hint=error.hint)
             checks.append(Check.of(f"log/{ref.tag.name}", [finding], prompt=id))
@@ -78,13 +78,9 @@ def _reason(repo: Repository, ref: TagRef) -> str | None:
 
 def _unreleased(repo: Repository, config: Config, id: str) -> dict[str, object] | None:
     """What changed between the last release and HEAD, as a row of diff; None where nothing did, or nobody can say."""
-    reachable = list_tags(repo, prefix=config.tag_prefix, prompt=id, merged=repo.head) if repo.head else []
-    refs = [ref for ref in reachable if ref.commit and not ref.tag.yanked and not ref.tag.version.pre]
-    if not refs:
-        return None
-    ref = max(refs, key=lambda ref: ref.tag.version)
     try:
-        found = since_release(repo, config, ref, read_tag(repo, ref).manifest(ref.tag.name).files)
+        ref = Bases(repo, config, repo.head, prompts=(id,)).ref(id)
+        found = since_release(repo, config, ref, read_release(repo, ref)[1].files) if ref else None
     except OnbookError:
         return None
     if found is None:

@@ -13,6 +13,7 @@ from onbook.errors import OnbookError
 from onbook.project import Catalog, Source
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
+from onbook.report import Finding
 from onbook.waivers import Waiver
 
 Waivers = Callable[[Source | None], Sequence[Waiver]]
@@ -33,11 +34,13 @@ class Comparison:
         diffs: the prompts that changed, by id.
         broken: prompts that could not be compared, with the reason.
         more: tokens and behaviour of each prompt that changed, as rows of the report.
+        passed_over: tags that have the name of a release and are none, by prompt: a warning each.
     """
 
     diffs: list[PromptDiff] = field(default_factory=list)
     broken: dict[str, OnbookError] = field(default_factory=dict)
     more: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    passed_over: dict[str, Sequence[Finding]] = field(default_factory=dict)
 
 
 def compare(
@@ -64,10 +67,10 @@ def compare(
     wanted = list(ids)
     before = Catalog(Commit(repo, base)) if base else None
     only = wanted[0] if len(wanted) == 1 and wanted[0] in catalog.paths else None
-    bases = Bases(repo, catalog, before.snapshot.name if before else commit, prompts=(only,) if only else None)
-    if only and before is None and not bases.refs:
+    bases = Bases(repo, catalog.config, before.snapshot.name if before else commit, prompts=(only,) if only else None)
+    if only and before is None and bases.ref(only) is None:
         # It is new: whether it moved is asked of all the others.
-        bases = Bases(repo, catalog, commit)
+        bases = Bases(repo, catalog.config, commit)
     for id in wanted:
         if before is None or id not in before.paths:
             catalog.find(id)
@@ -78,11 +81,12 @@ def compare(
         touched = closures.touched(before, catalog)
         chosen = [id for id in chosen if id in touched]
     if before is not None:
-        bases = Bases(repo, catalog, before.snapshot.name, prompts=frozenset(chosen))
+        bases = Bases(repo, catalog.config, before.snapshot.name, prompts=frozenset(chosen))
     for id in chosen:
-        ref = bases.refs.get(id) if before is None and not repo.shallow and id in catalog.paths else None
+        ref = bases.named.get(id) if before is None and not repo.shallow and id in catalog.paths else None
         if ref is None or not closures.as_released(ref, catalog.paths[id], catalog.snapshot):
             _compare_one(id, found, bases, before, catalog)
+    found.passed_over = {id: told for id in chosen if (told := bases.passed_over(id))}
     found.diffs = paired(found.diffs, _earlier(found, bases, before, catalog), readers=catalog.config.readers)
     if wanted:
         # Somebody who asks for one side of a move is told of it.
@@ -98,7 +102,10 @@ def _compare_one(id: str, found: Comparison, bases: Bases, before: Catalog | Non
     """Compare one prompt, and note what came of it."""
     try:
         old, version = bases.source(id) if before is None else (before.get(id), bases.version(id))
-        compared = diff_sources(id, old, catalog.get(id), base=version, readers=catalog.config.readers)
+        new = catalog.get(id)
+        if old is None and new is None:
+            return  # its tags are no releases, so that it never was one
+        compared = diff_sources(id, old, new, base=version, readers=catalog.config.readers)
     except OnbookError as error:
         found.broken[id] = error
         return
@@ -108,7 +115,7 @@ def _compare_one(id: str, found: Comparison, bases: Bases, before: Catalog | Non
 
 def _gone(repo: Repository, bases: Bases, catalog: Catalog, commit: str | None) -> list[str]:
     """Released prompts that the commit still has and the place that is looked at has not: about to be deleted."""
-    missing = bases.refs.keys() - catalog.paths.keys()
+    missing = bases.named.keys() - catalog.paths.keys()
     if not missing or commit is None or catalog.snapshot.name == commit:
         return []
     return sorted(missing & Catalog(Commit(repo, commit)).paths.keys())
@@ -120,7 +127,7 @@ def _earlier(found: Comparison, bases: Bases, before: Catalog | None, catalog: C
         return []
     told = {each.id for each in found.diffs}
     sources: list[Source] = []
-    for id in sorted(bases.refs.keys() - catalog.paths.keys() - told)[:_MOST_GONE]:
+    for id in sorted(bases.named.keys() - catalog.paths.keys() - told)[:_MOST_GONE]:
         try:
             source, _ = bases.source(id)
         except OnbookError:

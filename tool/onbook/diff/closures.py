@@ -17,10 +17,10 @@ from onbook.project import Catalog
 from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
-from onbook.repo.tags import TagRef, read_tag
+from onbook.repo.tags import TagRef, read_release
 
 FILE = "closures.json"
-VERSION = 2
+VERSION = 3
 _TESTS = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX)
 
 # A path and what stands at it: mode and blob id, as Snapshot.identity tells it.
@@ -81,10 +81,12 @@ class Closures:
         Args:
             path: the prompt's file.
         """
-        files = self._tags.get(ref.object)
+        # With its name: a tag that was copied under another one is no release.
+        key = f"{ref.object} {ref.tag.name}"
+        files = self._tags.get(key)
         if files is None:
             try:
-                manifest = read_tag(self._repo, ref).manifest(ref.tag.name)
+                manifest = read_release(self._repo, ref)[1]
             except OnbookError:
                 return False
             files = [[file.path, f"{file.mode} {file.blob}"] for file in manifest.files]
@@ -93,7 +95,7 @@ class Closures:
             # A release lists no tests; they stand beside it in its commit.
             tests = (stem(path) + suffix for suffix in _TESTS)
             files += [[test, self._commits[ref.commit].identity(test) or ""] for test in tests]
-            self._tags[ref.object] = files
+            self._tags[key] = files
             self._dirty = True
         if not any(each[0] == path for each in files):
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from onbook.diff.changes import Change, Rendered
 from onbook.diff.compare import PromptDiff, next_version
@@ -28,6 +28,7 @@ def diff_report(
     declare: bool = False,
     broken: Mapping[str, OnbookError] | None = None,
     more: Mapping[str, Json] | None = None,
+    passed_over: Mapping[str, Sequence[Finding]] | None = None,
 ) -> Report:
     """One check a prompt that changed, one finding a change.
 
@@ -36,8 +37,9 @@ def diff_report(
         declare: whether a major change must be declared by the file's own ``version``: the gate ``major``.
         broken: prompts that could not be compared, with the reason.
         more: what else is known of a prompt's change, by its id: ``tokens`` and ``behaviour``.
+        passed_over: by prompt, what has the name of a release and is none.
     """
-    failing = frozenset(fail_on)
+    failing, passed = frozenset(fail_on), dict(passed_over or {})
     checks, rows = [], []
     for found in diffs:
         findings = [finding_of(found, change, failing) for change in found.changes]
@@ -49,6 +51,7 @@ def diff_report(
             findings.append(_undeclared(found, error, failing))
         else:
             findings += undeclared_major(found) if declare else []
+        findings += passed.pop(found.id, ())
         checks.append(Check.of(f"diff/{found.id}", findings, prompt=found.id))
         rows.append(
             {
@@ -67,7 +70,8 @@ def diff_report(
         )
     for id, trouble in (broken or {}).items():
         finding = Finding("OD001", "not-comparable", Severity.ERROR, trouble.message, trouble.place, hint=trouble.hint)
-        checks.append(Check(f"diff/{id}", Status.UNCHECKED, id, (finding,)))
+        checks.append(Check(f"diff/{id}", Status.UNCHECKED, id, (finding, *passed.pop(id, ()))))
+    checks += [Check.of(f"diff/{id}", findings, prompt=id) for id, findings in passed.items()]
     return Report("diff", tuple(checks), base, head, {"prompts": rows})
 
 

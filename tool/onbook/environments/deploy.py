@@ -13,7 +13,7 @@ from onbook.diff import diff_sources
 from onbook.environments import files
 from onbook.environments.files import Canary, Deployment, Target
 from onbook.environments.running import history, short, tip
-from onbook.errors import IntegrityError, OnbookError, UsageError
+from onbook.errors import OnbookError, UsageError
 from onbook.files import write_atomic
 from onbook.formats import set_entry
 from onbook.project import Catalog, Config, Source
@@ -21,7 +21,7 @@ from onbook.prompt import require_id
 from onbook.repo import Repository
 from onbook.repo.git import GitError
 from onbook.repo.snapshot import Commit
-from onbook.repo.tags import TagRef, list_tags, read_tag, release_of, tagger
+from onbook.repo.tags import TagRef, list_tags, read_release, release_of, tagger
 from onbook.repo.worktree import WorkTree
 from onbook.versions import Bump, Version
 
@@ -166,14 +166,7 @@ class Deployer:
 
     def _release(self, id: str, version: str) -> Target:
         ref = self._ref(id, Version.parse(version.removeprefix("v")))
-        found = read_tag(self._repo, ref)
-        if found.name != ref.tag.name:
-            raise IntegrityError(
-                f"this tag says that its name is {found.name!r}: it was copied, and clients refuse it",
-                place=ref.tag.name,
-                hint="a release is never another one's tag object: `onbook release` makes one",
-            )
-        return Target(ref.tag.version, found.manifest(ref.tag.name).digest)
+        return Target(ref.tag.version, read_release(self._repo, ref)[1].digest)
 
     def _known(self, id: str) -> Deployment:
         require_id(id)

@@ -154,7 +154,7 @@ class _Work:
     @cached_property
     def bases(self) -> Bases:
         """The releases that prompts are compared with where there is no base."""
-        return Bases(self.repo, self.catalog, self.commit)
+        return Bases(self.repo, self.catalog.config, self.commit)
 
     @cached_property
     def known(self) -> bool:
@@ -195,7 +195,7 @@ class _Work:
         """The prompts that may have changed, those that are gone among them."""
         if self.before is None:
             ids = {id for id in self.catalog.ids if self._moved(id)}
-            return ids | (self.bases.refs.keys() - self.catalog.paths.keys())
+            return ids | (self.bases.named.keys() - self.catalog.paths.keys())
         closures = Closures(self.repo)
         ids = closures.touched(self.before, self.catalog)
         closures.save()
@@ -226,7 +226,7 @@ class _Work:
         return [*config, *believed(source, trusted)]
 
     def _moved(self, id: str) -> bool:
-        ref, path = self.bases.refs.get(id), self.catalog.paths[id]
+        ref, path = self.bases.named.get(id), self.catalog.paths[id]
         if ref is None or not self._closures.as_released(ref, path, self.snapshot):
             return True
         return self._recorded(path, Commit(self.repo, ref.commit))
@@ -264,6 +264,7 @@ def _diff(work: _Work, fail_on: frozenset[str]) -> Report:
     return diff_report(
         found.diffs, base=work.base.commit, head=work.snapshot.name, fail_on=fail_on,
         declare=work.catalog.config.gate("major"), broken=found.broken, more=found.more,
+        passed_over=found.passed_over,
     )  # fmt: skip
 
 

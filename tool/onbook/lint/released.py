@@ -19,7 +19,6 @@ from onbook.lint.workers import worked
 from onbook.project import Catalog, Source
 from onbook.project.load import load_prompt
 from onbook.prompt import id_of
-from onbook.repo.tags import TagRef
 from onbook.rules import ReleaseRule, all_rules
 from onbook.rules.base import Hit
 
@@ -85,23 +84,24 @@ def _memory(catalog: Catalog, rules: Sequence[ReleaseRule], day: date) -> Memory
     # The configuration as a whole: waivers and readers decide what a change asks for.
     key = (repr(config), day.isoformat(), date.today().isoformat())
     # Tags that cannot be listed are not listed once for each prompt.
-    refs = cache(lambda: _refs(bases))
-    beyond = Beyond(_BASE, hashlib.sha256(tags).hexdigest(), lambda id: _base(refs(), id))
+    listed = cache(lambda: _listed(bases))
+    beyond = Beyond(_BASE, hashlib.sha256(tags).hexdigest(), lambda id: _base(bases, id) if listed() else None)
     return Memory.open(catalog, rules, key=key, beyond=beyond)
 
 
-def _refs(bases: Bases) -> Mapping[str, TagRef] | None:
+def _listed(bases: Bases) -> bool:
     try:
-        return bases.refs
+        return bases.named is not None
+    except OnbookError:
+        return False
+
+
+def _base(bases: Bases, id: str) -> str | None:
+    """The identity of a prompt's base; None where it cannot be told."""
+    try:
+        ref = bases.ref(id)
     except OnbookError:
         return None
-
-
-def _base(refs: Mapping[str, TagRef] | None, id: str) -> str | None:
-    """The identity of a prompt's base."""
-    if refs is None:
-        return None
-    ref = refs.get(id)
     return f"{ref.object} {ref.commit} {ref.tag.version}" if ref else "none"
 
 
@@ -142,7 +142,7 @@ class _Work:
             looked.unchecked.append(Hit(f"this prompt could not be checked: {type(error).__name__}: {error}", path))
         if self.present is None or looked.unchecked or bases is None:
             return id, looked, None
-        base, asked = _base(_refs(bases), id), snapshot.asked()
+        base, asked = _base(bases, id), snapshot.asked()
         if base is None or snapshot.doubtful:
             return id, looked, None
         return id, looked, asked._replace(identities={**asked.identities, f"{_BASE}{id}": base})

@@ -15,7 +15,7 @@ from onbook.release.gates import force, gates, incomparable, require_branch
 from onbook.release.notes import Commits, notes
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit
-from onbook.repo.tags import TagRef, list_tags, read_tag
+from onbook.repo.tags import TagRef, list_tags, read_release
 from onbook.report import Check, Finding, Report, Severity, Status
 from onbook.versions import Tag, Version
 
@@ -81,7 +81,7 @@ def plan(
     snapshot = Commit(repo, revision)
     catalog = Catalog(snapshot)
     require_branch(repo, snapshot.name, catalog.config.release_branch)
-    bases = Bases(repo, catalog, snapshot.name)
+    bases = Bases(repo, catalog.config, snapshot.name)
     tags = list_tags(repo, prefix=catalog.config.tag_prefix)
     choose = _Versions(repo, tags, pre)
     checks: list[Check] = []
@@ -92,6 +92,8 @@ def plan(
             checks.append(_skipped(source, "this prompt is a draft"))
             continue
         old, base = bases.source(source.id)
+        if passed := bases.passed_over(source.id):
+            checks.append(Check.of(f"release/{source.id}", passed, prompt=source.id))
         try:
             found = diff_sources(source.id, old, source, base=base, readers=catalog.config.readers)
             found = waive(found, waivers_of(catalog.config, source))
@@ -111,7 +113,7 @@ def plan(
     for source, found, tag in due:
         shut = judged[source.id].shut
         checks += force(judged[source.id].checks) if reason else judged[source.id].checks
-        commits = history.of(found, bases.refs[source.id].commit if found.base else None)
+        commits = history.of(found, ref.commit if (ref := bases.ref(source.id)) else None)
         releases.append(_planned(found, tag, judged[source.id].tests, commits, reason if shut else ""))
     report = Report("release", tuple(checks), head=snapshot.name, data={"tags": [_row(item) for item in releases]})
     chosen = {source.id for source in sources}
@@ -158,6 +160,7 @@ class _Versions:
             number = int(latest.pre[1]) + 1 if latest and latest.pre[1:2] and latest.pre[1].isdigit() else 1
             return Version(*needed.core, (self._pre, str(number)))
         if taken := self._tags.get(source.id, {}).get(needed):
+            self._require_release(taken, source)
             hint = "merge that history first, or declare a higher version in the file"
             where = f"by commit {taken.commit[:12]}, which is not in this history"
             if needed.pre:
@@ -165,9 +168,18 @@ class _Versions:
             raise UsageError(f"tag {taken.tag.name} is taken, {where}", place=source.path, hint=hint)
         return needed
 
+    def _require_release(self, taken: TagRef, source: Source) -> None:
+        try:
+            read_release(self._repo, taken)
+        except IntegrityError as error:
+            told = f"tag {taken.tag.name} is taken, and is no release: {error.message}"
+            delete = f"delete it where nobody uses it (`git tag -d {taken.tag.name}`)"
+            hint = f"{delete}, or declare a higher version in the file"
+            raise UsageError(told, place=source.path, hint=hint) from None
+
     def _holds(self, ref: TagRef, source: Source) -> bool:
         try:
-            return read_tag(self._repo, ref).manifest(ref.tag.name).digest == source.digest
+            return read_release(self._repo, ref)[1].digest == source.digest
         except IntegrityError:
             return False
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.manifest import TagObject
+from onbook.manifest import Manifest, TagObject
 from onbook.repo.git import GitError
 from onbook.repo.repository import Repository
 from onbook.versions import Tag, Version
@@ -121,6 +121,31 @@ def read_tag(repo: Repository, ref: TagRef) -> TagObject:
     if found is None:
         raise OnbookError(f"tag object {ref.object} is missing", place=ref.tag.name, hint="run `git fetch --tags`")
     return TagObject.parse(found[1] if found[0] == "tag" else b"", ref.tag.name)
+
+
+def read_release(repo: Repository, ref: TagRef) -> tuple[TagObject, Manifest]:
+    """The tag object of a release and what it lists, once it is one that clients take: anybody may write a tag.
+
+    Raises:
+        IntegrityError: it is none: lightweight, copied under another name, not of a commit, or not written by onbook.
+        OnbookError: the object is not in the repository.
+    """
+    if not ref.annotated:
+        raise IntegrityError(
+            "this is a lightweight tag; releases are annotated tags",
+            place=ref.tag.name,
+            hint="releases are made with `onbook release`",
+        )
+    found = read_tag(repo, ref)
+    if found.name != ref.tag.name:
+        raise IntegrityError(
+            f"this tag says that its name is {found.name!r}: it was copied, and clients refuse it",
+            place=ref.tag.name,
+            hint="a release is never another one's tag object: `onbook release` makes one",
+        )
+    if found.type != "commit":
+        raise IntegrityError(f"this tag points at a {found.type}, and a release points at a commit", place=ref.tag.name)
+    return found, found.manifest(ref.tag.name)
 
 
 def read_tags(repo: Repository, refs: Iterable[TagRef]) -> dict[str, TagObject]:

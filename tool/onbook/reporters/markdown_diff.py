@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from onbook.report import Finding, Report
+from onbook.report import Finding, Report, Status
 from onbook.reporters.difference import behaviour, tokens
 from onbook.reporters.gfm import code, cut, fenced, finding_line, plain, sentence
 from onbook.reporters.parts import rows_of
@@ -25,10 +25,10 @@ _MARK = {"major": "🔴", "minor": "🟡", "patch": "🔵", "none": "⚪"}
 def diff_parts(report: Report) -> tuple[list[str], list[str]]:
     """What is always shown of a comparison, and the folded rest, an element a prompt."""
     rows = rows_of(report)
-    if not rows and not report.checks:
+    if not rows and not report.findings:
         return ["### onbook diff: no prompt changed"], []
     counts = {bump: sum(row["bump"] == bump for row in rows) for bump in _BUMPS}
-    told = ", ".join(f"{count} {bump}" for bump, count in counts.items() if count) or "nothing could be compared"
+    told = ", ".join(f"{count} {bump}" for bump, count in counts.items() if count) or _nothing(report)
     head = [f"### onbook diff: {told}", ""]
     ordered = sorted(rows, key=lambda row: _BUMPS.index(row["bump"]))
     if rows:
@@ -44,9 +44,13 @@ def diff_parts(report: Report) -> tuple[list[str], list[str]]:
     return head, [_folded(row, seen) for row in ordered]
 
 
+def _nothing(report: Report) -> str:
+    return "no prompt changed" if report.status is Status.PASSED else "nothing could be compared"
+
+
 def _is_ours(finding: Finding) -> bool:
     """Whether a finding is about the comparison itself, and no change."""
-    return finding.rule in ("OD001", "OD002", "OD003")
+    return finding.rule in ("OD001", "OD002", "OD003", "OR101")
 
 
 def _line(row: Row) -> str:

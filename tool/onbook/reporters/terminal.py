@@ -124,7 +124,7 @@ def _diff(report: Report, style: _Style) -> Iterator[str]:
     for check in checks.values():
         for finding in check.findings:
             yield from _finding(finding, style)
-    if not report.checks:
+    if not rows and report.status is Status.PASSED:
         yield style("no prompt changed", "green")
     elif len(rows) > 1:
         yield _bumps(rows, style)
@@ -185,6 +185,9 @@ def _release(report: Report, style: _Style) -> Iterator[str]:
         for finding in errors or check.findings:
             yield from _finding(finding, style)
     rows = _rows(report, "tags")
+    for finding in report.findings:
+        if finding.slug == "not-a-release":
+            yield from _finding(finding, style)
     if failing:
         blocked = sorted({check.prompt or check.id for check in failing})
         yield style(f"nothing was released: {', '.join(blocked)} did not pass", "red")
