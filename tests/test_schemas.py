@@ -18,7 +18,7 @@ import yaml
 from onbook import resources
 from onbook.errors import UsageError
 from onbook.prompt import is_id
-from onbook.versions import Range, Version
+from onbook.versions import Range, Version, require_prefix
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases" / "schemas"
@@ -29,6 +29,9 @@ VERSIONS = """
 1.4.0-rc.lock 1.4.0-a.yanked 1.4.0-lock 1.4.0-lock.1 1.4.0-x.lock.y ^1.4.0-rc.lock ^1.4.0-lock 1.4.0-123456789012345678
 1.4.0-1234567890123456789 ^1.4.0-1234567890123456789 1.4.0-rc.1234567890123456789a
 """
+PREFIXES: dict[str, list[str]] = yaml.safe_load((HERE / "cases" / "versions.yml").read_text(encoding="utf-8"))[
+    "prefixes"
+]
 EXPECTED = re.compile(r"# at: (\S*) ([a-zA-Z]+)\n")
 
 
@@ -190,3 +193,14 @@ def test_versions_and_ranges_are_those_of_the_code(text: str) -> None:
         else:
             accepted = True
         assert jsonschema_rs.is_valid(definitions[name], text) == accepted, name  # type: ignore[index]
+
+
+@pytest.mark.parametrize("prefix", [each for row in PREFIXES.values() for each in row])
+def test_prefixes_of_tags_are_those_of_the_code(prefix: str) -> None:
+    try:
+        require_prefix(prefix)
+    except UsageError:
+        accepted = False
+    else:
+        accepted = True
+    assert jsonschema_rs.is_valid(resources.schema("config"), {"tagPrefix": prefix}) == accepted

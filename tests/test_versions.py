@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from onbook.errors import UsageError
-from onbook.versions import Bump, Range, Tag, Version
+from onbook.versions import Bump, Range, Tag, Version, require_prefix
 
 TABLE: dict[str, Any] = yaml.load(
     (Path(__file__).parent / "cases" / "versions.yml").read_text(encoding="utf-8"), yaml.BaseLoader
@@ -78,6 +78,30 @@ def test_tag(row: dict[str, Any]) -> None:
     assert tag
     assert tag.name == row["name"]
     assert tag.ref == f"refs/tags/{row['name']}"
+
+
+@pytest.mark.parametrize("prefix", TABLE["prefixes"]["good"])
+def test_a_prefix_is_one_to_git_and_comes_off_again(prefix: str) -> None:
+    assert require_prefix(prefix) == prefix
+    tag = Tag("support/triage", Version(1, 4, 0), prefix)
+    assert Tag.parse(tag.name, prefix) == tag
+    assert subprocess.run(["git", "check-ref-format", tag.ref], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "prefix", [*TABLE["prefixes"]["bad"], "a" * 100_000, "a-" * 50_000 + "!"], ids=lambda t: t[:20]
+)
+def test_no_prefix(prefix: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        require_prefix(prefix)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_prefix_without_its_end_is_told_where_it_belongs() -> None:
+    with pytest.raises(
+        UsageError, match=r"promptssupport/triage/v1\.4\.0\n  a prefix of tags ends with / or -: prompts/$"
+    ):
+        require_prefix("prompts")
 
 
 @pytest.mark.parametrize("row", TABLE["noTags"], ids=lambda row: repr(row["name"]))

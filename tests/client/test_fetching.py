@@ -134,6 +134,38 @@ def test_what_stands_before_the_tags_is_asked_for(tmp_path: Path) -> None:
     assert reader.report("fetch", ID, *where, "--tag-prefix", "ai/")["data"]["tag"] == f"ai/{ID}/v0.1.0"
 
 
+@pytest.mark.parametrize("prefix", ["ai/", "ai-", "team/ai_"])
+def test_a_prefix_counts_from_the_release_to_the_lock(tmp_path: Path, prefix: str) -> None:
+    author, reader = person(tmp_path / "p"), person(tmp_path / "q", repository=False)
+    author.write("onbook.toml", f'tagPrefix = "{prefix}"\ngates = {{lint = false}}\n')
+    author.write(f"prompts/{ID}.prompt.yml", PROMPT)
+    author.commit("one")
+    author.git("tag", "--annotate", "--message", "not of ours", f"{ID}/v7.0.0")
+    assert author.report("release")["data"]["tags"][0]["tag"] == f"{prefix}{ID}/v0.1.0"
+    assert [row["tag"] for row in author.report("log", ID)["data"]["releases"]] == [f"{prefix}{ID}/v0.1.0"]
+    assert author.report("list")["data"]["prompts"][0]["version"] == "0.1.0"
+    assert author.report("diff")["data"]["prompts"] == []
+    where = ("--from", str(author.cwd), "--tag-prefix", prefix)
+    assert reader.report("fetch", ID, *where)["data"]["tag"] == f"{prefix}{ID}/v0.1.0"
+    author.onbook("yank", ID, "0.1.0", "--reason", "wrong")
+    assert "was withdrawn" in reader.onbook("fetch", ID, *where, "--frozen")
+    reader.onbook("bundle", f"{ID}@0.1.0", *where, "--out", "b.json")
+    assert onbook.open(bundle=reader.cwd / "b.json").get(ID).tag == f"{prefix}{ID}/v0.1.0"
+
+
+def test_a_prefix_that_runs_into_the_id_is_refused(tmp_path: Path) -> None:
+    author = person(tmp_path / "p")
+    author.write("onbook.toml", 'tagPrefix = "prompts"\n')
+    author.write(f"prompts/{ID}.prompt.yml", PROMPT)
+    author.commit("one")
+    for verb in ("release", "list", "diff", "lint"):
+        told = author.onbook(verb, exits=2)
+        assert 'onbook.toml: tagPrefix: "prompts" cannot stand here' in told
+        assert "It ends with / or -" in told
+    told = author.onbook("fetch", ID, "--from", str(author.cwd), "--tag-prefix", "prompts", exits=2)
+    assert "a prefix of tags ends with / or -: prompts/" in told
+
+
 def test_fetches_at_once_lose_no_row_of_the_lock(released: Repo, tmp_path: Path) -> None:
     ids = [ID, f"{ID}/sub", f"{ID}-two", "support/very", "partial"]
     started = [

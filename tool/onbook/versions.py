@@ -25,6 +25,9 @@ _PRERELEASE = rf"(?:-({_PRE}(?:\.{_LAST}{_PRE})*))?"
 _VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER}){_PRERELEASE}")
 _RANGE = later(rf"([\^~])({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER}){_PRERELEASE})?)?")
 
+# What may stand before the id in a tag's name, as schemas/config.schema.json has it: it ends in what sets it off.
+_PREFIX = later(r"(?!.*\.\.)(?!.*\.lock/)([A-Za-z0-9_][A-Za-z0-9_.-]*/)*([A-Za-z0-9_][A-Za-z0-9_.-]*[_.-])?")
+
 # The longest name of a file in most file systems, which is where git keeps a tag, less the rest of the name.
 MAX_LENGTH = 100
 
@@ -155,6 +158,21 @@ class Range:
 
     def __str__(self) -> str:
         return self.text
+
+
+def require_prefix(prefix: str) -> str:
+    """What a repository puts before its release tags, once it may: ``prompts/``, or nothing.
+
+    Raises:
+        UsageError: git would not take it, or it would run into the id.
+    """
+    if _PREFIX.fullmatch(prefix):
+        return prefix
+    if _PREFIX.fullmatch(f"{prefix}/"):
+        told = f"{prefix[:80]!r} would run into the id: {prefix[:80]}support/triage/v1.4.0"
+        raise UsageError(told, hint=f"a prefix of tags ends with / or -: {prefix[:80]}/")
+    hint = "letters, digits, . _ - and / may stand there, and / or - at its end: prompts/"
+    raise UsageError(f"{prefix[:80]!r} is no prefix of tags", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

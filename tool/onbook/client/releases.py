@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,10 +28,9 @@ from onbook.repo.access import Access, Deadline
 from onbook.repo.fetching import RemoteTags
 from onbook.repo.git import GitTimeoutError
 from onbook.repo.tags import TagRef
-from onbook.versions import Range
+from onbook.versions import Range, require_prefix
 
 _ALL = "v*"
-_PREFIX = re.compile(r"(?!.*\.\.)([A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +76,11 @@ class Releases:
     def __init__(
         self, access: Access, cache: Cache, lock: Lock, prefix: str | None, policy: Policy, signers: Path | None
     ) -> None:
-        if prefix and not _PREFIX.fullmatch(prefix):
-            raise UsageError(f"{prefix[:80]!r} is no prefix of tags", hint="letters, digits, and . _ - / between them")
         self.access = access
         self.url = access.shown
         self.cache = cache
         self.lock = lock
-        self.prefix = prefix
+        self.prefix = require_prefix(prefix) if prefix is not None else None
         self.policy = policy
         self.signers = signers
 
