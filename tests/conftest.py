@@ -37,6 +37,7 @@ os.environ.update(
     LANG="C.UTF-8",
 )
 os.environ.pop("LC_ALL", None)
+os.environ.pop("COLUMNS", None)
 # The processes that xdist starts share what forks commands with the one that started them.
 os.environ.setdefault("TESTS_FORKS", str(_HOME))
 # A thousand command lines are started here: they need not all compile what the first one has compiled.

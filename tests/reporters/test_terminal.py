@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
+import termios
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 
 from onbook.report import Check, Finding, Report, Severity
-from onbook.reporters import formatted
+from onbook.reporters import formatted, pieces
 from support.console import ONBOOK, person
 from support.reports import REPORTS
 
@@ -113,3 +116,114 @@ def test_colours_are_for_people_at_a_terminal(env: dict[str, str], coloured: boo
         os.close(theirs)
     assert ("\x1b[" in written) == coloured
     assert "no prompts here yet" in written
+
+
+def laid_out(report: Report, width: int | None, color: bool = False) -> list[str]:
+    """The lines of a report in a terminal of so many columns, without colours."""
+    text = "".join(pieces("terminal", report, color=color, width=width))
+    return [line.rstrip() for line in re.sub("\x1b\\[[0-9]+m", "", text).splitlines()]
+
+
+CHANGE = {"rule": "OD301", "bump": "minor", "consequence": "the text of message 1 (user) changed, and much of it",
+          "waivable": True, "fingerprint": "0123456789abcdef", "waived": None, "rendered": None}  # fmt: skip
+WORDS = [
+    ["=", "Sort this ticket of "],
+    ["-", "our "],
+    ["+", "a customer of ours, who waits for an "],
+    ["=", "answer:\nx"],
+]
+RICH = {
+    "id": "support/triage", "base_version": "1.4.0", "next_version": "1.5.0", "bump": "minor",
+    "changes": [
+        {**CHANGE, "rendered": {"inputs": {"ticket": "I was charged twice"}, "old": "a", "new": "b", "words": WORDS}},
+        {**CHANGE, "waived": "the readers of this answer were asked, all of them, and nobody minds"},
+        {**CHANGE, "rendered": {"inputs": {}, "old": "a", "new": "b", "words": [["+", "y\n" * 40]]}},
+    ],
+    "tokens": {
+        "calls": 3, "old": 1200.0, "new": 900.0, "exact": False, "old_cost_per_1000": 2.4, "new_cost_per_1000": 1.8,
+    },
+    "behaviour": {"shared": 12, "worse": 1, "better": 2, "moved": 4, "unseen": 3, "answers": [
+        {"case": f"c-{number}", "model": "openai/gpt-4.1", "before": "passed", "after": "failed", "why": "no label"}
+        for number in range(12)
+    ]},
+}  # fmt: skip
+
+
+def rich() -> Report:
+    """A diff with everything that a diff tells."""
+    found = [Finding("OD301", "wording-changed", Severity.INFO, "x", path="p.yml", line=1) for _ in RICH["changes"]]
+    return Report("diff", (Check.of("diff/support/triage", found, prompt="support/triage"),), data={"prompts": [RICH]})
+
+
+def words(lines: list[str]) -> str:
+    """What the lines of a diff say, without the frame around it."""
+    return re.sub(r"[|\[\]{}+-]", "", "".join("".join(lines).split()))
+
+
+@pytest.mark.parametrize("width", [38, 40, 59, 60, 72, 80])
+def test_a_diff_fits_and_says_the_same(width: int) -> None:
+    lines = laid_out(rich(), width)
+    assert max(map(len, lines)) <= width
+    assert words(lines) == words(laid_out(rich(), None))
+    assert laid_out(rich(), width, color=True) == lines
+    # With few columns it is told below each change, not in a strip beside it.
+    assert any(line.strip() == "minor  OD301" for line in lines) == (width < 60)
+
+
+def test_a_diff_is_no_wider_in_a_wide_terminal() -> None:
+    assert laid_out(rich(), 200) == laid_out(rich(), 80) == laid_out(rich(), None)
+
+
+LISTED = [
+    {"id": "a", "version": None, "model": None, "cases": 0, "description": None},
+    {"id": "support/triage", "version": "1.4.0", "model": "openai/gpt-4.1-2025-04-14", "cases": 1,
+     "description": "Sorts a ticket of support by what it is about, so that the right colleague reads it at once."},
+]  # fmt: skip
+
+
+def test_a_list_is_a_table_while_it_fits_and_lies_flat_where_it_does_not() -> None:
+    report = Report("list", data={"prompts": LISTED})
+    for width in range(20, 140):
+        lines = laid_out(report, width)
+        assert max(map(len, lines)) <= max(width, len("  openai/gpt-4.1-2025-04-14,")), width
+        assert "support/triage" in "".join(lines)
+        assert "1.4.0" in "".join(lines)
+    assert laid_out(report, 40) == [
+        "a  -",
+        "  no model, 0 cases",
+        "support/triage  1.4.0",
+        "  openai/gpt-4.1-2025-04-14, 1 case",
+        "  Sorts a ticket of support by what it",
+        "  is about, so that the right ...",
+    ]
+    assert laid_out(report, 60) == [
+        "prompt          release  model                      cases",
+        "a               -        -                          0",
+        "support/triage  1.4.0    openai/gpt-4.1-2025-04-14  1",
+    ]
+    assert laid_out(report, 80)[2].endswith("  1      Sorts a ticket of ...")
+    assert laid_out(report, 200) == laid_out(report, None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "env", "flat"),
+    [(40, {}, True), (120, {}, False), (120, {"COLUMNS": "40"}, True), (40, {"COLUMNS": "120"}, False),
+     (40, {"COLUMNS": "wide"}, True), (40, {"COLUMNS": "0"}, True), (0, {}, False)],
+)  # fmt: skip
+def test_the_terminal_says_how_wide_it_is(columns: int, env: dict[str, str], flat: bool, tmp_path: Path) -> None:
+    author = person(tmp_path / "p")
+    author.write(
+        "prompts/support/triage.prompt.yml", f"messages: [{{role: user, content: a}}]\nmodel: openai/{'m' * 30}\n"
+    )
+    ours, theirs = pty.openpty()
+    try:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        subprocess.run(
+            [ONBOOK, "list"], cwd=author.cwd, stdout=theirs, env={**os.environ, **env}, check=True, timeout=60
+        )
+        written = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ("0 cases" in written) == flat
+    assert ("cases" in written.splitlines()[0]) != flat

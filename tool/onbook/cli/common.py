@@ -133,7 +133,7 @@ def _typed(prompt: Prompt, name: str, value: str) -> object:
 
 def print_report(report: Report, format: str) -> None:
     """Write a report to standard output, in colour where a person looks on."""
-    for piece in pieces(format, report, color=color_wanted()):
+    for piece in pieces(format, report, color=color_wanted(), width=columns()):
         say(piece, nl=False, color=True)
 
 
@@ -152,6 +152,17 @@ def color_wanted() -> bool:
     # Python has no standard output at all where it was closed, as `>&-` does.
     terminal = sys.stdout is not None and sys.stdout.isatty()
     return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def columns() -> int | None:
+    """How wide the terminal is that somebody looks at, or what COLUMNS says; None where neither is known."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isascii() and told.isdigit() and len(told) < 6 and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, AttributeError, ValueError):  # no terminal, or no standard output at all
+        return None
 
 
 def note(message: str) -> None:

@@ -24,11 +24,21 @@ def formatted(format: str, report: Report, *, color: bool = False) -> str:
     return "".join(_reporter(format)(report, color))
 
 
-def pieces(format: str, report: Report, *, color: bool = False) -> Iterator[str]:
-    """What :func:`formatted` gives, a piece at a time: a report may be larger than all that it tells of."""
+def pieces(format: str, report: Report, *, color: bool = False, width: int | None = None) -> Iterator[str]:
+    """What :func:`formatted` gives, a piece at a time: a report may be larger than all that it tells of.
+
+    Args:
+        width: columns of the terminal that somebody looks at; None where it is none, or wide enough for everything.
+    """
     held: list[str] = []
     size = 0
-    for piece in _reporter(format)(report, color):
+    if format == "terminal":
+        from onbook.reporters.terminal import terminal_pieces
+
+        found = terminal_pieces(report, color, width)
+    else:
+        found = iter(_reporter(format)(report, color))
+    for piece in found:
         held.append(piece)
         size += len(piece)
         if size >= _PIECE:
@@ -40,8 +50,8 @@ def pieces(format: str, report: Report, *, color: bool = False) -> Iterator[str]
 
 def _reporter(format: str) -> Reporter:
     # Only its module is imported: most runs write one format.
-    found: Reporter = getattr(import_module(f"onbook.reporters.{format}"), f"{format}_pieces")
-    return found
+    reporter: Reporter = getattr(import_module(f"onbook.reporters.{format}"), f"{format}_pieces")
+    return reporter
 
 
 __all__ = ["FORMATS", "Reporter", "formatted", "pieces"]

@@ -1,4 +1,4 @@
-"""The diff at a terminal, in 80 columns: each prompt with its bump, then each change, then what it does to the text."""
+"""The diff at a terminal, in 80 columns or fewer: each prompt, its changes, and what they do to the rendered text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ Row = Mapping[str, Any]
 
 BUMP = {"major": "red", "minor": "yellow", "patch": "cyan", "none": "dim", "initial": "cyan"}
 WIDTH = 80
+_NARROW = 60  # with fewer columns what is told of a change stands below it
+_NARROWEST = 30
 _COLUMN = 16  # where what is told of a change begins
+_BELOW = 4  # where it begins below it
 _MOST_LINES = 16  # of one rendered text
 _MOST_ANSWERS = 8
 _KINDS = {"-": ("[-", "-]", "red"), "+": ("{+", "+}", "green"), "=": ("", "", None), "~": ("", "", "dim")}
 
 
 class Style(Protocol):
-    """Colours, and texts made safe to print."""
+    """Colours, and texts made safe to print.
+
+    Attributes:
+        width: columns of the terminal; None where there is none.
+    """
+
+    width: int | None
 
     def __call__(self, text: str, name: str | None = None) -> str: ...
 
@@ -76,17 +85,16 @@ def behaviour(row: Row) -> str:
 
 def _change(id: str, change: Row, place: str, style: Style, seen: dict[str, str]) -> Iterator[str]:
     bump = style(f"{change['bump']:5}", BUMP[change["bump"]])
-    first, *rest = _wrapped(change["consequence"], style)
-    yield f"  {bump}  {style(change['rule'])}  {first}"
-    indent = " " * _COLUMN
-    yield from (f"{indent}{line}" for line in rest)
+    yield from _beside(f"  {bump}  {style(change['rule'])}", change["consequence"], style)
+    indent = " " * _column(style)
     if place:
         yield style(f"{indent}{place}", "dim")
     if change.get("waived"):
         yield from (style(f"{indent}{line}", "dim") for line in _wrapped(f"waived: {change['waived']}", style))
     elif change.get("waivable"):
         # The fingerprint on a line of its own, whole, to be copied.
-        yield style(f"{indent}if it holds all the same, waive it: rule {change['rule']}, fingerprint", "dim")
+        told = f"if it holds all the same, waive it: rule {change['rule']}, fingerprint"
+        yield from (style(f"{indent}{line}", "dim") for line in _wrapped(told, style))
         yield f"{indent}{change['fingerprint']}"
     rendered = change.get("rendered")
     if not rendered or rendered["old"] is None or rendered["new"] is None:
@@ -98,10 +106,11 @@ def _change(id: str, change: Row, place: str, style: Style, seen: dict[str, str]
     seen[text] = id
     for line in _wrapped(f"for {_call(rendered['inputs'])}", style):
         yield style(f"{indent}{line}", "dim")
-    lines = list(_words(rendered["words"], style, WIDTH - _COLUMN - 2))
+    lines = list(_words(rendered["words"], style, _width(style) - len(indent) - 2))
     yield from (f"{indent}{style('|', 'dim')} {line}" for line in lines[:_MOST_LINES])
     if len(lines) > _MOST_LINES:
-        yield style(f"{indent}| ... {len(lines) - _MOST_LINES} more lines: --format json has them", "dim")
+        more = f"... {len(lines) - _MOST_LINES} more lines: --format json has them"
+        yield from (style(f"{indent}| {line}", "dim") for line in _wrapped(more, style, 2))
 
 
 def _behaviour(row: Row, style: Style) -> Iterator[str]:
@@ -112,20 +121,37 @@ def _behaviour(row: Row, style: Style) -> Iterator[str]:
         why = f": {answer['why']}" if answer["why"] else ""
         told = f"case {answer['case']!r} on {answer['model']}: {answer['before']} -> {answer['after']}{why}"
         for line in _wrapped(told, style):
-            yield f"{' ' * _COLUMN}{style(line, color)}"
+            yield f"{' ' * _column(style)}{style(line, color)}"
     if len(moved) > _MOST_ANSWERS:
-        yield style(f"{' ' * _COLUMN}and {len(moved) - _MOST_ANSWERS} more", "dim")
+        yield style(f"{' ' * _column(style)}and {len(moved) - _MOST_ANSWERS} more", "dim")
 
 
 def _told(what: str, text: str, style: Style) -> Iterator[str]:
+    yield from _beside(f"  {style(f'{what:12}', 'dim')}", text, style)
+
+
+def _beside(head: str, text: str, style: Style) -> Iterator[str]:
+    """A head and a text: in a column beside it, or below it where that would be too narrow to read."""
     first, *rest = _wrapped(text, style)
-    yield f"  {style(f'{what:12}', 'dim')}  {first}"
-    yield from (f"{' ' * _COLUMN}{line}" for line in rest)
+    if _column(style) == _COLUMN:
+        yield f"{head}  {first}"
+    else:
+        yield head.rstrip()
+        rest = [first, *rest]
+    yield from (f"{' ' * _column(style)}{line}" for line in rest)
 
 
-def _wrapped(text: str, style: Style) -> list[str]:
+def _width(style: Style) -> int:
+    return max(_NARROWEST, min(WIDTH, style.width or WIDTH))
+
+
+def _column(style: Style) -> int:
+    return _COLUMN if _width(style) >= _NARROW else _BELOW
+
+
+def _wrapped(text: str, style: Style, taken: int = 0) -> list[str]:
     plain = style(text)
-    return wrap(plain, WIDTH - _COLUMN, break_on_hyphens=False) or [""]
+    return wrap(plain, _width(style) - _column(style) - taken, break_on_hyphens=False) or [""]
 
 
 def _words(parts: Sequence[Sequence[str]], style: Style, width: int) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from onbook.report import Finding, Report, Severity, Status
 from onbook.reporters.difference import BUMP, changed
+from onbook.reporters.table import listed, table_of
 
 _CODES = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "bold": 1, "dim": 2}
 _SEVERITY = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
@@ -18,21 +19,24 @@ _STATUS = {Status.PASSED: "green", Status.FAILED: "red", Status.SKIPPED: "dim", 
 Row = Mapping[str, Any]
 
 
-def terminal_pieces(report: Report, color: bool = False) -> Iterator[str]:
+def terminal_pieces(report: Report, color: bool = False, width: int | None = None) -> Iterator[str]:
     """The report as lines of text.
 
     Args:
         color: whether escape codes may be used.
+        width: columns that what is laid out should fit into; None where there is room for everything. Findings are
+            lines of their own, as editors and ``grep`` take them, which a terminal breaks by itself.
     """
-    style = _Style(color)
+    style = _Style(color, width)
     body = _VERBS.get(report.verb, _checked)(report, style)
     for line in body:
         yield f"{line}\n"
 
 
 class _Style:
-    def __init__(self, color: bool) -> None:
+    def __init__(self, color: bool, width: int | None) -> None:
         self.color = color
+        self.width = width
 
     def __call__(self, text: str, name: str | None = None) -> str:
         """A text on one line: what a line end in it would break into looks like a line of ours."""
@@ -148,7 +152,7 @@ def _test(report: Report, style: _Style) -> Iterator[str]:
             [row["id"], row["model"] or "-", *(str(row.get(name) or "-") for name in columns), row["status"]]
             for row in rows
         ]
-        yield from _table(table, style, lambda text: _STATUS.get(Status(text)) if text in set(Status) else None)
+        yield from table_of(table, style, lambda text: _STATUS.get(Status(text)) if text in set(Status) else None)
     yield style(f"{_count(len(rows), 'run')}: {report.status}", _STATUS[report.status])
 
 
@@ -223,12 +227,7 @@ def _list(report: Report, style: _Style) -> Iterator[str]:
     if not rows:
         yield style("there are no prompts here yet: `onbook new ID` writes one", "yellow")
         return
-    table = [["prompt", "release", "model", "cases", "description"]]
-    table += [
-        [row["id"], row["version"] or "-", row["model"] or "-", str(row["cases"]), _short(row["description"] or "")]
-        for row in rows
-    ]
-    yield from _table(table, style, lambda _: None)
+    yield from listed(rows, style)
     yield from _findings(report, style)
 
 
@@ -303,7 +302,7 @@ def _status(report: Report, style: _Style) -> Iterator[str]:
     for row in rows:
         canary = "-" if _target(row, "canary") == "none" else _target(row, "canary")
         table.append([row["environment"], row["id"], row["stable"]["version"], canary, row["at"][:16], row["by"]])
-    yield from _table(table, style, lambda _: None)
+    yield from table_of(table, style, lambda _: None)
     yield style(f"as {report.head} has it", "dim")
 
 
@@ -319,20 +318,8 @@ def _stats(report: Report, style: _Style) -> Iterator[str]:
     for row in _rows(report, "rules"):
         counted = [str(row["prompts"]), str(row["findings"]), f"{row['rate']:.1%}"]
         table.append([row["id"], row["slug"], row["severity"], "on" if row["default"] else "off", *counted])
-    yield from _table(table, style, lambda text: _SEVERITY.get(Severity(text)) if text in set(Severity) else None)
+    yield from table_of(table, style, lambda text: _SEVERITY.get(Severity(text)) if text in set(Severity) else None)
     yield style(_count(int(str(report.data["prompts"])), "prompt"), _STATUS[report.status])
-
-
-def _table(rows: Sequence[Sequence[str]], style: _Style, color: Callable[[str], str | None]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        cells = []
-        for column, text in enumerate(row):
-            # The last column is not filled up: spaces at the end of a line are nothing to anybody.
-            padded = text if column == len(row) - 1 else text.ljust(widths[column])
-            name = "dim" if number == 0 else color(text)
-            cells.append(style(padded, name) if name else style(padded))
-        yield "  ".join(cells).rstrip()
 
 
 def _rows(report: Report, key: str) -> list[Row]:
@@ -342,11 +329,6 @@ def _rows(report: Report, key: str) -> list[Row]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 or noun == "info" else f"{number} {noun}s"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:57]}..."
 
 
 def _site(report: Report, style: _Style) -> Iterator[str]:
