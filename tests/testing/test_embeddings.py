@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from onbook.testing.assertions.embeddings import cosine
-from onbook.testing.models import embedded
+from onbook.testing.embedder import embedded
 from support import ask
 from support.openai_server import OpenAIServer, Reply, failure
 from support.running import RECORDINGS, desk

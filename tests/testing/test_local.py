@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.testing import local
+from onbook.testing import embedder, local
 from support import ask
 
 MODEL = "local/smollm2-135m"
@@ -28,10 +28,10 @@ def test_is_local() -> None:
     assert not local.is_local("openai/gpt-4.1-2025-04-14")
 
 
-def test_an_unknown_local_model_is_a_usage_error_that_names_the_known_one() -> None:
+def test_an_unknown_local_model_is_a_usage_error_that_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="local/llama") as raised:
         local.is_local("local/llama")
-    assert raised.value.hint == "The only one is local/smollm2-135m."
+    assert raised.value.hint == "local/smollm2-135m answers, and local/wordllama-256 gives embeddings."
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,7 @@ def test_the_commands_install_what_the_extras_pin() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert extras["live"] == [f"litellm=={local._PINS['litellm']}"]
     assert f"xllamacpp=={local._PINS['xllamacpp']}" in extras["local"]
+    assert extras["embeddings"] == [f"wordllama=={embedder.VERSION}"]
 
 
 def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
-"""The embedded model: SmolLM2-135M-Instruct, run by llama.cpp in a child process that dies with its parent.
+"""The models that run here, by name; and the one of them that answers.
 
-Its answers are the same bytes in every process and in any order of asking: one thread (with two, the attention of
-generated tokens is summed in another order), no prompt cache (what was asked before would change the batches),
-attention kernel, temperature and seed fixed. Another build of the engine may answer otherwise.
+SmolLM2-135M-Instruct is run by llama.cpp in a child process that dies with its parent. Its answers are the same bytes
+in every process and in any order of asking: one thread (with two, the attention of generated tokens is summed in
+another order), no prompt cache (what was asked before would change the batches), attention kernel, temperature and
+seed fixed. Another build of the engine may answer otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 PREFIX = "local/"
 NAME = "smollm2-135m"
+CHAT = PREFIX + NAME
+EMBEDDER = f"{PREFIX}wordllama-256"
+"""Gives embeddings and no answers; ``embedder.py`` runs it."""
 WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+WEIGHTS = {CHAT: WEIGHTS_SHA256, EMBEDDER: "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5"}
 CONTEXT_TOKENS = 4096
 SEED = 7
 
@@ -41,15 +46,16 @@ _PINS = {"litellm": "1.106.2", "xllamacpp": "2026.10.11549", _WEIGHTS_PACKAGE: "
 
 
 def is_local(model: str) -> bool:
-    """Whether a model's name means the embedded model (``local/...``).
+    """Whether a model's name means one that runs here (``local/...``).
 
     Raises:
         UsageError: for a ``local/`` name that is not known.
     """
     if not model.startswith(PREFIX):
         return False
-    if model != PREFIX + NAME:
-        raise UsageError(f"there is no local model {model!r}", hint=f"The only one is {PREFIX}{NAME}.")
+    if model not in WEIGHTS:
+        hint = f"{CHAT} answers, and {EMBEDDER} gives embeddings."
+        raise UsageError(f"there is no local model {model!r}", hint=hint)
     return True
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Protocol, cast
 
-from onbook.testing import local
+from onbook.testing import embedder, local
 from onbook.testing.failures import failure_of, leaked, secrets
 from onbook.testing.limits import Limits, Meter
 from onbook.testing.request import ModelError, NotAskedError, Request, Response
@@ -89,7 +88,7 @@ def waited(begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def provider_of(model: str) -> str:
     """Whose queue a model's requests wait in."""
-    return local.PREFIX if local.is_local(model) else model.partition("/")[0]
+    return model if local.is_local(model) else model.partition("/")[0]
 
 
 class Queue(Protocol):
@@ -122,11 +121,13 @@ async def ask_all(
     import asyncio
 
     meter = meter or Meter(Limits())
-    queues = _queues(requests)
+    queues = dict(_queues(requests))
+    if local.EMBEDDER in queues:
+        embedder.ask_all(queues.pop(local.EMBEDDER), meter, on_answer, on_error)
     if not queues:
         return
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(local.serve()) if local.PREFIX in queues else None
+        url = stack.enter_context(local.serve()) if local.CHAT in queues else None
         stack.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", module=r"(litellm|pydantic)\b")
         litellm = _litellm()
@@ -145,7 +146,7 @@ async def ask_all(
         try:
             async with asyncio.TaskGroup() as group:
                 for provider, waiting in queues.items():
-                    near = provider == local.PREFIX
+                    near = provider == local.CHAT
                     queue = iter(waiting)
                     for _ in range(min(1 if near else meter.limits.concurrency, len(waiting))):
                         group.create_task(work(queue, url if near else None))
@@ -280,23 +281,9 @@ def _arguments(request: Request, url: str | None) -> dict[str, object]:
     return arguments
 
 
-def embedded(vectors: Sequence[Sequence[float]]) -> str:
-    """What is recorded of two embeddings: all that their cosine needs, to nine digits, and not thousands of numbers.
-
-    Raises:
-        ValueError, TypeError: they are not two vectors of numbers of one space.
-    """
-    one, other = ([float(number) for number in vector] for vector in vectors)
-    numbers = [sum(a * b for a, b in zip(one, other, strict=True)), math.hypot(*one), math.hypot(*other)]
-    if not one or not all(map(math.isfinite, numbers)):
-        raise ValueError
-    dot, *norms = (float(f"{number:.9g}") for number in numbers)
-    return json.dumps({"dot": dot, "norms": norms, "dimensions": len(one)})
-
-
 def _embedding(litellm: Any, request: Request, answer: Any, latency_ms: int) -> Response:
     try:
-        text = embedded([each["embedding"] for each in answer.data])
+        text = embedder.embedded([each["embedding"] for each in answer.data])
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ModelError(
             f"{request.model}: the answer holds no two embeddings of one space",

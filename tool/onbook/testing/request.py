@@ -17,7 +17,7 @@ class Request:
     """What a model is asked, before any translation. Its key is a recording's.
 
     Attributes:
-        model: as litellm names it (``openai/gpt-5.4-mini-2026-03-17``), or ``local/smollm2-135m``.
+        model: as litellm names it (``openai/gpt-5.4-mini-2026-03-17``), or one of :data:`local.WEIGHTS`.
         messages: ``{"role", "content"}`` each.
         parameters: under OpenAI's names (``max_completion_tokens``); see ``PARAMETERS``.
         response_format, tools: in OpenAI's shape.
@@ -41,7 +41,7 @@ class Request:
         """
         parts: dict[str, object] = {
             "model": self.model,
-            "weights": local.WEIGHTS_SHA256 if local.is_local(self.model) else None,
+            "weights": local.WEIGHTS[self.model] if local.is_local(self.model) else None,
             "messages": self.messages,
             "texts": self.texts,
             "parameters": self.parameters,

@@ -25,7 +25,7 @@ def cosine(said: str) -> float:
     Gurevych, Sentence-BERT, EMNLP 2019.
 
     Args:
-        said: as :func:`onbook.testing.models.embedded` writes it.
+        said: as :func:`onbook.testing.embedder.embedded` writes it.
 
     Raises:
         AssertionUseError: there is no angle: an embedding is zero, or a number is none. It never passes.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from onbook.testing.assertions.base import Wanted, as_list, as_number, is_text, one_of, require
 from onbook.testing.assertions.embeddings import best, request_of
 from onbook.testing.assertions.overlap import Overlap
-from onbook.testing.local import is_local
+from onbook.testing.local import CHAT, EMBEDDER, PREFIX
 from onbook.testing.request import Request
 from onbook.testing.subject import Json, Outcome, Subject, shown
 
@@ -27,7 +27,8 @@ class Similarity(Overlap):
     ``to``: the reference, or a list of which the best counts; ``min``: the least score, 0 to 1; ``by``: ``characters``
     (default: twice the longest common subsequence over the sum of the lengths), ``words`` (the same of the sorted
     words, so that their order does not count) or ``embedding``, with ``model``: any embedding model that litellm
-    knows. What it says is recorded, as the two lengths and the inner product.
+    knows, or ``local/wordllama-256``, which runs here without a key and a network (``pip install
+    'onbook[embeddings]'``). What it says is recorded, as the two lengths and the inner product.
 
     By spelling it needs an extra: ``pip install 'onbook[similarity]'``. Without it the cases are not run, and that is
     told.
@@ -70,8 +71,10 @@ class Similarity(Overlap):
         asked = cast(Json, argument)
         if (asked.get("by") == "embedding") != ("model" in asked):
             return "by: embedding and model go together: name the model that gives the embeddings"
-        if is_local(str(asked.get("model", ""))):
-            return "the embedded model gives no embeddings: name another"
+        if asked.get("model") == CHAT:
+            return f"{CHAT} gives no embeddings, and {EMBEDDER} does"
+        if str(asked.get("model", "")).startswith(PREFIX) and asked["model"] != EMBEDDER:
+            return f"there is no local model {asked['model']!r}: {EMBEDDER} gives embeddings"
         return None
 
     def asks_of(self, argument: object) -> bool:
