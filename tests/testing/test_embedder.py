@@ -87,6 +87,15 @@ def test_an_answer_says_what_made_it() -> None:
 
 
 @needs_model
+def test_the_examples_of_the_page_are_what_it_says() -> None:
+    page = (ROOT / "docs/assertions.md").read_text("utf-8")
+    for text in ("Your money comes back.", "Our shop opens at nine."):
+        response = asked(text, "You are refunded.")
+        assert isinstance(response, Response)
+        assert f"answer: {text}\nsaid: '{response.text}'" in page
+
+
+@needs_model
 def test_what_cannot_be_embedded_is_told() -> None:
     for texts, says in ((("", "a"), "an empty text has no embedding"), ((), "gives embeddings and no answers")):
         error = asked(*texts)

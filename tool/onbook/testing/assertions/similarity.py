@@ -42,9 +42,9 @@ class Similarity(Overlap):
     ```
 
     ```yaml
-    assert: [{similarity: {to: You are refunded., min: 0.6, by: embedding, model: openai/text-embedding-3-small}}]
+    assert: [{similarity: {to: You are refunded., min: 0.4, by: embedding, model: local/wordllama-256}}]
     answer: Your money comes back.
-    said: '{"dot": 0.71, "norms": [1.0, 1.0], "dimensions": 1536}'
+    said: '{"dot": 5.79581533, "norms": [3.65346884, 3.20097085], "dimensions": 256}'
     ```
 
     **Does not hold**
@@ -52,6 +52,12 @@ class Similarity(Overlap):
     ```yaml
     assert: [{similarity: {to: Refunds take five days., min: 0.9}}]
     answer: We never refund.
+    ```
+
+    ```yaml
+    assert: [{similarity: {to: You are refunded., min: 0.4, by: embedding, model: local/wordllama-256}}]
+    answer: Our shop opens at nine.
+    said: '{"dot": -0.110461406, "norms": [3.80852472, 3.20097085], "dimensions": 256}'
     ```
 
     **Source**
