@@ -107,3 +107,12 @@ def test_what_is_written_out(released: Repo, tmp_path: Path) -> None:
     (tmp_path / "blocked/prompts").write_text("")
     with pytest.raises(OnbookError, match="cannot be written"):
         book.export(fetched, tmp_path / "blocked")
+
+
+def test_versions_need_neither_configuration_nor_catalog(released: Repo, tmp_path: Path) -> None:
+    get = f"onbook.open({str(released.path)!r}, cache={str(tmp_path)!r}).get('partial', '^0.1').render(x='x')"
+    others = {"onbook.project.catalog", "onbook.project.config", "onbook.waivers", "tomllib", "difflib"}
+    asked = f"import sys, onbook\nprint({get})\nassert not {others} & set(sys.modules), {others} & set(sys.modules)"
+    for _ in ("fetched", "cached"):
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+        assert done.stdout == "[{'role': 'user', 'content': 'Kind: x'}]\n"

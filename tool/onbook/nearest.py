@@ -7,10 +7,13 @@ one bounds the ratio from above; its length takes a step for each letter, and ne
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from onbook.subsequence import common_length
+
+if TYPE_CHECKING:
+    from difflib import SequenceMatcher
 
 CUTOFF = 0.6
 _LONG = 200
@@ -29,6 +32,8 @@ def nearest(word: str, names: Iterable[str], cutoff: float = CUTOFF) -> str | No
         if total and 2.0 * common / total < best:
             continue
         if matcher is None:
+            from difflib import SequenceMatcher  # most names are passed over, and most runs are nearest to nothing
+
             matcher = SequenceMatcher()
             matcher.set_seq2(word)
         matcher.set_seq1(name)

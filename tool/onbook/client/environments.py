@@ -6,14 +6,17 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from onbook.client.releases import Releases, age_of
 from onbook.environments import Deployment, parse, path_of
 from onbook.errors import IntegrityError, OnbookError, UsageError
-from onbook.project.config import FILE, PYPROJECT, Config
 from onbook.repo import Files
 from onbook.repo.access import Deadline
 from onbook.repo.fetching import DEPTHS, RemoteTip, full_ref
+
+if TYPE_CHECKING:
+    from onbook.project import Config
 
 _HEAD = "HEAD"
 
@@ -107,6 +110,8 @@ class Environments:
         return _environment(name, seen, max(0.0, time.time() - began), notes)
 
     def _ask(self, name: str, last: _Seen | None, began: float, deadline: Deadline) -> tuple[_Seen, tuple[str, ...]]:
+        from onbook.project.config import FILE, PYPROJECT  # which whoever asks for versions alone need not import
+
         access = self._releases.access
         known = {oid: text.encode() for oid, text in last.files.values()} if last else {}
         with RemoteTip(access, _HEAD, deadline) as head:
@@ -174,11 +179,15 @@ class Environments:
 
 def _files(tip: RemoteTip, name: str, prompts: str, known: Mapping[str, bytes]) -> dict[str, tuple[str, str]]:
     """The configuration and the environment's file."""
+    from onbook.project.config import FILE, PYPROJECT
+
     found = tip.files([FILE, PYPROJECT, path_of(prompts, name)], known)
     return {path: (oid, data.decode("utf-8", "replace")) for path, (oid, data) in found.items()}
 
 
 def _config(files: Mapping[str, tuple[str, str]]) -> Config:
+    from onbook.project.config import FILE, PYPROJECT, Config
+
     return Config.load(Files({path: files[path][1].encode() for path in (FILE, PYPROJECT) if path in files}, "tip"))
 
 
