@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import SequenceMatcher
 from functools import cache
 
 from onbook import resources
@@ -108,6 +107,8 @@ def is_bare_schema(declared: object) -> bool:
 
 def only_near(name: str, known: Iterable[str]) -> str | None:
     """The known name that a misspelt one can only be: much like it (0.75 of 1), and no other nearly as much."""
+    from difflib import SequenceMatcher
+
     ratios = sorted(((SequenceMatcher(None, name, other).ratio(), other) for other in known), reverse=True)
     clear = bool(ratios) and (len(ratios) == 1 or ratios[0][0] - ratios[1][0] >= 0.1)
     return ratios[0][1] if clear and ratios[0][0] >= 0.75 else None
