@@ -1,12 +1,14 @@
-"""Cases that pass because another one did: each is told what it would be told by itself."""
+"""Cases that are surely taken: each is told what it would be told by being held against the contract and rendered."""
 
 from __future__ import annotations
 
 import json
 import random
 
+from onbook.call import Caller
 from onbook.project import Catalog
-from onbook.rules.values import CaseInputs, _Alike
+from onbook.rules.taken import taken
+from onbook.rules.values import CaseInputs, ExampleInputs
 from support.snapshots import files
 
 SCHEMAS = [
@@ -41,9 +43,9 @@ def value(dice: random.Random) -> object:
     return dice.choice(VALUES) if dice.random() < 0.5 else dice.choice("abcdef") * dice.randint(1, 9)
 
 
-def test_a_case_is_told_the_same_alone_and_among_others() -> None:
+def test_a_case_is_told_the_same_with_the_proof_and_without() -> None:
     dice = random.Random(7)
-    shared = told = 0
+    surely = told = shown = 0
     for _ in range(250):
         jinja = dice.random() < 0.7
         text = " ".join(dice.choices(PARTS, k=dice.randint(1, 2))) if jinja else "{{x}} {{y}}"
@@ -62,12 +64,34 @@ def test_a_case_is_told_the_same_alone_and_among_others() -> None:
             for number in range(8)
         ]
         together = findings(prompt, cases)
-        assert together == [found for case in cases for found in findings(prompt, [case])], prompt
-        told += len(together)
         contents = {"prompts/a.prompt.yml": prompt, "prompts/a.cases.jsonl": "\n".join(map(json.dumps, cases))}
         source = Catalog(files(contents)).find("a")
-        alike = _Alike(source)
-        shapes = [alike.shape(case.inputs) for case in source.cases]
-        shared += sum(shape is not None for shape in shapes) - len(set(shapes) - {None})
+        # Without the proof, each is held against the contract and rendered.
+        source.memo["taken"] = None
+        alone = [(hit.message, hit.hint) for hit in CaseInputs().check(source)]
+        assert together == alone, prompt
+        told += len(together)
+        del source.memo["taken"]
+        known = taken(source)
+        for case in source.cases if known else ():
+            if known and known.has(case.inputs):
+                surely += 1
+                Caller(source.usable()).render(case.inputs)
+        shown += shown_alike(prompt, cases)
     assert told > 500
-    assert shared > 100
+    assert surely > 100
+    assert shown > 300
+
+
+def shown_alike(prompt: str, cases: list[dict[str, object]]) -> int:
+    """The findings in examples of the same inputs, all or one of them: the same with the proof and without."""
+    told = 0
+    for some in (cases, cases[:1]):
+        examples = [{"inputs": case["inputs"], "output": "An answer."} for case in some]
+        shown = json.dumps({**json.loads(prompt), "examples": examples})
+        source = Catalog(files({"prompts/a.prompt.yml": shown})).find("a")
+        together = list(ExampleInputs().check(source))
+        source.memo["taken"] = None
+        assert list(ExampleInputs().check(source)) == together, shown
+        told += len(together)
+    return told

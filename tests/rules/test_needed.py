@@ -8,10 +8,14 @@ import re
 import pytest
 
 from onbook.lines import line_starts
+from onbook.project import Source
+from onbook.project.load import Loaded
+from onbook.prompt import Message, Prompt
 from onbook.render.template import pieces
 from onbook.rules import hidden, injection, issuers, markup, names, outside, personal
 from onbook.rules import texts as texts_rules
 from onbook.rules.kept import long_words
+from support.snapshots import files
 
 LETTERS = "aZ09-._@+ \n\t\r\x0b\x1c\x85\xa0\u2003\u2028é漢🙂\ud800"
 
@@ -183,7 +187,63 @@ def test_placeholders_of_other_syntaxes() -> None:
         matches = [match for match in names._OTHER.finditer(texts_rules.blank_code(text)) if not match["angle"]]
         found += bool(matches)
         assert not matches or names._may_have_other(text), text
+        source = spoken(text)
+        apart = names._may_have_brace(texts_rules.braced(source)) or names._may_have_percent(text)
+        assert not matches or apart, text
     assert found > 200
+
+
+def spoken(text: str) -> Source:
+    prompt = Prompt("a", "prompts/a.prompt.yml", (Message("user", text),))
+    return Source(Loaded("a", prompt.path, prompt, None, (), ()), files({}))
+
+
+def test_every_pair_of_braces_stands_from_the_first_to_the_last() -> None:
+    for text in texts("{{{}}}%% a\n", 24):
+        stretch = texts_rules.braced(spoken(text))
+        for opening, closing in (("{", "}"), ("{{", "}}"), ("{%", "%}")):
+            pair = re.escape(opening) + ".*?" + re.escape(closing)
+            assert re.findall(pair, text, re.DOTALL) == re.findall(pair, stretch, re.DOTALL), text
+
+
+def test_what_stands_between_a_tag_and_its_closing_tag() -> None:
+    dice = random.Random(17)
+    parts = (
+        "<a>",
+        "{{v}}",
+        "</a>",
+        "<b x='1'>",
+        "</b >",
+        "<a/>",
+        "<a.b>",
+        "text",
+        "<",
+        "```",
+        ">",
+        "{{v}}</a>",
+        "</a.b>",
+    )
+    found = 0
+    for _ in range(9_000):
+        text = "".join(dice.choices(parts, k=dice.randint(2, 9)))
+        enclosed = outside._enclosed(text)
+        for place in re.finditer(r"\{\{", text):
+            at = place.start() + 2
+            if outside._PAIR.match(text, max(0, text.rfind("<", 0, at))):
+                found += 1
+                assert any(start <= at < end for start, end in enclosed), (text, at)
+    assert found > 300
+
+
+@pytest.mark.parametrize("template_format", ["simple", "jinja2"])
+def test_names_that_a_template_can_write(template_format: str) -> None:
+    found = 0
+    for name in (*texts("aZ_09-. é漢{}ªµ", 6), "not", "loop", "self", "", "\u2118", "x\u0301"):
+        if names._are_writable([name], template_format):
+            found += 1
+            prompt = Prompt("a", "prompts/a.prompt.yml", (), template_format=template_format)
+            assert names._unwritable(name, prompt) is None, name
+    assert found > 100
 
 
 @pytest.mark.parametrize("template_format", ["simple", "jinja2"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,12 @@ VALUES = [
 ]  # fmt: skip
 
 
+def bound(prompt: Prompt, cases: Sequence[Case]) -> int:
+    said = [item.content for item in prompt.messages if isinstance(item, Message)]
+    sent = "\n".join([*said, *prompt.partials.values()])
+    return _bound(prompt, cases, sent, sent[sent.find("{") : sent.rfind("}") + 1])
+
+
 def size(call: list[dict[str, str]]) -> int:
     return sum(tokens.at_most(message["content"]) for message in call)
 
@@ -56,7 +63,7 @@ def test_no_generated_call_exceeds_its_bound() -> None:
         except InputError:
             continue
         rendered += 1
-        assert size(call) <= _bound(prompt, [Case("one", inputs)]), (texts, inputs, examples)
+        assert size(call) <= bound(prompt, [Case("one", inputs)]), (texts, inputs, examples)
     assert rendered > 60
 
 
@@ -68,7 +75,7 @@ def test_no_recorded_prompt_of_this_repository_exceeds_its_bound() -> None:
         prompt = source.usable()
         for case in source.cases:
             seen += 1
-            assert size(Caller(prompt).render(case.inputs)) <= _bound(prompt, source.cases)
+            assert size(Caller(prompt).render(case.inputs)) <= bound(prompt, source.cases)
     assert seen > 80
 
 
@@ -103,10 +110,10 @@ def test_rounds_of_loops_are_those_of_cases_and_examples() -> None:
     many = Example({"a": ["item"] * 400}, "An answer.")
     prompt = Prompt("p", "p.prompt.yml", messages, template_format="jinja2", inputs=inputs, examples=(many,))
     few = Case("few", {"a": ["item"]})
-    assert size(Caller(prompt).render(few.inputs)) <= _bound(prompt, [few])
+    assert size(Caller(prompt).render(few.inputs)) <= bound(prompt, [few])
     # Without cases the inputs are empty, and nothing goes round but what is not known.
-    assert _bound(replace(prompt, examples=()), []) < 3 * len(body)
+    assert bound(replace(prompt, examples=()), []) < 3 * len(body)
     shadowed = (Message("user", "{% for a in b %}{% for x in a %}{{ x }} {% endfor %}{% endfor %}"),)
     nested = Case("nested", {"a": [], "b": [list("abcdefgh")] * 50})
     prompt = Prompt("p", "p.prompt.yml", shadowed, template_format="jinja2")
-    assert size(Caller(prompt).render(nested.inputs)) <= _bound(prompt, [nested])
+    assert size(Caller(prompt).render(nested.inputs)) <= bound(prompt, [nested])

@@ -78,10 +78,12 @@ class _Walk:
         self._visits = MAX_VISITS
 
     def text(self, text: str, values: Mapping[str, Any], depth: int) -> None:
+        self._spend(len(text))
+        if "{" not in text:
+            return  # it has no tags
         nodes = outline(text)
         if nodes is None or depth > MAX_DEPTH:
             raise _UnknownError
-        self._spend(len(text))
         self.body(nodes, values, depth, len(text))
 
     def body(self, nodes: Outline, values: Mapping[str, Any], depth: int, length: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from onbook.contract import Contract, ContractError
 from onbook.project import Source
+from onbook.prompt import Prompt
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule, hit_at
 from onbook.rules.values import in_example
@@ -55,6 +56,11 @@ class InvalidSchema(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Also the arguments of tools, which nothing else here compiles."""
+        if not (source.problems or source.tests.problems or (source.prompt and source.prompt.tools)):
+            return iter(())
+        return self._told(source)
+
+    def _told(self, source: Source) -> Iterator[Hit]:
         yield from super().check(source)
         for number, tool in enumerate(source.prompt.tools if source.prompt else ()):
             function = tool.get("function")
@@ -117,11 +123,15 @@ class FormatWithoutSchema(Rule):
         """A schema that accepts everything says as little as none."""
         prompt = source.prompt
         if prompt is None or prompt.response_format not in ("json_object", "json_schema"):
-            return
+            return iter(())
+        return self._told(source, prompt) if prompt.output_schema in (None, {}, True) else iter(())
+
+    @staticmethod
+    def _told(source: Source, prompt: Prompt) -> Iterator[Hit]:
         if prompt.output_schema is None:
             message = f"responseFormat is {prompt.response_format}, and no jsonSchema says what the answer holds"
             yield hit_at(source, ("responseFormat",), message, hint="describe the answer in jsonSchema")
-        elif prompt.output_schema in ({}, True):
+        else:
             message = "the schema of the answer accepts any JSON at all"
             yield hit_at(source, ("jsonSchema", "schema"), message, hint="name its properties and which are required")
 
@@ -180,8 +190,12 @@ class ExampleOutput(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """A text is what the model is shown, so it is read as JSON; anything else is the value itself."""
         prompt = source.prompt
-        if prompt is None or prompt.response_format not in ("json_object", "json_schema"):
-            return
+        if prompt is None or not prompt.examples or prompt.response_format not in ("json_object", "json_schema"):
+            return iter(())
+        return self._told(source, prompt)
+
+    @staticmethod
+    def _told(source: Source, prompt: Prompt) -> Iterator[Hit]:
         contract = Contract({"type": "object"} if prompt.output_schema is None else prompt.output_schema)
         for number, example in enumerate(prompt.examples):
             output = example.output

@@ -11,7 +11,7 @@ from onbook.formats import Pointer
 from onbook.nearest import nearest
 from onbook.project import Source
 from onbook.render.types import Use
-from onbook.rules.texts import Text, memo, reached
+from onbook.rules.texts import Text, memo, reached, used
 
 Json = Mapping[str, object]
 
@@ -42,14 +42,19 @@ def undeclared(source: Source) -> list[tuple[Text, Use, str]]:
     return memo(source, "undeclared", _undeclared)
 
 
-def _undeclared(source: Source) -> Iterator[tuple[Text, Use, str]]:
-    if source.prompt is None or source.prompt.inputs is None:
-        return
-    declared = Declared.of(source.prompt.inputs)
-    if declared.open:
-        return
-    # What stands beside ``properties`` was meant as declared, and another rule tells.
-    meant = misplaced(source.prompt.inputs)
+def _undeclared(source: Source) -> Iterable[tuple[Text, Use, str]]:
+    prompt = source.prompt
+    if prompt is None or prompt.inputs is None:
+        return ()
+    contract = prompt.inputs
+    if prompt.input_properties.keys() >= used(source):  # as nearly everywhere
+        return ()
+    declared = Declared.of(contract)
+    return () if declared.open else _uses(source, declared, misplaced(contract))
+
+
+def _uses(source: Source, declared: Declared, meant: list[str]) -> Iterator[tuple[Text, Use, str]]:
+    """Every use that is not declared. What is ``meant`` as declared, beside ``properties``, another rule tells."""
     told: set[tuple[Pointer | str, int, int]] = set()
     for text, scope in reached(source):
         for use in text.template.variables:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from onbook.formats import Pointer
 from onbook.nearest import nearest
@@ -15,7 +15,7 @@ from onbook.render.scan import RESERVED
 from onbook.report import Severity
 from onbook.rules.base import Edit, Hit, Rule, edit_at, hit_at
 from onbook.rules.declared import KEYWORDS, misplaced
-from onbook.rules.texts import Text, blank_code, broken, joined, messages, reached, texts, used
+from onbook.rules.texts import Text, blank_code, braced, broken, joined, messages, reached, texts, used
 
 
 class MisplacedInput(Rule):
@@ -62,7 +62,14 @@ class MisplacedInput(Rule):
         data = source.document.data if source.document else None
         inputs = data.get("inputs") if isinstance(data, dict) else None
         if not isinstance(inputs, dict):
-            return
+            return iter(())
+        properties = inputs.get("properties")
+        parts = properties.values() if isinstance(properties, dict) else ()
+        others = set(inputs).union(*[schema for schema in parts if type(schema) is dict]) - KEYWORDS
+        return self._told(source, inputs) if any(map(_is_no_extension, others)) else iter(())
+
+    @staticmethod
+    def _told(source: Source, inputs: Mapping[str, object]) -> Iterator[Hit]:
         for name in misplaced(inputs):
             near = nearest(name, KEYWORDS, 0.8)
             value = inputs[name]
@@ -74,7 +81,7 @@ class MisplacedInput(Rule):
         properties = inputs.get("properties")
         for name, schema in properties.items() if isinstance(properties, dict) else ():
             for key in schema if type(schema) is dict and not KEYWORDS.issuperset(schema) else ():
-                if key in KEYWORDS or key.startswith(("x-", "$")):
+                if key in KEYWORDS or not _is_no_extension(key):
                     continue
                 if near := nearest(key, KEYWORDS, 0.8):
                     message = f"{key!r} is no keyword of JSON Schema, so it says nothing of input {name!r}"
@@ -143,9 +150,17 @@ class MixedPlaceholders(Rule):
         """Names of inputs alone, outside of code. ``<name>`` and ``%s`` only where the input is used nowhere else."""
         prompt = source.prompt
         if prompt is None:
-            return
-        declared = {*prompt.input_properties, *(str(key) for row in prompt.test_data for key in row)} - {"expected"}
+            return iter(())
+        declared = set(prompt.input_properties)
+        if prompt.test_data:
+            declared.update(str(key) for row in prompt.test_data for key in row)
+        declared.discard("expected")
         missing = declared - used(source) if not broken(source) else set()
+        if not missing and not (_may_have_brace(braced(source)) or _may_have_percent(joined(source))):
+            return iter(())
+        return self._told(source, declared, missing)
+
+    def _told(self, source: Source, declared: set[str], missing: set[str]) -> Iterator[Hit]:
         everything = joined(source) if missing else ""
         alone = frozenset(name for name in missing if len(re.findall(rf"</?{re.escape(name)}>", everything)) == 1)
         one = missing if len(missing) == len(_PERCENT.findall(everything)) == 1 else set[str]()
@@ -292,13 +307,29 @@ class BadInputName(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """By the rules of the prompt's own template format."""
         prompt = source.prompt
-        for name in prompt.input_properties if prompt else ():
-            assert prompt
+        if prompt is None or _are_writable(prompt.input_properties, prompt.template_format):
+            return iter(())
+        return self._told(source, prompt)
+
+    @staticmethod
+    def _told(source: Source, prompt: Prompt) -> Iterator[Hit]:
+        for name in prompt.input_properties:
             if wrong := _unwritable(name, prompt):
                 better = re.sub(r"\W+", "_", name).strip("_")
                 hint = f"rename it, as in {better}" if _NAME.fullmatch(better) else "rename it: letters, digits and _"
                 pointer = ("inputs", "properties", name)
                 yield hit_at(source, pointer, f"input {name!r} cannot be used: {wrong}", key=True, hint=hint)
+
+
+def _are_writable(names: Iterable[str], template_format: str) -> bool:
+    """Whether all are plainly names: the identifiers of Python are, in jinja2 those of ASCII. False proves nothing."""
+    if not all(map(str.isidentifier, names)):
+        return False
+    return template_format == "simple" or ("".join(names).isascii() and RESERVED.isdisjoint(names))
+
+
+def _is_no_extension(key: str) -> bool:
+    return not key.startswith(("x-", "$"))
 
 
 def _unwritable(name: str, prompt: Prompt) -> str | None:
@@ -314,7 +345,15 @@ def _may_have_other(text: str) -> bool:
 
     A brace that is one of two, or begins a tag, begins no ``{name}``, in code or out of it.
     """
-    return _BRACE.search(text) is not None or _PERCENTS.search(text) is not None
+    return _may_have_brace(text) or _may_have_percent(text)
+
+
+def _may_have_brace(text: str) -> bool:
+    return _BRACE.search(text) is not None
+
+
+def _may_have_percent(text: str) -> bool:
+    return "%" in text and _PERCENTS.search(text) is not None
 
 
 _SIMPLE_NAME = later(r"[^\s{}]+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from onbook.render.scan import If, Include, Outline, Value, Write, outline
 from onbook.render.template import Pieces, pieces
 from onbook.render.types import normal_newlines
 from onbook.rules.declared import resolve
-from onbook.rules.texts import Text, messages, partial, within_ways
+from onbook.rules.texts import Text, memo, messages, partial, within_ways
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -63,30 +63,39 @@ class Writing:
     enclosed: bool
 
 
-def writings(source: Source) -> Iterator[Writing]:
+def writings(source: Source) -> list[Writing]:
     """Every place of a prompt, its partials included, that writes a value from outside; found once for all rules."""
-    if "untrusted" not in source.memo:
-        source.memo["untrusted"] = list(_all_writes(source))
-    yield from source.memo["untrusted"]
+    return memo(source, "untrusted", _all_writes)
 
 
-def _all_writes(source: Source) -> Iterator[Writing]:
+def _all_writes(source: Source) -> Iterable[Writing]:
     prompt = source.prompt
-    tainted = dict(_untrusted(prompt)) if prompt and _may_be_marked(source) else {}
+    if prompt is None or not any(map(_may_lead, prompt.input_properties.values())):
+        return ()
+    tainted = dict(_untrusted(prompt)) if _may_be_marked(source, prompt) else {}
+    return _writes(source, prompt, tainted) if tainted else ()
+
+
+def _writes(source: Source, prompt: Prompt, tainted: Tainted) -> Iterator[Writing]:
     # A message that names none of them writes one only within a partial, which names it then.
-    included = any(name in text for text in prompt.partials.values() for name in tainted) if prompt else False
-    for text in messages(source) if tainted else ():
-        if not (included or any(name in text.text for name in tainted)):
-            continue
-        alone = _ALONE.fullmatch(text.text) is not None
-        yield from _written(source, text, text.role or "", tainted, alone, set())
+    included = any(_names(text, tainted) for text in prompt.partials.values())
+    for text in messages(source):
+        if included or _names(text.text, tainted):
+            alone = _ALONE.fullmatch(text.text) is not None
+            yield from _written(source, text, text.role or "", tainted, alone, set())
+
+
+def _names(text: str, tainted: Tainted) -> bool:
+    return any(map(text.__contains__, tainted))
 
 
 _ALONE = later(r"\s*\{\{[^{}]*\}\}\s*")
 
 
-def _may_be_marked(source: Source) -> bool:
+def _may_be_marked(source: Source, prompt: Prompt) -> bool:
     """Whether the mark may stand in the prompt's file, or in a schema that it refers to: in letters, or in escapes."""
+    if any(["x-untrusted" in schema for schema in prompt.input_properties.values()]):  # noqa: C419 it is short
+        return True
     text = source.document.text if source.document else ""
     if _may_say_mark(text):
         return True
@@ -103,18 +112,25 @@ _ESCAPED = later(r"\\(?:x[2-7]|u00[2-7]|U000000[2-7]|\s)")
 
 
 _SEVERAL = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
-# A schema that has none of these is not marked, and has no part that is.
-_LEADING = frozenset({"x-untrusted", "$ref", "items", "properties", *_SEVERAL})
+# A schema that has none of these, and no items that have, is not marked, and has no part that is.
+_LEADING = frozenset({"x-untrusted", "$ref", "properties", *_SEVERAL})
+_ALL = frozenset({()})
 MAX_MARKS = 1_000  # places of one input's schema that are looked at: a schema may refer to itself
 
 
 def _may_lead(schema: object) -> bool:
-    return type(schema) is not dict or not _LEADING.isdisjoint(schema)
+    if type(schema) is not dict or not _LEADING.isdisjoint(schema):
+        return True
+    items = schema.get("items")
+    return items is not None and (type(items) is not dict or "items" in items or not _LEADING.isdisjoint(items))
 
 
 def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
     """The inputs that are marked, or that have a part which is: a property, the items, or what is referred to."""
     for name, schema in prompt.input_properties.items():
+        if schema.get("x-untrusted") is True:
+            yield name, Taint(name, _ALL)
+            continue
         if not _may_lead(schema):
             continue
         paths: set[tuple[str, ...]] = set()
@@ -148,15 +164,16 @@ def _written(
     source: Source, text: Text, role: str, tainted: Tainted, apart: bool, seen: set[object]
 ) -> Iterator[Writing]:
     # What is written is named, and whatever else hands a value on is a tag.
-    if "{%" not in text.text and not any(name in text.text for name in tainted):
+    if "{%" not in text.text and not _names(text.text, tainted):
         return
     content = normal_newlines(text.text) if text.template_format == "jinja2" else text.text
     enclosed: list[tuple[int, int]] | None = None
     for offset, name, inner in _found(content, text.template_format, tainted):
-        if enclosed is None:
-            enclosed = _enclosed(content)
-        place = bisect_right(enclosed, (offset,)) - 1
-        inside = apart or (place >= 0 and offset < enclosed[place][1])
+        inside = apart or _PAIR.match(content, max(0, content.rfind("<", 0, offset))) is not None
+        if not inside:
+            enclosed = _enclosed(content) if enclosed is None else enclosed
+            place = bisect_right(enclosed, (offset,)) - 1
+            inside = place >= 0 and offset < enclosed[place][1]
         if inner is None:
             yield Writing(text, offset, name, role, inside)
             continue
@@ -289,6 +306,8 @@ class _Flow:
 
 
 _TAG = later(r"<(?P<end>/)?(?P<name>[A-Za-z_][\w.:-]*+)(?P<rest>[^<>]*+)>")
+# From the last "<" before a place on: a tag, its closing tag, and no other between them.
+_PAIR = later(r"<([A-Za-z_][\w.:-]*+)(?:[^<>]*[^<>/])?>[^<>]*+</\1(?![\w.:-])[^<>]*+>")
 _FENCES = ("```", "~~~", '"""', "'''")
 
 

@@ -15,7 +15,7 @@ from onbook.render import Renderer
 from onbook.render.template import pieces
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule, hit_at
-from onbook.rules.texts import Text, broken, messages
+from onbook.rules.texts import Text, braced, broken, joined, messages
 
 # Messages as they are sent, and the case that they are of; None for the prompt with empty inputs.
 Call = tuple[Case | None, Sequence[Mapping[str, str]]]
@@ -64,9 +64,10 @@ class TokenBudget(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """Nothing is rendered or counted where the bytes already show that the budget is kept."""
         budget = source.prompt.metadata.get("tokenBudget") if source.prompt else None
-        if isinstance(budget, int | float) and not isinstance(budget, bool):
-            what = f"its budget of {int(budget):,} tokens"
-            yield from _over(source, int(budget), ("metadata", "tokenBudget"), what, "raise the budget")
+        if not isinstance(budget, int | float) or isinstance(budget, bool) or _is_kept(source, int(budget)):
+            return iter(())
+        what = f"its budget of {int(budget):,} tokens"
+        return _over(source, int(budget), ("metadata", "tokenBudget"), what, "raise the budget")
 
 
 class ContextExceeded(Rule):
@@ -128,9 +129,10 @@ class ContextExceeded(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """Of models that the table knows; the bytes alone pass nearly every prompt."""
         known = tokens.model(source.prompt.model) if source.prompt else None
-        if known and known.context:
-            what = f"the {known.context:,} tokens that {source.prompt.model} reads"  # type: ignore[union-attr]
-            yield from _over(source, known.context, ("model",), what, "choose a model that reads more")
+        if not known or not known.context or _is_kept(source, known.context):
+            return iter(())
+        what = f"the {known.context:,} tokens that {source.prompt.model} reads"  # type: ignore[union-attr]
+        return _over(source, known.context, ("model",), what, "choose a model that reads more")
 
 
 class CacheOrder(Rule):
@@ -202,7 +204,7 @@ MOST_COUNTED_BYTES = 4_000_000
 def _over(source: Source, limit: int, pointer: tuple[str, ...], what: str, advice: str) -> Iterator[Hit]:
     """The largest call, where it has more tokens than the limit."""
     prompt = source.prompt
-    if prompt is None or _bound(prompt, source.cases) <= limit or broken(source):
+    if prompt is None or broken(source):
         return
     if _surely_fits(prompt, source.cases, limit):
         return
@@ -219,11 +221,18 @@ def _over(source: Source, limit: int, pointer: tuple[str, ...], what: str, advic
     yield hit._replace(hint=f"it has {number} ({count.method}): shorten it, or {advice}", severity=severity)
 
 
-def _bound(prompt: Prompt, cases: Sequence[Case]) -> int:
-    """A number of tokens that no call can have more of, from lengths alone."""
-    messages = [item.content for item in prompt.messages if isinstance(item, Message)]
-    everything = [*messages, *prompt.partials.values()]
-    sent = "\n".join(everything)
+def _is_kept(source: Source, limit: int) -> bool:
+    """Whether lengths alone show that no call has more tokens than the limit."""
+    prompt = source.prompt
+    return prompt is None or _bound(prompt, source.cases, joined(source), braced(source)) <= limit
+
+
+def _bound(prompt: Prompt, cases: Sequence[Case], sent: str, tags: str) -> int:
+    """A number of tokens that no call can have more of, from lengths alone.
+
+    Args:
+        sent: all messages and partials; tags: of them the stretch in which every variable and tag stands.
+    """
     examples, properties = prompt.examples, prompt.input_properties
     rounds = 1 + len(examples)
     values = 4 * len(properties)  # "null", for what is optional and not given
@@ -232,23 +241,26 @@ def _bound(prompt: Prompt, cases: Sequence[Case]) -> int:
             values += _size(schema["default"])
     given = [case.inputs for case in cases] + [example.inputs for example in examples]
     values += max(map(_size, given)) if given else 0
-    uses = sent.count("{{")
+    uses = tags.count("{{")
     total = (tokens.at_most(sent) + uses * values) * rounds
     for example in examples:
         total += _size(example.output)
-    if prompt.template_format == "jinja2" and "{%" in sent:
+    if prompt.template_format == "jinja2" and "{%" in tags:
+        everything = [item.content for item in prompt.messages if isinstance(item, Message)]
+        everything += prompt.partials.values()
         # What stands in loops comes once for every round of them all. Every loop has an end.
-        looped = sum(_looped(text, values) for text in everything) if "endfor" in sent else 0
+        loops = [text for text in everything if "endfor" in text] if "endfor" in tags else []
+        looped = sum([_looped(text, values) for text in loops])
         if looped:
             # A partial that is included within a loop comes as often as the loop goes round.
             if prompt.partials:
                 looped += sum(map(tokens.at_most, prompt.partials.values())) + uses * values
             # Without cases the prompt is rendered with empty inputs.
             given += () if cases else [dict.fromkeys(properties, "")]
-            total += looped * rounds * _rounds(everything, given, max(values, len(sent)))
+            total += looped * rounds * _rounds(loops, given, max(values, len(sent)))
         # An include may bring its text again.
-        total *= math.prod(1 + text.count("include") for text in everything) if "include" in sent else 1
-    return total + tokens.MOST_PER_MESSAGE * (len(messages) + 2 * len(examples) + 1)
+        total *= math.prod(1 + text.count("include") for text in everything) if "include" in tags else 1
+    return total + tokens.MOST_PER_MESSAGE * (len(prompt.messages) + 2 * len(examples) + 1)
 
 
 # What a loop goes over: a name, and whether an item or a filter follows it; before it the names that it gives.
@@ -257,7 +269,7 @@ _LOOP = later(r"\{%[-+]?\s*for\s(?P<targets>[^%]*?)\sin\s+(?P<over>[A-Za-z_]\w*)
 
 def _looped(text: str, values: int) -> int:
     """The bytes that one round of a text's loops writes at most, all of them within each other."""
-    span = text[text.find("for") : text.rfind("endfor")] if "endfor" in text else ""
+    span = text[text.find("for", text.find("{")) : text.rfind("endfor")]
     return tokens.at_most(span) + span.count("{{") * values
 
 
@@ -267,7 +279,7 @@ def _rounds(texts: Sequence[str], given: Sequence[Mapping[str, object]], most: i
     Args:
         most: of anything but a whole input no more is known than that it has no more items than bytes.
     """
-    loops = [loop for text in texts for loop in _LOOP.finditer(text)]
+    loops = [loop for text in texts for loop in _LOOP.finditer(text, text.find("{"))]
     targets = " ".join(loop["targets"] for loop in loops)
     # The name of an input may be given to something else by the loop around.
     known = [loop["over"] for loop in loops if loop["whole"] and loop["over"] not in targets]

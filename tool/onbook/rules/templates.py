@@ -9,7 +9,7 @@ from onbook.project import Source
 from onbook.render import TemplateProblem
 from onbook.report import Severity
 from onbook.rules.base import Edit, Hit, Rule
-from onbook.rules.texts import LITERAL, Text, memo, messages, texts
+from onbook.rules.texts import LITERAL, Text, messages, unsound
 
 
 class _TemplateRule(Rule):
@@ -17,8 +17,13 @@ class _TemplateRule(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """The problems of these codes, of readers and of templates."""
+        if not (source.problems or source.tests.problems or unsound(source)):
+            return iter(())
+        return self._told(source)
+
+    def _told(self, source: Source) -> Iterator[Hit]:
         yield from super().check(source)
-        for text in memo(source, "unsound", _unsound):
+        for text in unsound(source):
             for problem in text.template.problems:
                 if problem.code in self.codes:
                     yield text.hit(
@@ -32,10 +37,6 @@ class _TemplateRule(Rule):
     def weight(self, problem: TemplateProblem, template_format: str) -> Severity | None:
         """The severity of one problem, or None for the rule's."""
         return None
-
-
-def _unsound(source: Source) -> Iterator[Text]:
-    return (text for text in texts(source) if text.template.problems)
 
 
 class TemplateSyntax(_TemplateRule):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import repeat
@@ -74,7 +74,7 @@ class Text:
         return self.hit(line, offset - self.text.rfind("\n", 0, offset), message, hint=hint)
 
 
-def memo(source: Source, name: str, work: Callable[[Source], Iterator[Item]]) -> list[Item]:
+def memo(source: Source, name: str, work: Callable[[Source], Iterable[Item]]) -> list[Item]:
     """What ``work`` yields of a prompt: nearly every rule asks for the same, and it is put together once for all."""
     found: list[Item] | None = source.memo.get(name)
     if found is None:
@@ -87,12 +87,16 @@ def messages(source: Source) -> list[Text]:
     return memo(source, "messages", _messages)
 
 
-def _messages(source: Source) -> Iterator[Text]:
+def _messages(source: Source) -> Iterable[Text]:
     prompt = source.prompt
-    for number, item in enumerate(prompt.messages if prompt else ()):
-        if prompt and isinstance(item, Message):
-            pointer: Pointer = ("messages", number, "content")
-            yield Text(source.path, item.content, prompt.template_format, item.role, pointer, source.document)
+    if prompt is None:
+        return ()
+    path, document, template_format = source.path, source.document, prompt.template_format
+    return [
+        Text(path, item.content, template_format, item.role, ("messages", number, "content"), document)
+        for number, item in enumerate(prompt.messages)
+        if isinstance(item, Message)
+    ]
 
 
 def partial(source: Source, name: str) -> Text | None:
@@ -109,11 +113,11 @@ def texts(source: Source) -> list[Text]:
     return memo(source, "texts", _texts)
 
 
-def _texts(source: Source) -> Iterator[Text]:
-    yield from messages(source)
-    for name in sorted(source.prompt.partials if source.prompt else ()):
-        if found := partial(source, name):
-            yield found
+def _texts(source: Source) -> Iterable[Text]:
+    said, prompt = messages(source), source.prompt
+    if prompt is None or not prompt.partials:
+        return said
+    return [*said, *filter(None, [partial(source, name) for name in sorted(prompt.partials)])]
 
 
 MAX_WAYS = 2_000
@@ -138,10 +142,13 @@ def reached(source: Source) -> list[tuple[Text, frozenset[str]]]:
 _NOWHERE = frozenset[str]()
 
 
-def _reached(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
+def _reached(source: Source) -> Iterable[tuple[Text, frozenset[str]]]:
     if source.prompt and not source.prompt.partials:
-        yield from zip(messages(source), repeat(_NOWHERE))
-        return
+        return zip(messages(source), repeat(_NOWHERE))
+    return _followed(source)
+
+
+def _followed(source: Source) -> Iterator[tuple[Text, frozenset[str]]]:
     seen: set[tuple[str, frozenset[str]]] = set()
     waiting: list[tuple[Text, frozenset[str]]] = [(text, _NOWHERE) for text in messages(source)]
     waiting.reverse()
@@ -169,6 +176,16 @@ def joined(source: Source) -> str:
     return found
 
 
+def braced(source: Source) -> str:
+    """Of all texts the stretch from the first brace to the last: every variable, tag and comment stands in it."""
+    known = source.memo
+    if "braced" not in known:
+        everything = joined(source)
+        known["braced"] = everything[everything.find("{") : everything.rfind("}") + 1] if "{" in everything else ""
+    found: str = known["braced"]
+    return found
+
+
 def lowered(source: Source) -> str:
     """The same in lower case, for whoever looks for words of ASCII."""
     known = source.memo
@@ -189,11 +206,22 @@ def used(source: Source) -> frozenset[str]:
     return found
 
 
+def unsound(source: Source) -> list[Text]:
+    """The texts in which something is wrong."""
+    return memo(source, "unsound", _unsound)
+
+
+def _unsound(source: Source) -> Iterable[Text]:
+    return [text for text in texts(source) if text.template.problems]
+
+
 def broken(source: Source) -> bool:
     """Whether some text cannot be read or rendered, which other rules tell."""
-    if "broken" not in source.memo:
-        source.memo["broken"] = bool(source.problems) or any(map(_is_broken, texts(source)))
-    return bool(source.memo["broken"])
+    known = source.memo
+    if "broken" not in known:
+        known["broken"] = bool(source.problems) or any(map(_is_broken, unsound(source)))
+    found: bool = known["broken"]
+    return found
 
 
 def _is_broken(text: Text) -> bool:

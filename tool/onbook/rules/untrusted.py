@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
-from onbook.rules.outside import writings
+from onbook.rules.outside import Writing, writings
 
 
 class UntrustedInSystem(Rule):
@@ -59,15 +59,14 @@ class UntrustedInSystem(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """What is written counts; a value that only decides an ``if`` or is only counted does not."""
-        yield from _once(
-            found.text.hit_at(
-                found.offset,
-                f"untrusted input {found.name!r} is written into a system message of {source.id}",
-                hint="move it into a user message, between tags",
-            )
-            for found in writings(source)
-            if found.role == "system"
-        )
+        places = [found for found in writings(source) if found.role == "system"]
+        return _once(self._told(source, places)) if places else iter(())
+
+    @staticmethod
+    def _told(source: Source, places: list[Writing]) -> Iterator[Hit]:
+        for found in places:
+            message = f"untrusted input {found.name!r} is written into a system message of {source.id}"
+            yield found.text.hit_at(found.offset, message, hint="move it into a user message, between tags")
 
 
 class UntrustedUndelimited(Rule):
@@ -117,15 +116,15 @@ class UntrustedUndelimited(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """A pair of tags, a code fence or triple quotes count, in the message or around the include."""
-        yield from _once(
-            found.text.hit_at(
-                found.offset,
-                f"untrusted input {found.name!r} is not set apart from the text around it in {source.id}",
-                hint=f"write it between tags: <{found.name}>...</{found.name}>",
-            )
-            for found in writings(source)
-            if found.role == "user" and not found.enclosed
-        )
+        places = [found for found in writings(source) if found.role == "user" and not found.enclosed]
+        return _once(self._told(source, places)) if places else iter(())
+
+    @staticmethod
+    def _told(source: Source, places: list[Writing]) -> Iterator[Hit]:
+        for found in places:
+            message = f"untrusted input {found.name!r} is not set apart from the text around it in {source.id}"
+            hint = f"write it between tags: <{found.name}>...</{found.name}>"
+            yield found.text.hit_at(found.offset, message, hint=hint)
 
 
 def _once(hits: Iterator[Hit]) -> Iterator[Hit]:

@@ -14,7 +14,10 @@ from onbook.prompt import Message, Prompt
 from onbook.render import Renderer
 from onbook.rules.base import Hit, Rule, hit_at
 from onbook.rules.declared import Consequences, Declared
-from onbook.rules.texts import broken, joined, texts
+from onbook.rules.taken import Taken, taken
+from onbook.rules.texts import broken
+
+Json = Mapping[str, object]
 
 
 class CaseInputs(Rule):
@@ -70,101 +73,31 @@ class CaseInputs(Rule):
     def check(self, source: Source) -> Iterator[Hit]:
         """Binds each case as a caller would, and renders it where the templates are sound."""
         if source.prompt is None or not source.cases:
-            return
+            return iter(())
+        known = taken(source)
+        if known is not None and all(map(known.has, [case.inputs for case in source.cases])):
+            return iter(())
+        return self._refused(source, source.prompt, known)
+
+    @staticmethod
+    def _refused(source: Source, prompt: Prompt, known: Taken | None) -> Iterator[Hit]:
         # Examples have a rule of their own, and would be told here once for every case.
-        prompt = replace(source.prompt, examples=()) if source.prompt.examples else source.prompt
+        prompt = replace(prompt, examples=()) if prompt.examples else prompt
         caller, renderer = Caller(prompt), None if broken(source) else Renderer(prompt)
         consequences = Consequences(source)
-        alike = _Alike(source)
         for case in source.cases:
             if case.chain or source.suite.chain:
                 continue  # its inputs are the chain's: running it holds them against each step
-            shape = alike.shape(case.inputs)
-            if shape in alike.passed:
+            if known is not None and known.has(case.inputs):
                 continue
             try:
                 bound = caller.bind(case.inputs)
-                if renderer is not None and renderer.most(bound) is None:
+                if renderer is not None:
                     renderer.check(bound)
-                elif shape is not None:
-                    alike.passed.add(shape)
             except InputError as error:
                 told, hint = consequences.advice(error)
                 if told:
                     yield Hit(f"case {case.id!r}: {error.message}", case.path, case.line, hint=hint)
-
-
-class _Alike:
-    """Which cases pass because another one did: most gold sets are one shape with many texts.
-
-    Where the contract asks nothing of an input but that it is a text, or a list of texts, it accepts one as it accepts
-    another; and the proof that a template can be rendered (``Renderer.most``) follows every branch and asks only which
-    names have a value, and of which kind it is. Texts and lists are short here, so that no bound is near.
-
-    Attributes:
-        passed: the shapes of cases of which that is proved.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self.passed: set[object] = set()
-        self._texts, self._lists = set[str](), set[str]()
-        prompt = source.prompt
-        contract = prompt.inputs if prompt else None
-        if len(source.cases) < _FEW or type(contract) is not dict or not contract.keys() <= _OF_NAMES:
-            return
-        sent = joined(source)
-        again = 2 ** sum(len(text.template.includes) for text in texts(source)) * _ITEMS ** sent.count("endfor")
-        if again * (len(sent) + _SHORT * _ITEMS * sent.count("{{")) > _FAR:
-            return
-        for name, schema in prompt.input_properties.items() if prompt else ():
-            if _is_any(schema, "string"):
-                self._texts.add(name)
-            elif _is_any(schema, "array") and _is_any(schema["items"], "string"):
-                self._lists.add(name)
-
-    def shape(self, inputs: Mapping[str, object]) -> object:
-        """Equal for inputs that have the same names with the same values, or any texts where one is like another.
-
-        None where nobody knows.
-        """
-        if not (self._texts or self._lists):
-            return None
-        kinds = [self._kind(name, value) for name, value in inputs.items()]
-        return None if None in kinds else tuple(kinds)
-
-    def _kind(self, name: str, value: object) -> object:
-        if name in self._texts and _is_short(value):
-            return name
-        if name in self._lists and type(value) is list and 0 < len(value) <= _ITEMS and all(map(_is_short, value)):
-            return name, list
-        shown = repr(value)
-        return (name, shown) if len(shown) <= 3 * _ITEMS else None  # such a list has fewer items
-
-
-# With fewer cases, asking which of them are alike costs more than it spares.
-_FEW = 3
-_SHORT, _ITEMS = 500, 10
-# Characters, of the millions that a rendering may write.
-_FAR = 1_000_000
-_OF_NAMES = frozenset({"type", "properties", "required", "additionalProperties", "$defs", "title", "description"})
-_SAYS_NOTHING = frozenset({"title", "description", "deprecated", "examples", "default", "$comment"})
-
-
-def _is_short(value: object) -> bool:
-    return type(value) is str and len(value) <= _SHORT and value.isascii()
-
-
-def _is_any(schema: object, kind: str) -> bool:
-    """Whether a schema accepts every text of up to _SHORT characters, or every list of what its items accept."""
-    if type(schema) is not dict or schema.get("type") != kind or ("items" in schema) != (kind == "array"):
-        return False
-    for key, part in schema.items():
-        if key == "maxLength":
-            if type(part) is not int or part < _SHORT:
-                return False
-        elif key not in ("type", "items") and key not in _SAYS_NOTHING and not key.startswith("x-"):
-            return False
-    return True
 
 
 class DefaultRejected(Rule):
@@ -211,11 +144,13 @@ class DefaultRejected(Rule):
         """Holds each default against the whole contract, so that references are followed."""
         prompt = source.prompt
         if prompt is None or prompt.inputs is None:
-            return
+            return iter(())
         given = {name: schema for name, schema in prompt.input_properties.items() if "default" in schema}
-        if not given:
-            return
-        contract = Contract(prompt.inputs)
+        return self._refused(source, prompt.inputs, given) if given else iter(())
+
+    @staticmethod
+    def _refused(source: Source, inputs: Json, given: Mapping[str, Json]) -> Iterator[Hit]:
+        contract = Contract(inputs)
         for name, schema in given.items():
             for violation in contract.violations({name: schema["default"]}):
                 if violation.pointer[:1] == (name,):
@@ -277,7 +212,15 @@ class ExampleInputs(Rule):
         """A required input that only other messages use may be left out of an example."""
         prompt = source.prompt
         if prompt is None or not prompt.examples:
-            return
+            return iter(())
+        known = taken(source)
+        shows = "user" in [item.role for item in prompt.messages if isinstance(item, Message)]
+        if known is not None and shows and all(map(known.has, [example.inputs for example in prompt.examples])):
+            return iter(())
+        return self._refused(source, prompt)
+
+    @staticmethod
+    def _refused(source: Source, prompt: Prompt) -> Iterator[Hit]:
         shown = _shown_with(prompt)
         if shown is None:
             message = "the prompt has examples and no user message to show them with"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from onbook.project import Source
 from onbook.project.shapes import only_near
@@ -54,6 +54,10 @@ class UndeclaredVariable(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Every use, where it stands; a partial is seen from each prompt that includes it."""
+        return self._told(source) if undeclared(source) else iter(())
+
+    @staticmethod
+    def _told(source: Source) -> Iterator[Hit]:
         for text, use, hint in undeclared(source):
             message = f"variable {use.name!r} is not declared in the inputs of {source.id}"
             yield text.hit(use.line, use.column, message, hint=hint)
@@ -123,10 +127,15 @@ class UnusedInput(Rule):
 
     def check(self, source: Source) -> Iterator[Hit]:
         """Only where every text could be read: a broken one might use anything."""
-        if source.prompt is None or broken(source):
-            return
+        prompt = source.prompt
+        if prompt is None or broken(source) or used(source).issuperset(prompt.input_properties):
+            return iter(())
+        return self._told(source, prompt.input_properties)
+
+    @staticmethod
+    def _told(source: Source, declared: Mapping[str, Mapping[str, object]]) -> Iterator[Hit]:
         names = used(source)
-        for name, schema in source.prompt.input_properties.items():
+        for name, schema in declared.items():
             if name not in names and schema.get("deprecated") is not True:
                 message = f"input {name!r} is not used in any message"
                 hint = f"write {{{{{name}}}}} where it belongs, or delete the input"
