@@ -28,7 +28,7 @@ def closures(repo: Repository, snapshot: Snapshot, paths: Sequence[str], folder:
                 yield named
                 continue
             loaded = load_prompt(ahead, path, folder)
-            yield None if loaded.problems else [file.path for file in loaded.closure]
+            yield None if loaded.problems else [file.path for file in loaded.files]
 
 
 class _Ahead(Snapshot):

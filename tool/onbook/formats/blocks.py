@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import islice
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 from onbook.formats.scalars import WORDS, plain
 from onbook.lines import line_starts
@@ -20,9 +20,11 @@ MAX_REMEMBERED = 8192
 """Lines; and of each at most so many characters:"""
 _MAX_CHARACTERS = 160
 _MAX_DEPTH = 24
+_MAX_INDENT = 64
+"""Of a literal block: for each there is a pattern."""
 
 # Line ends that are not Python's, and a mark that libyaml does not take for text.
-_ODD = re.compile("[\x85\u2028\u2029\ufeff]")
+_ODD = "\x85\u2028\u2029\ufeff"
 
 _KEY = r"[A-Za-z_$][A-Za-z0-9_$.-]{0,100}+"
 # Of the escapes those that JSON reads alike.
@@ -39,32 +41,49 @@ _ENTRY = re.compile(
     r")? *+"
 )
 _NONE, _PLAIN, _QUOTED, _LIST, _MAP, _BLOCK = 3, 4, 5, 6, 7, 8
+_SCALAR = 0  # what the second and the third of these are told as
 _NOTHING = re.compile(r"(?: *+#.*+)?")
 _ITEM = re.compile(_WORD)
 _MEMBER = re.compile(rf"({_KEY}): ++({_WORD})")
+_INDENT = re.compile(r"\n*+( ++)(?=[^\n])")
+
+_Entry = tuple[int, int, str | None, int, Any, list[int]]
+"""What one line says:
+
+- the level: twice the column of the key or the dash, and one more for a dash, whose list may stand in its key's column;
+- where a dash is followed by a key the level of that key, else 0;
+- the key; None of an item that is a scalar;
+- the kind of the value: one of ``_NONE`` begins on the next line;
+- the value: of a list or a mapping one that is to be copied; of a block its header;
+- where in the line what is told of it starts, as ``read`` tells them.
+"""
 
 
-class _Entry(NamedTuple):
-    """What one line says.
+class _Entries(dict[str, _Entry | None]):
+    """What lines say, None of an empty one and of a comment; worked out for one that is first asked for."""
 
-    Attributes:
-        indent: the column of the key or the dash.
-        dash: how wide the dash is with the spaces after it; 0 where there is none.
-        kind: of the value. One of ``_NONE`` begins on the next line.
-        value: of a list or a mapping one that is to be copied; of a block its header.
-        starts: where in the line what is told of it starts, as ``read`` tells them.
-    """
+    def __missing__(self, line: str) -> _Entry | None:
+        # Most lines that were not seen before are a key that was, and a few words.
+        start, _, words = line.partition(": ")
+        known = self.get(f"{start}:") if words[:1].isalpha() else None
+        words = words.rstrip(" ")
+        found: _Entry | None
+        if known is None or ":" in words or "#" in words or words in WORDS:
+            found = None if _NOTHING.fullmatch(line) else _said(line)
+        else:
+            level, inside, key, _, _, starts = known
+            found = level, inside, key, _SCALAR, words, [*starts, len(start) + 2]
+        self.remember(line, found)
+        return found
 
-    indent: int
-    dash: int
-    key: str | None
-    kind: int
-    value: Any
-    starts: list[int]
+    def remember(self, line: str, entry: _Entry | None) -> None:
+        if len(line) <= _MAX_CHARACTERS:
+            if len(self) >= MAX_REMEMBERED:
+                self.clear()
+            self[line] = entry
 
 
-_remembered: dict[str, _Entry | None] = {}
-_NEW = _Entry(0, 0, None, 0, None, [])
+_remembered = _Entries()
 
 
 def read(
@@ -77,7 +96,9 @@ def read(
         starts: where each key and value starts is added to it, in the order of the text.
         literals: each literal block is added to it, with the number of its first line, from 0.
     """
-    if not text.endswith("\n") or "\t" in text or "\r" in text or (not text.isascii() and _ODD.search(text)):
+    if not text.endswith("\n") or "\t" in text or "\r" in text:
+        return None
+    if not text.isascii() and any(map(text.__contains__, _ODD)):
         return None
     try:
         return _read(text, starts, [] if literals is None else literals)
@@ -105,107 +126,102 @@ class _UnclearError(Exception):
 def _read(  # noqa: PLR0912, PLR0915 a call an entry costs too much
     text: str, starts: list[int] | None, literals: list[tuple[str, int]]
 ) -> dict[str, Any]:
-    lines = text.split("\n")
-    lines[-1] = "."  # ends every block
     offsets = [] if starts is None else line_starts(text)
     root: dict[str, Any] = {}
-    # The innermost collection, the column of its keys or dashes, and those around it.
+    # The innermost collection, its level, and those around it.
     here: Any = root
-    column = -1
+    level = -2
     around: list[tuple[Any, int]] = []
     waiting: str | None = ""  # a key whose value begins on the next line; at first, the document's own
-    known = _remembered.get
-    number, end = int(lines[0] == "---"), len(lines) - 1
-    while number < end:
-        entry = known(lines[number], _NEW)
-        if entry is _NEW:
-            entry = _entry(lines[number])
-        number += 1
-        if entry is None:
-            continue
-        at, dash, key, kind, value, within = entry
-        if waiting is not None:
-            if at <= column and not (dash and at == column):
-                raise _UnclearError
-            around.append((here, column))
-            if len(around) > _MAX_DEPTH:
-                raise _UnclearError
-            inner: Any = [] if dash else {}
-            here[waiting] = inner
-            here, column, waiting = inner, at, None
+    first, end = (1, 4) if text.startswith("---\n") else (0, 0)
+    while end < len(text):
+        # All lines up to the next that may open a literal block: the lines of such a block are looked at as one.
+        bar = text.find("|", end)
+        last = text.index("\n", bar) if bar >= 0 else -1
+        lines = text[end:last].split("\n")
+        end = body = last + 1 or len(text)
+        for number, entry in enumerate(map(_remembered.__getitem__, lines), first):
+            if entry is None:
+                continue
+            at, inside, key, kind, value, within = entry
+            if waiting is not None:
+                if at <= level:
+                    raise _UnclearError
+                around.append((here, level))
+                if len(around) > _MAX_DEPTH:
+                    raise _UnclearError
+                inner: Any = [] if at & 1 else {}
+                here[waiting] = inner
+                here, level, waiting = inner, at, None
+                if starts is not None:
+                    starts.append(offsets[number] + (at >> 1))
+            elif at != level:
+                while at < level:
+                    here, level = around.pop()
+                if at != level:
+                    raise _UnclearError
             if starts is not None:
-                starts.append(offsets[number - 1] + at)
-        elif at != column or (dash == 0) is not (type(here) is dict):
-            while at < column:
-                here, column = around.pop()
-            if not dash and type(here) is list:
-                here, column = around.pop()  # its dashes stood below the key that it belongs to
-            if at != column or (dash == 0) is not (type(here) is dict):
-                raise _UnclearError
-        if starts is not None:
-            starts += [offsets[number - 1] + each for each in within]
-        if key is not None:
-            if dash:
+                starts += [offsets[number] + each for each in within]
+            if inside:
                 inner = {}
                 here.append(inner)
-                around.append((here, column))
-                here, column = inner, at + dash
-            elif key in here:
+                around.append((here, level))
+                here, level = inner, inside
+            elif key is not None and key in here:
                 raise _UnclearError
-            if kind == _NONE:
-                waiting = key
-                continue
-        if kind > _QUOTED:
-            if kind == _BLOCK:
-                first = number
-                value, number = _block(lines, first, column, value)
-                literals.append((value, first))
+            if kind:
+                if kind == _NONE:
+                    waiting = key
+                    continue
+                if kind == _BLOCK:  # it is the last of these lines
+                    value, end = _block(text, body, level >> 1, value)
+                    literals.append((value, number + 1))
+                else:
+                    value = list(value) if kind == _LIST else dict(value)
+            if key is None:
+                here.append(value)
             else:
-                value = list(value) if kind == _LIST else dict(value)
-        if key is None:
-            here.append(value)
-        else:
-            here[key] = value
+                here[key] = value
+        first += len(lines) + text.count("\n", body, end)
     data = root.get("")
     if waiting is not None or type(data) is not dict:
         raise _UnclearError
     return data
 
 
-def _block(lines: list[str], first: int, column: int, header: str) -> tuple[str, int]:
-    """The text of a literal block, and the line after it.
+def _block(text: str, start: int, column: int, header: str) -> tuple[str, int]:
+    """The text of a literal block, and where the line after it begins.
 
     Args:
-        first: its first line.
+        start: where its first line begins.
         column: of the key or the dash that it stands below.
     """
     digit = header[1:2]
     if digit.isdigit():
-        within = " " * (column + int(digit))
+        indent = column + int(digit)
     else:
         # The first line that is not empty says how far all are indented.
-        line = next(filter(None, islice(lines, first, None)))
-        within = line[: len(line) - len(line.lstrip(" "))]
-        if len(within) <= column or within == line:
+        found = _INDENT.match(text, start)
+        indent = len(found[1]) if found else 0
+        if indent <= column:
             raise _UnclearError
-    number = first
-    while lines[number].startswith(within) or not lines[number]:
-        number += 1
-    value = "\n".join(["", *lines[first:number]]).replace(f"\n{within}", "\n")[1:]
+    if indent > _MAX_INDENT:
+        raise _UnclearError
+    beyond = _beyond(indent).search(text, start - 1)
+    assert beyond  # at the text's end at the latest
+    end = beyond.end()
+    # The line feed before the first line is taken along, and that of the last line left.
+    value = text[start - 1 : end - 1].replace("\n" + " " * indent, "\n")[1:]
     if not header.endswith("+"):
         value = value.rstrip("\n")
-    ended = header.endswith("-") or (not value and not (header.endswith("+") and number > first))
-    return value if ended else f"{value}\n", number
+    ended = header.endswith("-") or (not value and not (header.endswith("+") and end > start))
+    return value if ended else f"{value}\n", end
 
 
-def _entry(line: str) -> _Entry | None:
-    """What a line says; None of an empty one and of a comment."""
-    found = None if _NOTHING.fullmatch(line) else _said(line)
-    if len(line) <= _MAX_CHARACTERS:
-        if len(_remembered) >= MAX_REMEMBERED:
-            _remembered.clear()
-        _remembered[line] = found
-    return found
+@lru_cache(maxsize=_MAX_INDENT)
+def _beyond(indent: int) -> re.Pattern[str]:
+    """The line feed before the first line that is neither empty nor indented so far."""
+    return re.compile(rf"\n(?!{' ' * indent})(?!\n)")
 
 
 def _said(line: str) -> _Entry:
@@ -216,13 +232,17 @@ def _said(line: str) -> _Entry:
     indent, dash, key = len(found[1]), len(found[2] or ""), found[3]
     if kind < _NONE or (key is None and not dash) or key in WORDS:
         raise _UnclearError
+    level = 2 * indent + 1 if dash else 2 * indent
+    inside = 2 * (indent + dash) if dash and key is not None else 0
     starts = [] if key is None else [indent + dash] * (2 if dash else 1)
     if kind == _NONE:
-        return _Entry(indent, dash, key, kind, None, starts)
+        return level, inside, key, kind, None, starts
+    if key is not None:
+        _remembered.remember(line[: found.end(3) + 1], (level, inside, key, _NONE, None, starts))
     value, at = found[kind], found.start(kind)
-    starts.append(at)
+    starts = [*starts, at]
     if kind in (_PLAIN, _QUOTED):
-        value = _scalar(value.rstrip(" "))
+        value, kind = _scalar(value.rstrip(" ")), _SCALAR
     elif kind == _LIST:
         items = list(_ITEM.finditer(value))
         starts += (at + item.start() for item in items)
@@ -233,7 +253,7 @@ def _said(line: str) -> _Entry:
         value = {pair[1]: _scalar(pair[2]) for pair in pairs}
         if len(value) < len(pairs) or not value.keys().isdisjoint(WORDS):
             raise _UnclearError
-    return _Entry(indent, dash, key, kind, value, starts)
+    return level, inside, key, kind, value, starts
 
 
 def _scalar(written: str) -> str | int | float | bool | None:

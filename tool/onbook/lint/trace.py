@@ -57,6 +57,8 @@ class Traced(Snapshot):
         doubtful: something was asked whose answer has no identity; what depends on it must not be kept.
     """
 
+    remembers = True
+
     def __init__(self, inner: Snapshot, own: str, shared: Shared) -> None:
         self.name = inner.name
         self.doubtful = False

@@ -8,13 +8,13 @@ from typing import Any
 
 from onbook.errors import UsageError
 from onbook.formats import Document
-from onbook.manifest import ClosureFile, digest
+from onbook.manifest import ClosureFile, digest, sha256
 from onbook.nearest import nearest
 from onbook.project.cases import Tests, load_tests
 from onbook.project.config import Config
 from onbook.project.load import Loaded, is_prompt, load_prompt
 from onbook.prompt import Case, Label, Prompt, Suite, id_of, is_prompt_path
-from onbook.repo import Snapshot
+from onbook.repo import Entry, Snapshot
 from onbook.report import Problem
 
 
@@ -27,7 +27,7 @@ class Source:
         prompt: None where its file is too broken to mean anything.
         document: the parsed file with its places, None where it is no YAML.
         problems: what is wrong with the prompt's closure; its cases have problems of their own.
-        closure: the files that the prompt's rendering and contract read, its own first.
+        files: those that the prompt's rendering and contract read, its own first.
         loaded: all this, as it came of reading the file.
         snapshot: where it was read; its cases are read from there when asked for.
         memo: what one rule works out of the prompt's files and others ask for too, by its name.
@@ -42,8 +42,16 @@ class Source:
         self.prompt: Prompt | None = loaded.prompt
         self.document: Document | None = loaded.document
         self.problems: tuple[Problem, ...] = loaded.problems
-        self.closure: tuple[ClosureFile, ...] = loaded.closure
+        self.files: tuple[Entry, ...] = loaded.files
         self.memo: dict[str, Any] = {}
+
+    @cached_property
+    def closure(self) -> tuple[ClosureFile, ...]:
+        """The files with their hashes, which only those need who release or compare."""
+        hashes = self.loaded.hashes
+        return tuple(
+            ClosureFile(*file, hashes.get(file.path) or sha256(self.snapshot.read(file.path))) for file in self.files
+        )
 
     @property
     def digest(self) -> str:

@@ -15,14 +15,14 @@ from functools import partial
 from onbook.contract import Contract, ContractError
 from onbook.formats import Document, Pointer, read_rows, read_yaml
 from onbook.formats.faults import json_fault
-from onbook.manifest import ClosureFile, sha256
+from onbook.manifest import sha256
 from onbook.nearest import nearest
 from onbook.project.references import Bundler, may_refer, near_file, read_json
 from onbook.project.shapes import contract, is_bare_schema, row_problems, shape_problems, with_known_parameters
 from onbook.prompt import HISTORY, SUFFIXES, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path, near_id
 from onbook.render import analyse
 from onbook.render.types import Use
-from onbook.repo import Snapshot, SnapshotError
+from onbook.repo import Entry, Snapshot, SnapshotError
 from onbook.report import Problem
 
 MAX_INCLUDE_DEPTH = 16
@@ -39,8 +39,8 @@ class Loaded:
     Attributes:
         prompt: None where the file is too broken to mean anything.
         document: the parsed file with its places, None where it is no YAML.
-        closure: the files that were read, the prompt's own first.
-        partials: included texts by their path below the prompts folder.
+        files: those that were read, the prompt's own first.
+        hashes: sha256 of what was read, by path; empty where the snapshot can be asked again.
     """
 
     id: str
@@ -48,7 +48,8 @@ class Loaded:
     prompt: Prompt | None
     document: Document | None
     problems: tuple[Problem, ...]
-    closure: tuple[ClosureFile, ...]
+    files: tuple[Entry, ...]
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_prompt(snapshot: Snapshot, path: str, folder: str) -> Loaded:
@@ -76,7 +77,8 @@ class Reading:
     path: str
     folder: str
     problems: list[Problem] = field(default_factory=list)
-    closure: dict[str, ClosureFile] = field(default_factory=dict)
+    files: dict[str, Entry] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
     partials: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     document: Document | None = None
@@ -114,8 +116,8 @@ class Reading:
     def include(self) -> Loaded:
         """The last: what its messages include; and what came of all steps."""
         self._includes(self._messages, self._template_format)
-        files = tuple(self.closure.values())
-        return Loaded(self._id, self.path, self.prompt, self.document, tuple(self.problems), files)
+        files, problems = tuple(self.files.values()), tuple(self.problems)
+        return Loaded(self._id, self.path, self.prompt, self.document, problems, files, self.hashes)
 
     def _checked(self, document: Document) -> Json | None:
         if not isinstance(document.data, dict):
@@ -353,7 +355,9 @@ class Reading:
     def _close(self, path: str, raw: bytes) -> None:
         entry = self.snapshot.entry(path)
         assert entry
-        self.closure[path] = ClosureFile(path, entry.mode, entry.blob, sha256(raw))
+        self.files[path] = entry
+        if not self.snapshot.remembers:
+            self.hashes[path] = sha256(raw)
 
     def _report(self, code: str, message: str, at: Pointer | None = None, hint: str | None = None) -> None:
         if self.document is None or at is None:

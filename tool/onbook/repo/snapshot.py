@@ -48,9 +48,11 @@ class Snapshot(ABC):
 
     Attributes:
         name: ``worktree``, ``index``, or the commit's id.
+        remembers: whether a file that was read is at hand when it is asked for again, with the same bytes.
     """
 
     name: str
+    remembers = False
 
     @abstractmethod
     def entries(self, folder: str) -> Mapping[str, Entry]:
@@ -146,6 +148,8 @@ def blob_id(raw: bytes, algorithm: str = "sha1") -> str:
 
 class Files(Snapshot):
     """Files in memory: what a client fetched and verified."""
+
+    remembers = True
 
     def __init__(self, files: Mapping[str, bytes], name: str = "memory") -> None:
         self.name = name

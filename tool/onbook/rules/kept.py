@@ -69,7 +69,7 @@ def _all_kept(source: Source) -> Iterator[Kept]:
             told.add(text.path)
             yield Kept(text.path, text.text, shared=len(text.text) <= SHARED)
     start, standing = stem(source.path), source.tests.beside
-    closure = [file.path for file in source.closure]
+    closure = [file.path for file in source.files]
     for path in (*closure, *[start + suffix for suffix in _BESIDE if suffix in standing]):
         if path not in told and source.snapshot.entry(path) is not None:
             told.add(path)

@@ -99,7 +99,7 @@ def _may_be_marked(source: Source, prompt: Prompt) -> bool:
     text = source.document.text if source.document else ""
     if _may_say_mark(text):
         return True
-    others = (source.snapshot.read(file.path) for file in source.closure[1:]) if "$ref" in text else ()
+    others = (source.snapshot.read(file.path) for file in source.files[1:]) if "$ref" in text else ()
     return any(_may_say_mark(raw.decode("latin-1")) for raw in others)
 
 

@@ -105,7 +105,7 @@ def example_rows(source: Source) -> tuple[str, list[Row]]:
     if not isinstance(declared, str):
         return "", []
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source.path), declared))
-    if path not in {file.path for file in source.closure}:
+    if path not in {file.path for file in source.files}:
         return path, []
     try:
         return path, read_rows(source.snapshot.read(path), path)[0]

@@ -257,7 +257,7 @@ def in_example(source: Source, number: int, pointer: Pointer, message: str, *, h
     declared = data.get("examples") if isinstance(data, Mapping) else None
     if not isinstance(declared, str):
         return hit_at(source, ("examples", number, *pointer), message, hint=hint)
-    for file in source.closure:
+    for file in source.files:
         # The closure has the path as it was resolved; no other file of it is read as rows.
         if file.path.endswith(".jsonl"):
             rows, _ = read_rows(source.snapshot.read(file.path), file.path)
