@@ -52,7 +52,7 @@ def in_history(released: list[dict[str, Any]], contents: dict[str, str], folder:
             (repo.path / tracked).unlink()
         repo.commit(release["files"])
         for name in release["tags"]:
-            paths = [] if name.endswith(".yanked") else release.get("manifest", [])
+            paths = [] if name.endswith(".yanked") else release.get("manifest", release["files"])
             listed = manifest(repo, {path: release["files"][path].encode() for path in paths}) if paths else ""
             repo.write_tag(name, f"{name}\n\n{listed}")
     for tracked in repo.git("ls-files").split():
