@@ -70,6 +70,17 @@ def test_no_range(text: str) -> None:
     assert len(caught.value.message) < 200
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("v1.4.0", "write 1.4.0,"), ("v1.4.0-rc.1", "write 1.4.0-rc.1,"), ("1.4", "ask for ^1.4 (same contract), ~1.4 "),
+     ("v1", "ask for ^1 "), ("latest", "ask for 1.4.0 (exact)")],
+)  # fmt: skip
+def test_what_is_no_range_and_was_meant_as_one(text: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Range.parse(text)
+    assert str(caught.value.hint).startswith(hint)
+
+
 @pytest.mark.parametrize("row", TABLE["tags"], ids=lambda row: row["name"])
 def test_tag(row: dict[str, Any]) -> None:
     prefix = row.get("prefix", "")

@@ -97,7 +97,8 @@ def test_a_shallow_clone_never_takes_a_prompt_for_new(author: Person, tmp_path: 
 
 
 def test_usage_errors_name_what_was_meant(author: Person) -> None:
-    assert "did you mean 'lint'?" in author.onbook("lnt", exits=2)
+    for typed in ("lnt", "lnit", "litn"):
+        assert "did you mean 'lint'?" in author.onbook(typed, exits=2)
     assert "did you mean 'support/triage'?" in author.onbook("lint", "support/triag", exits=2)
     told = author.onbook("render", "support/triage", "--var", "tiket=x", exits=2)
     assert "tiket" in told
@@ -112,6 +113,22 @@ def test_usage_errors_name_what_was_meant(author: Person) -> None:
     assert "did you mean" in author.onbook("explain", "undeclared-varable", exits=2)
     assert "did you mean 'support/triage'?" in author.onbook("log", "support/triag", exits=2)
     assert "no releases yet" in author.onbook("log", "support/triage")
+    # As shells complete it, and as release prints it.
+    assert "did you mean 'support/triage'?" in author.onbook("log", PROMPT, exits=2)
+    assert "as in support/other\n" in author.onbook("new", "prompts/support/other.prompt.yml", exits=2)
+    told = author.onbook("log", "support/triage/v0.1.0", exits=2)
+    assert "this looks like a tag: its prompt is support/triage, its version 0.1.0" in told
+    told = author.onbook("render", "support/triage", "--var", "ticket=x", "--var", "ticket=y", exits=2)
+    assert "--var gives 'ticket' twice" in told
+
+
+def test_a_word_that_is_no_prompt_and_no_commit_is_told_as_neither(author: Person) -> None:
+    told = author.onbook("diff", "mian", exits=2)
+    assert "'mian' is neither a prompt nor a commit here" in told
+    assert "`onbook list` names the prompts, `git branch` and `git tag` the commits" in told
+    told = author.onbook("diff", "support/triag", exits=2)
+    assert "neither" in told
+    assert "did you mean 'support/triage'?" in told
 
 
 def test_a_model_that_is_not_chosen_is_asked_for(author: Person) -> None:

@@ -248,6 +248,8 @@ def test_what_is_not_there_and_what_is_no_file(server: GitServer, remote: Repo) 
     book = onbook.open(url(server))
     with pytest.raises(UsageError, match="there is no environment staging"):
         book.get(ID, env="staging")
+    with pytest.raises(UsageError, match=r"the newest release is \*, "):
+        book.get(ID, env="latest")
     with pytest.raises(UsageError, match="does not run support/other"):
         book.get("support/other", env="production")
     with pytest.raises(UsageError, match="name of an environment"):

@@ -187,8 +187,12 @@ def test_yanked(released: Repo, tmp_path: Path) -> None:
     exact = book.get(ID, "0.1.1")
     assert exact.notes == (f"{ID} 0.1.1 was withdrawn; its reason is in tag {ID}/v0.1.1.yanked",)
     repo.write_tag(f"{ID}/v0.1.0.yanked", "So did this.\n")
-    with pytest.raises(UsageError, match="withdrawn ones are passed over"):
+    with pytest.raises(UsageError, match=r"withdrawn ones are passed over\)\n  there are: 1\.0\.0, 0\.2\.0$"):
         remote_book(repo.path).get(ID, "^0.1")
+    for version in ("0.2.0", "1.0.0"):
+        repo.write_tag(f"{ID}/v{version}.yanked", "All of them did.\n")
+    with pytest.raises(UsageError, match=r"passed over\)\n  all of them were withdrawn$"):
+        remote_book(repo.path).get(ID, "*")
 
 
 def test_the_work_tree_is_seen_at_once(tmp_path: Path) -> None:

@@ -162,3 +162,23 @@ def test_a_file_that_has_the_name_of_a_revision_is_the_prompt(author: Person) ->
     author.edit("prompts/c.prompt.yml", "Nothing", "Little")
     assert [row["id"] for row in rows(author, "HEAD")] == ["c", "main"]
     assert [row["id"] for row in rows(author, "--staged", "HEAD")] == []
+
+
+def test_three_dots_compare_from_where_two_branches_parted(author: Person) -> None:
+    author.git("branch", "mine")
+    author.edit("prompts/c.prompt.yml", "Nothing shared.", "Nothing at all.")
+    author.commit("on main")
+    author.git("switch", "--quiet", "mine")
+    author.edit("prompts/b.prompt.yml", "role: system", "role: user")
+    author.commit("on mine")
+    assert [row["id"] for row in rows(author, "main..mine")] == ["b", "c"]
+    assert [row["id"] for row in rows(author, "main...mine")] == ["b"]
+    assert [row["id"] for row in rows(author, "main...")] == ["b"]
+    assert [row["id"] for row in rows(author, "...main")] == ["c"]
+    assert rows(author, "main...mine", "a") == []
+    assert "'x' names no commit" in author.onbook("diff", "main...x", exits=2)
+    author.git("switch", "--quiet", "--orphan", "other")
+    author.write("prompts/z.prompt.yml", PROMPT.format(text="z"))
+    author.commit("another root")
+    told = author.onbook("diff", "main...other", exits=2)
+    assert "main and other have no commit in common here\n  compare main..other" in told

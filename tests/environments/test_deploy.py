@@ -161,6 +161,21 @@ def test_what_is_refused(operator: Person, args: tuple[str, ...], exits: int, to
     assert not operator.git("status", "--porcelain")
 
 
+def test_what_runs_already_asks_for_no_commit(operator: Person) -> None:
+    assert "next: commit" in operator.onbook("deploy", "production", ID, "0.1.0")
+    # It is written, and still has to be committed.
+    assert "next: commit" in operator.onbook("deploy", "production", ID, "0.1.0")
+    told = operator.onbook("status")
+    assert "nothing is deployed" in told
+    assert f"not committed, and nothing runs before it is: {PRODUCTION}" in told
+    operator.onbook("deploy", "production", ID, "0.1.0", "--commit")
+    assert "not committed" not in operator.onbook("status")
+    for more in ((), ("--commit",)):
+        told = operator.onbook("deploy", "production", ID, "0.1.0", *more)
+        assert f"nothing changes: {PRODUCTION} says so already" in told
+        assert "next:" not in told
+
+
 def test_a_tag_that_clients_refuse_is_not_deployed(operator: Person) -> None:
     operator.git("update-ref", f"refs/tags/{ID}/v0.3.0", f"refs/tags/{ID}/v0.1.1")
     told = operator.onbook("deploy", "production", ID, "0.3.0", exits=1)

@@ -208,6 +208,9 @@ def require_id(text: str) -> None:
     if not is_id(text):
         near = near_id(text)
         hint = f"write it as {near}" if near else "ids look like support/triage"
+        id, _, version = text.rpartition("/v")
+        if is_id(id) and version[:1].isdigit():
+            hint = f"this looks like a tag: its prompt is {id}, its version {version}"
         raise UsageError(f"{text!r} is no legal prompt id", hint=hint)
 
 
@@ -215,6 +218,6 @@ def near_id(text: str) -> str | None:
     """The legal id that is written most like a text: in small letters without accents, ``-`` for what no id has."""
     import unicodedata
 
-    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", id_of(text).casefold()).encode("ascii", "ignore").decode()
     near = "/".join(re.sub(r"[^a-z0-9_]+", "-", part).strip("-_") for part in plain.split("/"))
     return near if is_id(near) else None

@@ -132,10 +132,7 @@ class Range:
         if not match:
             if len(text) <= MAX_LENGTH and _VERSION.fullmatch(text):
                 return Range(text, Version.parse(text), None, exact=True)
-            raise UsageError(
-                f"{text[:MAX_LENGTH]!r} is not a version or a range",
-                hint="ask for 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release)",
-            )
+            raise UsageError(f"{text[:MAX_LENGTH]!r} is not a version or a range", hint=_meant(text[:MAX_LENGTH]))
         sign, major, minor, patch, pre = match.groups()
         low = Version(int(major), int(minor or 0), int(patch or 0), tuple(pre.split(".")) if pre else ())
         if sign == "~":
@@ -158,6 +155,18 @@ class Range:
 
     def __str__(self) -> str:
         return self.text
+
+
+def _meant(text: str) -> str:
+    """What somebody may have meant by what is no range."""
+    plain = text.removeprefix("v")
+    if _VERSION.fullmatch(plain):
+        return f"write {plain}, as it stands after the v of a tag"
+    if _RANGE.fullmatch(f"^{plain}"):
+        return (
+            f"ask for ^{plain} (same contract), ~{plain} (same behaviour), or an exact version with all three numbers"
+        )
+    return "ask for 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release)"
 
 
 def require_prefix(prefix: str) -> str:

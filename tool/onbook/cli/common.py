@@ -106,6 +106,7 @@ def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> d
         if not isinstance(loaded, dict):
             raise UsageError("these inputs must be one JSON object", place=vars_file)
         given.update(loaded)
+    seen: set[str] = set()
     for variable in variables:
         name, equals, value = variable.partition("=")
         if not equals or not name:
@@ -117,6 +118,9 @@ def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> d
                 raise UsageError(
                     f"input {name!r} is no text: byte {error.start} is no UTF-8", place=value[1:]
                 ) from None
+        if name in seen:
+            raise UsageError(f"--var gives {name!r} twice")
+        seen.add(name)
         given[name] = _typed(prompt, name, value)
     return given
 
@@ -172,6 +176,12 @@ def note(message: str) -> None:
     say(printable(message), err=True)
 
 
+def edited(repo: Repository, folder: str) -> list[str]:
+    """The files below a folder that are not committed as they stand, sorted."""
+    out = repo.text("--no-optional-locks", "status", "--porcelain", "-z", "--untracked-files=all", "--", folder)
+    return sorted(entry[3:] for entry in out.split("\0") if entry[2:3] == " ")
+
+
 def note_empty(repo: Repository, catalog: Catalog) -> None:
     """Tell a person that there is no prompt to look at: a misspelt folder finds nothing wrong either.
 
@@ -225,6 +235,8 @@ def carry_out(repo: Repository, verb: str, plan: Plan, *, commit: bool, dry_run:
     print_report(Report(verb, (Check(f"{verb}/{plan.id}", Status.PASSED, plan.id),), head=made, data=data), format)
     if dry_run:
         note("dry run: nothing was written")
+    elif plan.before == plan.after and not edited(repo, plan.path):
+        note(f"nothing changes: {plan.path} says so already")
     elif made is None:
         note(f"next: commit {plan.path} and push it, which is the deployment")
     return 0

@@ -30,6 +30,7 @@ def command(
     """Tell what changes mean to the applications that call a prompt, and which version they need.
 
     Without BASE each prompt is compared with its latest release; without HEAD it is the work tree that is compared.
+    BASE...HEAD compares from where the two parted, as git does.
     """
     repo = repository()
     tree = cache(lambda: Catalog(snapshot(repo)))
@@ -38,6 +39,8 @@ def command(
         raise UsageError("--staged compares the index, so no HEAD can be named")
     # What was listed to tell a prompt from a revision is not listed again.
     catalog = Catalog(snapshot(repo, staged=staged, at=head)) if staged or head is not None else tree()
+    if base is None and ids:
+        _require_known(catalog, ids[0])
     found = compare(repo, catalog, base=base, commit=_commit(repo, head), ids=ids)
     if bump:
         return _print_bump(ids, found)
@@ -57,13 +60,19 @@ def command(
 def _split(
     repo: Repository, what: tuple[str, ...], tree: Callable[[], Catalog]
 ) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """The base, the head and the ids: the first word is a revision if git knows it and it is no prompt."""
+    """The base, the head and the ids: the first word is a revision if git knows it and it is no prompt.
+
+    ``A...B`` is, as in git, what B has done since it left A.
+    """
     if not what:
         return None, None, ()
     first = what[0]
+    if "..." in first:
+        one, _, two = first.partition("...")
+        return _merge_base(repo, one or "HEAD", two or "HEAD"), two or "HEAD", what[1:]
     if ".." in first:
         base, _, head = first.partition("..")
-        return base or "HEAD", head.lstrip(".") or "HEAD", what[1:]
+        return base or "HEAD", head or "HEAD", what[1:]
     if first in tree().paths:
         return None, None, what
     try:
@@ -71,6 +80,24 @@ def _split(
     except UsageError:
         return None, None, what
     return first, None, what[1:]
+
+
+def _merge_base(repo: Repository, one: str, two: str) -> str:
+    found = repo.text("merge-base", repo.resolve(one), repo.resolve(two), accept=(0, 1))
+    if not found:
+        hint = "`git fetch --unshallow --tags` brings the whole history" if repo.shallow else f"compare {one}..{two}"
+        raise UsageError(f"{one} and {two} have no commit in common here", hint=hint)
+    return found
+
+
+def _require_known(catalog: Catalog, word: str) -> None:
+    """Refuse a first word that is no prompt, having been no revision either."""
+    try:
+        catalog.path(word)
+    except UsageError as error:
+        near = error.hint if error.hint and error.hint.startswith("did you mean") else None
+        hint = near or "`onbook list` names the prompts, `git branch` and `git tag` the commits"
+        raise UsageError(f"{word!r} is neither a prompt nor a commit here", hint=hint) from None
 
 
 def _commit(repo: Repository, head: str | None) -> str | None:

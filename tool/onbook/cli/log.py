@@ -10,7 +10,7 @@ from onbook.cli.options import format_option
 from onbook.comparison.unreleased import since_release
 from onbook.errors import IntegrityError, OnbookError
 from onbook.project import Catalog, Config
-from onbook.prompt import require_id
+from onbook.prompt import SUFFIXES, require_id
 from onbook.repo import Repository
 from onbook.repo.tags import TagRef, list_tags, read_release, read_tag
 from onbook.report import Check, Finding, Report, Severity, Status
@@ -22,6 +22,8 @@ from onbook.report import Check, Finding, Report, Severity, Status
 def command(id: str, format: str) -> int:
     """List the releases of a prompt, newest first, with what changed in each, and what changed since the last."""
     repo = repository()
+    if id.endswith(SUFFIXES):
+        Catalog(snapshot(repo)).path(id)  # the path of a file, as shells complete it, is told whose it is
     require_id(id)
     config = Config.load(snapshot(repo))
     refs = list_tags(repo, prefix=config.tag_prefix, prompt=id)

@@ -65,7 +65,9 @@ class _Commands(click.Group):
         if name not in COMMANDS and not name.startswith("-"):
             from onbook.nearest import nearest
 
-            near = nearest(name, COMMANDS)
+            # Letters that changed places are likelier than others that look as much alike.
+            swapped = [each for each in COMMANDS if sorted(each) == sorted(name)]
+            near = swapped[0] if swapped else nearest(name, COMMANDS)
             ctx.fail(f"there is no command {name!r}" + (f"; did you mean {near!r}?" if near else ""))
         return super().resolve_command(ctx, args)
 

@@ -63,14 +63,14 @@ _CASE = {
 )
 def command(id: str, model: str | None) -> int:
     """Write a new prompt, with a first case beside it."""
+    repo = repository(writes=True)
+    catalog = Catalog(WorkTree(repo))
     if not is_id(id):
-        near = near_id(id) or "support/triage"
+        near = near_id(id.removeprefix(f"{catalog.config.prompts}/")) or "support/triage"
         raise UsageError(
             f"{id!r} is no legal prompt id",
             hint=f"parts of a-z, 0-9, _ and -, joined by /, none beginning v<digit>, as in {near}",
         )
-    repo = repository(writes=True)
-    catalog = Catalog(WorkTree(repo))
     folder = repo.root / catalog.config.prompts
     path = folder / f"{id}{SUFFIXES[0]}"
     cases = folder / f"{id}{CASE_SUFFIXES[0]}"

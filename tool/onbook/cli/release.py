@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from onbook import release
-from onbook.cli.common import note, note_completed, print_report, repository
+from onbook.cli.common import edited, note, note_completed, print_report, repository
 from onbook.cli.options import format_option
 from onbook.project import Config
 from onbook.repo import Repository
@@ -67,10 +67,8 @@ def _note_uncommitted(repo: Repository) -> None:
     if repo.bare:
         return
     folder = Config.load(WorkTree(repo)).prompts
-    out = repo.text("--no-optional-locks", "status", "--porcelain", "-z", "--untracked-files=all", "--", folder)
-    edited = sorted(entry[3:] for entry in out.split("\0") if entry[2:3] == " ")
-    if edited:
-        what = edited[0] if len(edited) == 1 else f"{len(edited)} files below {folder}/ ({edited[0]}, ...)"
+    if found := edited(repo, folder):
+        what = found[0] if len(found) == 1 else f"{len(found)} files below {folder}/ ({found[0]}, ...)"
         note(f"note: not committed, and releases are made of HEAD: {what}")
 
 

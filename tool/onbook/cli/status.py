@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from onbook.cli.common import print_report, repository
+from onbook.cli.common import edited, note, print_report, repository, snapshot
 from onbook.cli.options import format_option
-from onbook.environments import running
+from onbook.environments import FOLDER, running
+from onbook.project import Config
 from onbook.report import Report
 
 
@@ -15,7 +16,8 @@ from onbook.report import Report
 @format_option
 def command(environment: str | None, format: str) -> int:
     """Tell what runs where, since when, and who made it so, as git has it at the tip that clients read."""
-    revision, rows = running.status(repository(), environment)
+    repo = repository()
+    revision, rows = running.status(repo, environment)
     data = [
         {
             "environment": row.environment,
@@ -28,4 +30,7 @@ def command(environment: str | None, format: str) -> int:
         for row in rows
     ]
     print_report(Report("status", head=revision, data={"deployments": data}), format)
+    folder = f"{Config.load(snapshot(repo)).prompts}/{FOLDER}"
+    if not repo.bare and (found := edited(repo, folder)):
+        note(f"note: not committed, and nothing runs before it is: {', '.join(found)}")
     return 0

@@ -137,10 +137,13 @@ class Environments:
                     notes += tip.notes
                     seen = _Seen(ref, tip.commit, head.commit, began, path, prefix, files)
         if path not in seen.files:
+            hint = f"`onbook deploy {name} ID VERSION` makes it; commit and push"
+            if name == "latest":
+                hint = f"the newest release is *, which is what is fetched where nothing is asked for; or {hint}"
             raise UsageError(
                 f"there is no environment {name}: the tip {seen.tip[:12]} has no {path}",
                 place=access.shown,
-                hint=f"`onbook deploy {name} ID VERSION` makes it; commit and push",
+                hint=hint,
             )
         _environment(name, seen, 0.0)
         return seen, tuple(notes)

@@ -37,9 +37,10 @@ def choose(refs: Sequence[TagRef], wanted: Range, id: str, url: str, prefix: str
         if not prefix:
             hint += "; where something stands before that, pass it as --tag-prefix (tag_prefix=)"
         raise UsageError(f"the remote has no tag for {told} of {id}", place=url, hint=hint)
-    newest = ", ".join(str(version) for version in sorted(releases, reverse=True)[:5])
+    left = sorted(releases.keys() - withdrawn, reverse=True)[:5]
+    newest = f"there are: {', '.join(map(str, left))}" if left else "all of them were withdrawn"
     gone = " (withdrawn ones are passed over)" if withdrawn else ""
-    raise UsageError(f"no release of {id} fits {wanted}{gone}", place=url, hint=f"there are: {newest}")
+    raise UsageError(f"no release of {id} fits {wanted}{gone}", place=url, hint=newest)
 
 
 def warnings(refs: Sequence[TagRef], chosen: TagRef) -> list[str]:
