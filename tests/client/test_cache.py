@@ -173,3 +173,23 @@ def test_a_dropped_release_is_fetched_again(tmp_path: Path) -> None:
     assert entry.release == RELEASE
     small.store(DIGEST, FILES)
     assert small.find(RELEASE.url, "a", "1.0.0") == entry
+
+
+def test_the_tag_of_another_release_is_not_believed(tmp_path: Path) -> None:
+    """Its files are intact, and so is its signature: the tag has to be this release's own."""
+    cache = filled(tmp_path)
+    cache.remember(Cached(replace(RELEASE, version="1.0.1"), "a/v1.0.0", LISTED, cache.folder(DIGEST)))
+    assert cache.find(RELEASE.url, "a", "1.0.1") is None
+    index = next((tmp_path / "releases").rglob("1.0.0.json"))
+    data = json.loads(index.read_text())
+    index.write_text(json.dumps({**data, "tag": "b/a/v1.0.0"}))
+    assert cache.find(RELEASE.url, "a", "1.0.0") is None
+
+
+def test_prefixes_are_kept_apart(tmp_path: Path) -> None:
+    cache = filled(tmp_path)
+    for prefix in ("b/", "c-"):
+        assert cache.find(RELEASE.url, "a", "1.0.0", prefix) is None
+        cache.remember(Cached(RELEASE, f"{prefix}a/v1.0.0", LISTED, cache.folder(DIGEST)))
+    found = [cache.find(RELEASE.url, "a", "1.0.0", prefix) for prefix in ("", "b/", "c-")]
+    assert [each.tag for each in found if each] == ["a/v1.0.0", "b/a/v1.0.0", "c-a/v1.0.0"]

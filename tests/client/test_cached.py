@@ -116,3 +116,19 @@ def test_versions_need_neither_configuration_nor_catalog(released: Repo, tmp_pat
     for _ in ("fetched", "cached"):
         done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
         assert done.stdout == "[{'role': 'user', 'content': 'Kind: x'}]\n"
+
+
+def test_releases_under_two_prefixes_share_a_cache(released: Repo, tmp_path: Path) -> None:
+    """A repository that took another prefix, or two products in one: neither is served the other's release."""
+    repo = clone(released.path, tmp_path / "repo")
+    for id in (ID, "partial"):
+        raw = repo.git("cat-file", "tag", f"{id}/v0.1.0").replace(f"\ntag {id}/", f"\ntag two/{id}/")
+        raw = raw.replace(f"\n\n{id} 0.1.0\n", f"\n\ntwo {id} 0.1.0\n")
+        oid = repo.git("hash-object", "-t", "tag", "-w", "--stdin", stdin=f"{raw}\n".encode())
+        repo.git("update-ref", f"refs/tags/two/{id}/v0.1.0", oid)
+    for _ in range(2):
+        for prefix in ("", "two/"):
+            book = onbook.open(repo.path, cache=tmp_path / "c", tag_prefix=prefix)
+            asked = [book.get(id, request) for id in (ID, "partial") for request in ("0.1.0", "~0.1.0")]
+            assert {prompt.tag.removesuffix(f"{prompt.id}/v{prompt.version}") for prompt in asked} == {prefix}
+            assert book.refresh() == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -21,9 +22,9 @@ def key(folder: Path, name: str) -> Path:
     return path
 
 
-def signed(repo: Repo, version: str, by: Path) -> None:
+def signed(repo: Repo, version: str, by: Path, text: str = PROMPT) -> None:
     """A release whose tag object is signed with ssh, as git would."""
-    release_by_hand(repo, ID, version, {PATH: PROMPT.encode()})
+    release_by_hand(repo, ID, version, {PATH: text.encode()})
     payload = repo.git("cat-file", "tag", f"{ID}/v{version}").encode() + b"\n"
     done = subprocess.run(
         ["ssh-keygen", "-q", "-Y", "sign", "-n", "git", "-f", str(by)], input=payload, capture_output=True, check=True
@@ -101,3 +102,31 @@ def test_a_signature_over_other_words(tmp_path: Path, keys: tuple[Path, Path], a
     # A mirror that renames tags is passed with verify="none", and said.
     prompt = onbook.open(repo.path, verify="none").get(ID, "1.2.0")
     assert any("which verify='none' lets pass" in note for note in prompt.notes)
+
+
+def test_the_signed_tag_of_an_older_release_is_not_believed_from_the_cache(
+    tmp_path: Path, keys: tuple[Path, Path], allowed: Path
+) -> None:
+    """Whoever can write the cache puts a withdrawn release under a newer number: files and signature are right."""
+    repo = new_repo(tmp_path / "repo")
+    repo.commit({PATH: PROMPT})
+    signed(repo, "1.0.0", keys[0])
+    changed = PROMPT.replace("You sort", "Sort")
+    repo.commit({PATH: changed})
+    signed(repo, "1.1.0", keys[0], changed)
+
+    def text(version: str, cache: Path) -> str:
+        book = onbook.open(f"file://{repo.path}", cache=cache, verify="signed", allowed_signers=allowed)
+        prompt = book.get(ID, version)
+        assert (prompt.tag, prompt.commit) == (f"{ID}/v{version}", repo.git("rev-parse", f"{ID}/v{version}^{{}}"))
+        return prompt.render(ticket="x")[0]["content"]
+
+    cache = tmp_path / "c"
+    older, newer = text("1.0.0", cache), text("1.1.0", cache)
+    assert older != newer
+    index = next(cache.rglob("1.0.0.json"))
+    entry = json.loads(index.read_text())
+    index.with_name("1.1.0.json").write_text(json.dumps({**entry, "release": {**entry["release"], "version": "1.1.0"}}))
+    assert text("1.1.0", cache) == newer
+    index.write_text(json.dumps({**entry, "release": {**entry["release"], "commit": "0" * 40}}))
+    assert text("1.0.0", cache) == older

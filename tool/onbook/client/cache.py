@@ -1,7 +1,7 @@
 """The cache of fetched releases: verified files by digest, shared by processes, safe to delete at any time.
 
     <cache>/files/<digest>/<path>                          the files of one closure
-    <cache>/releases/<hash of URL and id>/<version>.json   what a version is, with its tag object
+    <cache>/releases/<hash>/<version>.json                 what a version is, with its tag object: by URL, prefix and id
     <cache>/state/<hash>.json                              what a range or an environment was when it was last asked
     <cache>/locks/<hash>                                   so that one fetches and the others wait
 
@@ -125,21 +125,27 @@ class Cache:
         Raises:
             OnbookError: the cache cannot be written.
         """
-        path = self._index(cached.release.url, cached.release.id, cached.release.version)
+        release = cached.release
+        prefix = cached.tag.removesuffix(_tag(release.id, release.version))
+        path = self.entry_path(release.url, release.id, release.version, prefix)
         files = [asdict(file) for file in cached.files]
         data = {"release": asdict(cached.release), "tag": cached.tag, "files": files}
         data["raw"] = cached.raw.decode("latin-1")
         self._write(path, json.dumps(data).encode())
 
-    def find(self, url: str, id: str, version: str) -> Cached | None:
+    def find(self, url: str, id: str, version: str, prefix: str = "") -> Cached | None:
         """What a version is, if its files are here and intact."""
-        found = self.entry(url, id, version)
+        found = self.entry(url, id, version, prefix)
         return found if found is not None and self.holds(found.release.digest, found.files) else None
 
-    def entry(self, url: str, id: str, version: str) -> Cached | None:
-        """What a version was when it was fetched, whether or not its files are still here."""
+    def entry(self, url: str, id: str, version: str, prefix: str = "") -> Cached | None:
+        """What a version was when it was fetched, whether or not its files are still here.
+
+        Args:
+            prefix: what stands before its tag's name: the same id may have releases under several.
+        """
         try:
-            data = json.loads(self._index(url, id, version).read_bytes())
+            data = json.loads(self.entry_path(url, id, version, prefix).read_bytes())
             release = LockedRelease(**data["release"])
             files = tuple(ClosureFile(**file) for file in data["files"])
             texts = [
@@ -152,7 +158,9 @@ class Cache:
             return None
         if not all(isinstance(text, str) for text in texts):
             return None
-        if (release.url, release.id, release.version) != (url, id, version):
+        # The tag as well: that of another release has files and a signature that are as good.
+        stated = (release.url, release.id, release.version, data["tag"])
+        if stated != (url, id, version, prefix + _tag(id, version)):
             return None
         try:
             raw = data.get("raw", "").encode("latin-1")
@@ -203,13 +211,14 @@ class Cache:
                 hint="set ONBOOK_CACHE to a folder that can be written, or delete what stands in the way",
             ) from None
 
-    def entry_path(self, url: str, id: str, version: str) -> Path:
+    def entry_path(self, url: str, id: str, version: str, prefix: str = "") -> Path:
         """Where it is kept what a version is."""
-        return self._index(url, id, version)
+        key = f"{url}\0{id}\0{prefix}" if prefix else f"{url}\0{id}"
+        return self._root / "releases" / hashlib.sha256(key.encode()).hexdigest() / f"{version}.json"
 
-    def _index(self, url: str, id: str, version: str) -> Path:
-        name = hashlib.sha256(f"{url}\0{id}".encode()).hexdigest()
-        return self._root / "releases" / name / f"{version}.json"
+
+def _tag(id: str, version: str) -> str:
+    return f"{id}/v{version}"
 
 
 def _name(key: Sequence[str]) -> str:

@@ -90,16 +90,17 @@ class Releases:
         Raises:
             UsageError, IntegrityError, OnbookError: as :meth:`onbook.Book.get`.
         """
-        found = self.cached(id, version)
+        found = self.cached(id, version, prefix)
         if found is None:
-            there = lambda: self.cache.find(self.url, id, version) is not None  # noqa: E731 asked while it waits
-            with self.alone("release", id, version, until=there) as deadline:
-                found = self.cached(id, version) or self.fetch(id, version, prefix, deadline)
+            before = self._before(prefix)
+            there = lambda: self.cache.find(self.url, id, version, before) is not None  # noqa: E731 asked while it waits
+            with self.alone("release", id, version, before, until=there) as deadline:
+                found = self.cached(id, version, prefix) or self.fetch(id, version, prefix, deadline)
         return found
 
-    def cached(self, id: str, version: str) -> Fetched | None:
+    def cached(self, id: str, version: str, prefix: str | None = None) -> Fetched | None:
         """A version that is in the cache, intact, and what the lock and the policy ask for."""
-        found = self.cache.find(self.url, id, version)
+        found = self.cache.find(self.url, id, version, self._before(prefix))
         if found is None:
             return None
         self.lock.check(found.release, found.tag)
@@ -110,7 +111,7 @@ class Releases:
             # Kept by another policy, or damaged meanwhile: the remote is asked, and tells what is wrong if anything is.
             return None
         self.cache.used(found.release.digest)
-        kept = (self.cache.state(("withdrawn", self.url, id, version)) or {}).get("notes")
+        kept = (self.cache.state(_withdrawn(found.release, found.tag)) or {}).get("notes")
         notes = tuple(str(note) for note in kept) if isinstance(kept, list) else ()
         return Fetched(found.release, found.tag, found.files, found.folder, notes, data, found.raw, notes)
 
@@ -154,7 +155,7 @@ class Releases:
         """
         require_id(id)
         wanted = Range.parse(request)
-        prefix = self.prefix if self.prefix is not None else (prefix or "")
+        prefix = self._before(prefix)
         with RemoteTags(self.access, deadline) as remote:
             remote.seek([f"{prefix}{id}/{_pattern(wanted)}"])
             refs = remote.tags(prefix, id)
@@ -199,9 +200,7 @@ class Releases:
             if not self.cache.holds(release.digest, fetched.files):
                 self.cache.store(release.digest, fetched.data)
             self.cache.remember(Cached(release, fetched.tag, fetched.files, fetched.folder, fetched.raw))
-            self.cache.keep_state(
-                ("withdrawn", self.url, release.id, release.version), {"notes": list(fetched.lasting)}
-            )
+            self.cache.keep_state(_withdrawn(release, fetched.tag), {"notes": list(fetched.lasting)})
         except OnbookError as error:
             told = f"it is not kept for the next start: {error.message}"
             return replace(fetched, notes=(*fetched.notes, told))
@@ -209,10 +208,11 @@ class Releases:
 
     def _require_unmoved(self, release: LockedRelease, tag: str) -> None:
         """Refuse a version that was another one when it was fetched before."""
-        before = self.cache.entry(self.url, release.id, release.version)
+        prefix = tag.removesuffix(f"{release.id}/v{release.version}")
+        before = self.cache.entry(self.url, release.id, release.version, prefix)
         if before is None or before.release.tag_object == release.tag_object:
             return
-        path = self.cache.entry_path(self.url, release.id, release.version)
+        path = self.cache.entry_path(self.url, release.id, release.version, prefix)
         raise IntegrityError(
             f"{release.id} {release.version} is not what it was when it was fetched before: its tag moved\n"
             f"  expected: tag object {before.release.tag_object}, {before.release.digest}\n"
@@ -232,6 +232,8 @@ class Releases:
             raise IntegrityError("the cached tag was copied")
         if tag.manifest(found.tag).files != found.files:
             raise IntegrityError("the cached release lists other files")
+        if tag.target != found.release.commit:
+            raise IntegrityError("the cached tag points at another commit")
         self._verify_signature(found.raw, found.tag, found.release.tag_object)
 
     def _verify_signature(self, raw: bytes, tag: str, oid: str) -> None:
@@ -260,8 +262,18 @@ class Releases:
                 raise GitTimeoutError(told, place=f"{self.url} {key[1]}")
             yield deadline
 
+    def _before(self, prefix: str | None) -> str:
+        """What stands before the tags that are looked for: as this remote was opened, else as an environment says."""
+        return self.prefix if self.prefix is not None else (prefix or "")
+
     def _key(self, id: str, request: str) -> tuple[str, ...]:
         return ("range", self.url, self.prefix or "", id, request)
+
+
+def _withdrawn(release: LockedRelease, tag: str) -> tuple[str, ...]:
+    """The key of what is known of a release's withdrawal."""
+    key = ("withdrawn", release.url, release.id, release.version)
+    return key if tag == f"{release.id}/v{release.version}" else (*key, tag)
 
 
 def age_of(at: object) -> float | None:

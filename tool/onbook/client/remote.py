@@ -169,7 +169,7 @@ class RemoteBook(Fetcher, Book):
         if known is not None:
             return known
         try:
-            found = self._releases.cached(id, version)
+            found = self._releases.cached(id, version, prefix)
             if found is None:
                 found = self._remote.ask(lambda: self._releases.exact(id, version, prefix))
             prompt = loaded(found, Confirmation())
