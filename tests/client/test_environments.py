@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -294,3 +295,21 @@ def test_a_sha256_remote(tmp_path: Path, way: str) -> None:
             assert (done["version"], len(done["tag_object"]), done["digest"]) == ("1.1.0", 64, prompt.digest)
         assert (tmp_path / "out" / PATH).read_text() == text("1.1.0")
         assert there.report("fetch", f"{ID}@^1", "--from", source, "--frozen")["data"]["version"] == "1.1.0"
+
+
+def test_threads_that_meet_a_sha256_remote_together(tmp_path: Path) -> None:
+    repo = prepared(tmp_path / "repo", "--object-format=sha256")
+    book = onbook.open(f"file://{repo.path}", cache=tmp_path / "c")
+    meeting = threading.Barrier(4)
+    found: list[str] = []
+
+    def ask(request: str) -> None:
+        meeting.wait()
+        found.append(book.get(ID, request).version)
+
+    threads = [threading.Thread(target=ask, args=(request,)) for request in ("1.0.0", "1.1.0", "^1", "~1.0")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == ["1.0.0", "1.0.0", "1.1.0", "1.1.0"]

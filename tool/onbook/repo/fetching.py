@@ -78,19 +78,21 @@ class Objects:
         Raises:
             GitError: the remote refused, cannot be reached or did not answer in time.
         """
+        spoken = self.access.object_format
         try:
-            return self._fetch(options, specs)
+            return self._fetch(options, specs, spoken)
         except GitError as error:
             if not _OTHER_FORMAT.search(error.message):
                 raise
-        # An empty repository cannot be asked what it speaks; once known, it is kept.
-        self.access.object_format = "sha256" if self.access.object_format == "sha1" else "sha1"
-        return self._fetch(options, specs)
+        # An empty repository cannot be asked what it speaks; once known, it is kept. Another thread may have found the
+        # same meanwhile, so that it is the other one of what was tried here, and not of what stands there by now.
+        other = self.access.object_format = "sha256" if spoken == "sha1" else "sha1"
+        return self._fetch(options, specs, other)
 
-    def _fetch(self, options: Sequence[str], specs: Sequence[str]) -> Repository:
+    def _fetch(self, options: Sequence[str], specs: Sequence[str], object_format: str) -> Repository:
         folder = self._folder / str(len(self._repos))
         folder.mkdir()
-        repo = Repository.temporary(folder, self.access.object_format)
+        repo = Repository.temporary(folder, object_format)
         self._repos.append(repo)
         config = folder / "config"
         # By name: a URL on the command line is there for all to see, and a path is no name for a promisor.
