@@ -313,3 +313,27 @@ def test_threads_that_meet_a_sha256_remote_together(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(found) == ["1.0.0", "1.0.0", "1.1.0", "1.1.0"]
+
+
+def test_a_failure_is_over_once_the_release_is_there(server: GitServer, remote: Repo, tmp_path: Path) -> None:
+    """Deployed before its tag is pushed: told while it lasts, and no longer, whoever asks first."""
+    tag = f"refs/tags/{ID}/v1.1.0"
+    oid = remote.git("rev-parse", tag)
+    deploy(remote, "1.1.0")
+    deployed = remote.git("rev-parse", "HEAD")
+    for asks in (True, False):
+        remote.git("reset", "--quiet", "--hard", "HEAD~1")
+        remote.git("update-ref", "-d", tag)
+        book = onbook.open(url(server), cache=tmp_path / str(asks))
+        assert book.get(ID, env="production").version == "1.0.0"
+        remote.git("reset", "--quiet", "--hard", deployed)
+        assert list(book.refresh()) == [f"{ID}@production"]
+        assert book.refresh()[f"{ID}@production"].count == 2
+        with pytest.raises(UsageError, match=r"no tag for version 1\.1\.0"):
+            book.get(ID, env="production")
+        remote.git("update-ref", tag, oid)
+        if asks:
+            assert book.get(ID, env="production").version == "1.1.0"
+            assert book.failures == {}
+        assert book.refresh() == {}
+        assert book.get(ID, env="production").version == "1.1.0"

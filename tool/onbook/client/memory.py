@@ -18,9 +18,9 @@ class Held:
 
 
 class Routes:
-    """What an environment runs, in memory; ``loaded`` by id and whether it is the canary."""
+    """What an environment runs, in memory; ``loaded`` by id and whether it is the canary, ``refused`` likewise."""
 
-    __slots__ = ("confirmed", "deployments", "loaded", "name", "notes", "place", "prefix", "shipped")
+    __slots__ = ("confirmed", "deployments", "loaded", "name", "notes", "place", "prefix", "refused", "shipped")
 
     def __init__(
         self,
@@ -35,3 +35,4 @@ class Routes:
         self.name, self.deployments, self.prefix, self.place = name, deployments, prefix, place
         self.confirmed, self.notes, self.shipped = confirmed, notes, shipped
         self.loaded: dict[tuple[str, bool], LoadedPrompt] = {}
+        self.refused: set[tuple[str, bool]] = set()

@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from onbook.client.asking import Asking
@@ -230,8 +230,16 @@ class RemoteBook(Fetcher, Book):
                 ("release", id, str(target.version)), lambda: self._pin(id, str(target.version), routes.prefix)
             )
             require_digest(prompt, target.digest, routes.name)
-            found = replace(prompt, notes=(*prompt.notes, *routes.notes), _confirmed=routes.confirmed)
-            routes.loaded[id, canary] = found
+            found = self._load(routes, id, canary, prompt)
+            if (id, canary) in routes.refused:
+                routes.refused.discard((id, canary))
+                if (id, not canary) not in routes.refused:
+                    self._failures.clear(f"{id}@{routes.name}")
+        return found
+
+    def _load(self, routes: Routes, id: str, canary: bool, prompt: LoadedPrompt) -> LoadedPrompt:
+        found = replace(prompt, notes=(*prompt.notes, *routes.notes), _confirmed=routes.confirmed)
+        routes.loaded[id, canary] = found
         return found
 
     # Asking again.
@@ -261,25 +269,39 @@ class RemoteBook(Fetcher, Book):
         old = self._routes.get(env)
         if old is not None and not old.shipped and old.deployments == found.deployments:
             old.confirmed.at = time.monotonic() - found.age
+            self._prepare(old, list(old.refused))
             return
         place = f"{self._releases.url} {found.commit[:12]}"
         new = Routes(env, found.deployments, found.prefix, place, Confirmation(found.age), found.notes)
-        for id, canary in list(old.loaded) if old is not None else ():
-            # Before anybody is sent there: what is in use is fetched here, where nobody waits for it.
-            row = new.deployments.get(id)
+        if old is not None:
+            self._prepare(new, list(dict.fromkeys([*old.loaded, *old.refused])))
+        self._routes[env] = new
+
+    def _prepare(self, routes: Routes, wanted: Collection[tuple[str, bool]]) -> None:
+        """Fetch what is in use before anybody is sent there, here, where nobody waits for it."""
+        refused: dict[str, OnbookError] = {}
+        for id, canary in wanted:
+            row = routes.deployments.get(id)
             target = None if row is None else row.canary if canary else row.stable
             if target is None:
+                routes.refused.discard((id, canary))
                 continue
             try:
-                prompt = self._pin(id, str(target.version), new.prefix)
-                require_digest(prompt, target.digest, env)
+                prompt = self._pin(id, str(target.version), routes.prefix)
+                require_digest(prompt, target.digest, routes.name)
             except (UsageError, IntegrityError) as error:
                 # One prompt that is refused holds back no other: whoever asks for it is told.
-                self._failures.add(f"{id}@{env}", error)
+                refused.setdefault(id, error)
+                routes.refused.add((id, canary))
                 continue
-            self._failures.clear(f"{id}@{env}")
-            new.loaded[id, canary] = replace(prompt, notes=(*prompt.notes, *found.notes), _confirmed=new.confirmed)
-        self._routes[env] = new
+            self._load(routes, id, canary, prompt)
+            routes.refused.discard((id, canary))
+        for id in {id for id, _ in wanted}:
+            told = f"{id}@{routes.name}"
+            if id in refused:
+                self._failures.add(told, refused[id])
+            else:
+                self._failures.clear(told)
 
     def _refresh_exact(self, id: str, version: str) -> None:
         known = self._pinned[id, version]
