@@ -120,6 +120,8 @@ def test_usage_errors_name_what_was_meant(author: Person) -> None:
     assert "this looks like a tag: its prompt is support/triage, its version 0.1.0" in told
     told = author.onbook("render", "support/triage", "--var", "ticket=x", "--var", "ticket=y", exits=2)
     assert "--var gives 'ticket' twice" in told
+    told = author.onbook("render", "support/triage", "--vars", '{"ticket": "x"}', exits=2)
+    assert "--vars takes a file, not the inputs themselves\n  - reads them from standard input" in told
 
 
 def test_a_word_that_is_no_prompt_and_no_commit_is_told_as_neither(author: Person) -> None:
@@ -290,10 +292,14 @@ def test_prompts_that_stand_elsewhere(author: Person) -> None:
     for command in ("lint", "test", "check"):
         told = author.onbook(command)
         assert "there are no prompts below vendor/ours/" in told
-        assert "old/a.prompt.yml and 1 more stand elsewhere: move them there, or set `prompts`" in told
+        assert (
+            "old/a.prompt.yml and 1 more stand elsewhere: move what is a prompt to vendor/ours/, or set `prompts`"
+            in told
+        )
         assert "vendor is a repository of its own, a submodule for example: run onbook there" in told
+    assert "old/a.prompt.yml and 1 more stand elsewhere" in author.onbook("list")
     author.write("onbook.toml", 'prompts = "old"\n')
-    assert "elsewhere" not in author.onbook("lint")
+    assert "elsewhere" not in author.onbook("lint") + author.onbook("list")
 
 
 def test_a_tag_from_a_year_that_no_calendar_has(author: Person) -> None:

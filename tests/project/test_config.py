@@ -51,6 +51,14 @@ def test_defaults() -> None:
     ] == ["inconclusive"]
 
 
+def test_a_folder_may_end_with_its_slash() -> None:
+    waiver = 'reason = "known"\nuntil = 2027-03-01\nrule = "ON203"\npath = "ai/texts/"\n'
+    found = load(onbook=f'prompts = "ai/texts/"\n[[waivers]]\n{waiver}')
+    assert found.prompts == "ai/texts"
+    assert [each.path for each in found.waivers] == ["ai/texts"]
+    assert not found.faults
+
+
 def test_everything() -> None:
     found = load(onbook=FULL)
     assert found == Config(

@@ -91,6 +91,9 @@ def write_output(path: Path, text: str) -> None:
         write_atomic(path, text.encode())
 
 
+_INPUTS = "- reads them from standard input; one alone is given as --var NAME=VALUE"
+
+
 def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> dict[str, object]:
     """A prompt's inputs from the command line. Text is taken as it is where the contract wants text, else as JSON.
 
@@ -100,6 +103,8 @@ def inputs(prompt: Prompt, variables: Iterable[str], vars_file: str | None) -> d
     given: dict[str, object] = {}
     if vars_file is not None:
         try:
+            if vars_file.lstrip().startswith("{"):
+                raise UsageError("--vars takes a file, not the inputs themselves", hint=_INPUTS)
             loaded = json.loads(read_input(vars_file, "these inputs"))
         except (ValueError, RecursionError) as error:
             raise UsageError(f"these inputs are no JSON: {error}", place=vars_file) from None
@@ -197,14 +202,22 @@ def note_empty(repo: Repository, catalog: Catalog) -> None:
         hint = f'move it away, or name another folder in {FILE}: prompts = "..."'
         raise UsageError("prompts are looked for in this folder, and it is none", place=folder, hint=hint)
     note(f"note: there are no prompts below {folder}/")
+    note_elsewhere(repo, catalog, "  ")
+
+
+def note_elsewhere(repo: Repository, catalog: Catalog, begin: str = "note: ") -> None:
+    """Tell a person of prompts that are looked for in another folder than they are in."""
+    from onbook.project.config import FILE
+
+    folder = catalog.config.prompts
     paths = catalog.snapshot.entries("")
     elsewhere = sorted(path for path in paths if path.endswith(SUFFIXES) and not path.startswith(f"{folder}/"))
     if elsewhere:
-        others = f" and {len(elsewhere) - 1} more" if len(elsewhere) > 1 else ""
-        note(f"  {elsewhere[0]}{others} stand elsewhere: move them there, or set `prompts` in {FILE}")
+        others = f" and {len(elsewhere) - 1} more stand" if len(elsewhere) > 1 else " stands"
+        note(f"{begin}{elsewhere[0]}{others} elsewhere: move what is a prompt to {folder}/, or set `prompts` in {FILE}")
     for parent in (Path(folder), *Path(folder).parents)[:-1]:
         if (repo.root / parent / ".git").exists():
-            note(f"  {parent.as_posix()} is a repository of its own, a submodule for example: run onbook there")
+            note(f"{begin}{parent.as_posix()} is a repository of its own, a submodule for example: run onbook there")
 
 
 def note_completed(tags: Collection[str], *, dry_run: bool = False) -> None:

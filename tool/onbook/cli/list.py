@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from onbook.bases import Bases
-from onbook.cli.common import note, print_report, repository, snapshot
+from onbook.cli.common import note, note_elsewhere, print_report, repository, snapshot
 from onbook.cli.options import format_option, place_options
 from onbook.project import Catalog
 from onbook.report import Check, Finding, Report, Severity, Status
@@ -18,6 +18,8 @@ def command(staged: bool, at: str | None, format: str) -> int:
     """List the prompts and their latest releases."""
     repo = repository()
     catalog = Catalog(snapshot(repo, staged=staged, at=at))
+    if not catalog.ids:
+        note_elsewhere(repo, catalog)
     bases = Bases(repo, catalog.config, repo.head)
     rows, checks = [], []
     for source in catalog.select(()):
