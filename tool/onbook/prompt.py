@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from onbook.errors import UsageError
+from onbook.records import record
 
 PROMPTS = "prompts"
 """The folder that holds them, unless the configuration names another."""
@@ -20,7 +21,7 @@ _ID = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*+")
 Json = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """One message: a role (system, user, assistant) and the template of its content."""
 
@@ -28,14 +29,14 @@ class Message:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """The place where the caller's earlier messages go, as data."""
 
     name: str = HISTORY
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Example:
     """One few-shot example: values for the last user message, and the answer. Data, never templates."""
 
@@ -43,7 +44,7 @@ class Example:
     output: object
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prompt:
     """A prompt and all that its rendering and its contract read.
 
@@ -96,7 +97,7 @@ class Prompt:
         return self.metadata.get("status") == "draft"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """One row of a gold set: inputs, and what must hold of the answer.
 
@@ -122,7 +123,7 @@ class Case:
     chain: tuple[object, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A person's verdict on one recorded answer.
 

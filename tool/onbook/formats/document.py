@@ -17,6 +17,7 @@ from onbook.formats.places import Place, Places, Pointer
 from onbook.formats.spans import Lined, Spans, spans
 from onbook.lines import line_starts
 from onbook.patterns import later
+from onbook.records import record
 from onbook.report import Problem
 
 _MAX_CONTROL = 10
@@ -64,7 +65,7 @@ class _Index:
     within: dict[Pointer, tuple[Spans | Lined, Sequence[int]]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """One YAML file.
 

@@ -6,7 +6,7 @@ import csv
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from onbook.formats.bounds import MAX_DEPTH, MAX_FLAWS
@@ -14,6 +14,7 @@ from onbook.formats.document import line_problems, not_utf8, read_yaml
 from onbook.formats.faults import CONFLICT, json_fault
 from onbook.formats.scalars import integer, real, short
 from onbook.patterns import later
+from onbook.records import record
 from onbook.report import Problem
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -27,7 +28,7 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 _LINE_ENDS = str.maketrans({"\x85": r"\u0085", "\u2028": r"\u2028", "\u2029": r"\u2029"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One row and the line it starts at, 1-based."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from onbook.formats import Document, Row, read_rows, read_yaml, write_json_line
@@ -17,6 +17,7 @@ from onbook.project.gold import Gold, Lines, repeated
 from onbook.project.load import Loaded
 from onbook.project.shapes import contract, row_problems, shape_problems
 from onbook.prompt import SUFFIXES, Case, JudgeGate, Label, Prompt, Suite, id_of
+from onbook.records import record
 from onbook.repo import Snapshot, SnapshotError
 from onbook.repo.stored import IN_MEMORY, Stored
 from onbook.report import Problem
@@ -42,7 +43,7 @@ EVALUATOR = "evaluator"
 Json = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tests:
     """The cases, the suite and the labels of one prompt, and what is wrong with their files.
 

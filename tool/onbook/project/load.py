@@ -20,6 +20,7 @@ from onbook.nearest import nearest
 from onbook.project.references import Bundler, may_refer, near_file, read_json
 from onbook.project.shapes import contract, is_bare_schema, row_problems, shape_problems, with_known_parameters
 from onbook.prompt import HISTORY, SUFFIXES, Example, Message, Prompt, Slot, id_of, is_id, is_prompt_path, near_id
+from onbook.records import record
 from onbook.render import analyse
 from onbook.render.types import Use
 from onbook.repo import Entry, Snapshot, SnapshotError
@@ -32,7 +33,7 @@ Json = Mapping[str, object]
 _Find = Callable[[], tuple[str, int, int]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loaded:
     """What came of reading one prompt file.
 
@@ -87,6 +88,7 @@ class Reading:
     _id: str = ""
     _messages: tuple[Message | Slot, ...] = ()
     _template_format: str = ""
+    _bundler: Bundler | None = None  # there once something refers
 
     def read(self) -> None:
         """The first: the file itself."""
@@ -130,25 +132,25 @@ class Reading:
             self._report("wrong-shape", message, ("jsonSchema",), "indent it below a key 'schema', beside a key 'name'")
             return None
         self.problems += shape_problems(contract("prompt"), document, value=data)
-        # Duplicate keys and unknown keys leave the rest readable; a wrong shape does not.
-        if any(problem.code not in ("bad-id", "unknown-key", "duplicate-key") for problem in self.problems):
+        if self.problems and any(problem.code not in _READABLE for problem in self.problems):
             return None
         return data
 
     def _prompt(self, data: Json) -> Prompt | None:
         before = len(self.problems)
-        self._messages = tuple(_message(item) for item in _list(data, "messages"))
+        self._messages = tuple(map(_message, _list(data, "messages")))
         self._template_format = str(data.get("templateFormat", "simple"))
-        bundler = Bundler(self.snapshot, self._report)
-        inputs = self._schema(bundler, data.get("inputs"), ("inputs",))
-        output = self._output(bundler, data.get("jsonSchema"))
-        tools = tuple(
-            self._tool(bundler, _mapping(tool), ("tools", number)) for number, tool in enumerate(_list(data, "tools"))
-        )
-        for path in bundler.files:
+        inputs = self._schema(data.get("inputs"), ("inputs",))
+        output = self._output(data.get("jsonSchema"))
+        tools = _rows(data, "tools")
+        if tools:
+            tools = tuple([self._tool(tool, ("tools", number)) for number, tool in enumerate(tools)])
+        bundler, self._bundler = self._bundler, None  # it holds this reading: together they would be garbage
+        for path in bundler.files if bundler else ():
             self._take(path, "ref-missing", ())
         examples = self._examples(data.get("examples"))
-        if any(problem.code not in _HARMLESS for problem in self.problems[before:]):
+        found = self.problems[before:]
+        if found and any(problem.code not in _HARMLESS for problem in found):
             return None
         return Prompt(
             id=self._id,
@@ -168,17 +170,17 @@ class Reading:
             tools=tools,
             version=_text(data.get("version")),
             metadata=_mapping(data.get("metadata")),
-            test_data=tuple(_mapping(row) for row in _list(data, "testData")),
-            evaluators=tuple(_mapping(row) for row in _list(data, "evaluators")),
+            test_data=_rows(data, "testData"),
+            evaluators=_rows(data, "evaluators"),
             partials=self.partials,
         )
 
-    def _schema(self, bundler: Bundler, schema: object, at: Pointer) -> Json | None:
+    def _schema(self, schema: object, at: Pointer) -> Json | None:
         if schema is None:
             return None
-        return _mapping(self._bundled(bundler, schema, at))
+        return _mapping(self._bundled(schema, at))
 
-    def _output(self, bundler: Bundler, declared: object) -> dict[str, object]:
+    def _output(self, declared: object) -> dict[str, object]:
         """``jsonSchema`` as a mapping {name, strict, schema}; GitHub writes it as a text of JSON."""
         if declared is None:
             return {}
@@ -187,7 +189,7 @@ class Reading:
             declared = self._json_text(declared, at)
             if declared is None:
                 return {}
-        return {**_mapping(declared), "schema": self._bundled(bundler, _mapping(declared)["schema"], (*at, "schema"))}
+        return {**_mapping(declared), "schema": self._bundled(_mapping(declared)["schema"], (*at, "schema"))}
 
     def _json_text(self, text: str, at: Pointer) -> object:
         """What the text of ``jsonSchema`` says, or None where it does not say a name and a schema."""
@@ -217,31 +219,33 @@ class Reading:
         data = self.document.data if self.document else None
         return isinstance(data, dict) and isinstance(data.get("jsonSchema"), str)
 
-    def _tool(self, bundler: Bundler, tool: Json, at: Pointer) -> Json:
+    def _tool(self, tool: Json, at: Pointer) -> Json:
         # The arguments are a schema of their own: #/$defs within them is theirs, and so is what is bundled.
         function = _mapping(tool.get("function"))
         if "parameters" not in function:
             return tool
-        bundled = self._joined(bundler, function["parameters"], (*at, "function", "parameters"))
+        bundled = self._joined(function["parameters"], (*at, "function", "parameters"))
         return {**tool, "function": {**function, "parameters": bundled}}
 
-    def _bundled(self, bundler: Bundler, schema: object, at: Pointer) -> object:
+    def _bundled(self, schema: object, at: Pointer) -> object:
         """A schema with its references in it, known to be one; faults are reported once."""
         before = len(self.problems)
-        bundled = self._joined(bundler, schema, at)
+        bundled = self._joined(schema, at)
         if len(self.problems) == before:
             self._compile(bundled, at)
         return bundled
 
-    def _joined(self, bundler: Bundler, schema: object, at: Pointer) -> object:
+    def _joined(self, schema: object, at: Pointer) -> object:
         # A key of the file cannot be $ref where neither these letters nor an escape for them stand in its text. What
         # stands in it as a text of JSON may be nested deeper than the file, so it is always walked.
         text = self.document.text if self.document else "$ref"
-        if at[0] == "jsonSchema" and self._is_json_text:
-            return bundler.bundle(schema, self.path, at)
-        if ("$ref" in text or "\\" in text) and may_refer(schema):
-            return bundler.bundle(schema, self.path, at)
-        return schema
+        if not (at[0] == "jsonSchema" and self._is_json_text):
+            if "$ref" not in text and "\\" not in text:
+                return schema
+            if not may_refer(schema):
+                return schema
+        self._bundler = self._bundler or Bundler(self.snapshot, self._report)
+        return self._bundler.bundle(schema, self.path, at)
 
     def _compile(self, schema: object, at: Pointer) -> None:
         try:
@@ -367,6 +371,8 @@ class Reading:
         self.problems.append(Problem(code, message, self.path, mark.line, mark.column, hint))
 
 
+# Duplicate keys and unknown keys leave the rest readable; a wrong shape does not.
+_READABLE = frozenset({"bad-id", "unknown-key", "duplicate-key"})
 # The prompt still means something where a partial cannot be read: lint can go on looking at the rest. Whoever renders
 # or releases asks for no problems at all.
 _HARMLESS = frozenset({"missing-partial", "partial-outside", "include-cycle", "not-utf8", "unknown-key"})
@@ -390,6 +396,11 @@ def _mapping(value: object) -> Json:
 def _list(data: Json, key: str) -> list[object]:
     value = data.get(key)
     return value if isinstance(value, list) else []
+
+
+def _rows(data: Json, key: str) -> tuple[Json, ...]:
+    value = data.get(key)
+    return tuple(map(_mapping, value)) if isinstance(value, list) else ()
 
 
 def _text(value: object) -> str | None:

@@ -27,6 +27,8 @@ _NAMED = (
     *("properties", "patternProperties", "$defs", "definitions"),
     *("dependentSchemas", "dependentRequired", "dependencies"),
 )
+# What a schema has parts in.
+_NESTED = (dict, list)
 # An embedded schema with an identity of its own would change what its references are relative to.
 _IDENTITY = ("$id", "$schema")
 
@@ -48,9 +50,9 @@ class _Where(NamedTuple):
     def told(self) -> str:
         return f" in {self.path}" if self.base else ""
 
-    def within(self, key: str | int) -> _Where:
+    def within(self, steps: Pointer) -> _Where:
         """The place of a part. Within the prompt's own file it is known to the key, elsewhere as the reference's."""
-        return self if self.base else _Where(self.path, self.base, (*self.at, key))
+        return self if self.base else _Where(self.path, self.base, self.at + steps)
 
 
 class Bundler:
@@ -84,30 +86,34 @@ class Bundler:
             return {**bundled, "$defs": {**bundled.get("$defs", {}), **definitions}}
         return bundled
 
-    def _rewrite(self, node: object, where: _Where, depth: int = 0, *, names: bool = False) -> object:
+    def _rewrite(self, node: object, where: _Where, steps: Pointer = (), *, names: bool = False) -> object:
+        """A copy of a part of the schema of ``where``, which stands below these steps."""
+        depth = len(steps)
         if depth > MAX_DEPTH:
-            self.complain("ref-syntax", f"the schema{where.told} is nested deeper than {MAX_DEPTH} levels", where.at)
+            message = f"the schema{where.told} is nested deeper than {MAX_DEPTH} levels"
+            self.complain("ref-syntax", message, where.within(steps).at)
             return True
         if isinstance(node, list):
-            return [self._rewrite(part, where.within(key), depth + 1) for key, part in enumerate(node)]
+            return [
+                self._rewrite(part, where, (*steps, key)) if isinstance(part, _NESTED) or depth == MAX_DEPTH else part
+                for key, part in enumerate(node)
+            ]
         if type(node) is not dict and not isinstance(node, Mapping):
             return node
         copied: dict[str, object] = {}
         for key, part in node.items():
-            if not isinstance(part, dict | list) and key != "$ref" and key not in _IDENTITY and depth < MAX_DEPTH:
+            if not isinstance(part, _NESTED) and key != "$ref" and key not in _IDENTITY and depth < MAX_DEPTH:
                 copied[key] = part
-                continue
-            at = where.within(key)
-            if names:
-                copied[key] = self._rewrite(part, at, depth + 1)
+            elif names:
+                copied[key] = self._rewrite(part, where, (*steps, key))
             elif key == "$ref" and isinstance(part, str):
-                local = self._local(part, at)
+                local = self._local(part, where.within((*steps, key)))
                 if local is not None:
                     copied[key] = local
             elif key in _DATA:
                 copied[key] = part
             elif not (where.base and key in _IDENTITY):
-                copied[key] = self._rewrite(part, at, depth + 1, names=key in _NAMED)
+                copied[key] = self._rewrite(part, where, (*steps, key), names=key in _NAMED)
         return copied
 
     def _local(self, reference: str, where: _Where) -> str | None:
@@ -131,19 +137,20 @@ class Bundler:
         return f"#/$defs/{self._names[found]}{fragment}"
 
     def _resolve(self, target: str, where: _Where) -> str | None:
-        said = f"$ref {target!r}{where.told}"
         if ":" in target or target.startswith("//"):
+            message = f"$ref {target!r}{where.told} is a URL, and only files of this repository are read"
             hint = "copy the schema into this repository, and refer to the copy by its path"
-            self.complain("ref-url", f"{said} is a URL, and only files of this repository are read", where.at, hint)
+            self.complain("ref-url", message, where.at, hint)
             return None
-        joined = posixpath.normpath(posixpath.join(posixpath.dirname(where.path), target))
-        if target.startswith("/") or joined == ".." or joined.startswith("../"):
-            hint = f"write the path from the folder of {where.path}"
-            self.complain("ref-outside", f"{said} leads out of the repository", where.at, hint)
+        joined = _joined(where.path.rpartition("/")[0], target)
+        if joined is None:
+            message = f"$ref {target!r}{where.told} leads out of the repository"
+            self.complain("ref-outside", message, where.at, f"write the path from the folder of {where.path}")
             return None
         if joined.endswith(SUFFIXES):
+            message = f"$ref {target!r}{where.told} leads into a prompt file, which is no schema"
             hint = "put the schema into a file of its own, and let both refer to it; #/$defs/... is this same schema"
-            self.complain("ref-syntax", f"{said} leads into a prompt file, which is no schema", where.at, hint)
+            self.complain("ref-syntax", message, where.at, hint)
             return None
         return joined
 
@@ -177,13 +184,25 @@ class Bundler:
 
     def _name(self, path: str) -> str:
         """A name for a file's schema that stands in a URI fragment as it is, and that nothing else there has."""
-        stem = re.sub(r"[^A-Za-z0-9_-]", "_", posixpath.basename(path).split(".")[0]) or "schema"
+        stem = _stem(path)
         name, number = stem, 1
         while name in self._taken:
             number += 1
             name = f"{stem}{number}"
         self._taken.add(name)
         return name
+
+
+@lru_cache(maxsize=512)
+def _joined(folder: str, target: str) -> str | None:
+    """The path that a reference leads to from a folder; None where that is outside of the repository."""
+    joined = posixpath.normpath(posixpath.join(folder, target))
+    return None if target.startswith("/") or joined == ".." or joined.startswith("../") else joined
+
+
+@lru_cache(maxsize=512)
+def _stem(path: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", posixpath.basename(path).split(".")[0]) or "schema"
 
 
 def may_refer(schema: Any) -> bool:

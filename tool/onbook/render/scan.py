@@ -7,10 +7,11 @@ conditions and loops. What is not plainly one of these, or comes near a bound, i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import NamedTuple
 
+from onbook.records import record
 from onbook.render.types import Places, Template, Use, normal_newlines
 
 MAX_TAGS = 500  # far below what the parser takes
@@ -61,7 +62,7 @@ class Include(NamedTuple):
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """All branches of a condition in their order, and every value that one of their tests asks for."""
 
@@ -69,7 +70,7 @@ class If:
     branches: list[list[Node]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For:
     """A loop; ``otherwise`` is its else."""
 

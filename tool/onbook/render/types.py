@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from onbook.lines import line_starts
+from onbook.records import record
 
 
 class Use(NamedTuple):
@@ -33,7 +33,7 @@ class TemplateProblem(NamedTuple):
     hint: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Template:
     """What a template uses.
 
