@@ -13,7 +13,7 @@ import pytest
 from support import ask, echo, forks
 from support.console import Person
 from support.openai_server import OpenAIServer
-from support.running import PROMPT, Desk, desk
+from support.running import PROMPT, RECORDINGS, Desk, desk
 
 PATH = "prompts/a.prompt.yml"
 CASES = 30
@@ -140,6 +140,57 @@ def test_what_is_not_recorded_is_not_compared(released: Desk, tmp_path: Path) ->
     found = row(here, exits=3)
     assert (found["verdict"], found["status"]) == ("INCONCLUSIVE", "unchecked")
     assert "no case has answers on both sides" in here.test("--against", exits=3)[0]
+
+
+BRANCHED = """\
+model: openai/gpt-4.1-2025-04-14
+templateFormat: jinja2
+messages:
+  - role: user
+    content: "Sort this: {{ ticket }}{% if vip %} kindly{% endif %}"
+"""
+
+
+def unanswered(folder: Path, *cases: str) -> Desk:
+    """Five cases, two of them of a branch of the template; of those that are named no answer is committed."""
+    made = desk(folder, 0, suite="assert: [{contains: ticket}]\n")
+    made.write(PATH, BRANCHED)
+    lines = [{"id": f"case-{n}", "inputs": {"ticket": f"ticket {n}", "vip": n > 2}} for n in range(5)]
+    made.write("prompts/a.cases.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    made.write("onbook.toml", "gates = {lint = false, inconclusive = true}\n")
+    echo.record(made.root)
+    whole = (made.root / RECORDINGS).read_text()
+    kept = [line for line in whole.splitlines(keepends=True) if json.loads(line)["case"] not in cases]
+    made.write(RECORDINGS, "".join(kept))
+    made.commit()
+    made.write(RECORDINGS, whole)
+    return made
+
+
+def test_what_has_no_answer_is_not_proved_by_the_others(tmp_path: Path) -> None:
+    """The cases that the change is about have no old answers: that all others are as they were says nothing."""
+    here = unanswered(tmp_path / "r", "case-3", "case-4")
+    here.write(PATH, BRANCHED.replace("kindly", "rudely"))
+    echo.record(here.root)
+    found = row(here, "HEAD")
+    assert (found["verdict"], found["comparison"]["cases"]) == ("INCONCLUSIVE", 3)
+    assert set(found["left_out"]) == {"case-3", "case-4"}
+    assert "left out: 2 (it is not recorded)" in here.test("--against", "HEAD")[0]
+    here.commit()
+    assert "whether it is worse" in Person(here.root).onbook("check", "--base", "HEAD~1", exits=1)
+
+
+def test_an_answer_since_to_the_same_request_is_an_old_answer_too(tmp_path: Path) -> None:
+    found = row(unanswered(tmp_path / "r", "case-3"), "HEAD")
+    assert (found["verdict"], found["comparison"], found["left_out"]) == ("NOT WORSE", None, {})
+
+
+def test_what_is_new_is_told_beside_what_is_the_same(released: Desk, tmp_path: Path) -> None:
+    more = json.dumps({"id": "more", "inputs": {"ticket": "ticket 99"}, "assert": [{"contains": "ticket"}]})
+    here = changed(released, tmp_path / "r", files={"prompts/a.cases.jsonl": rows() + more + "\n"})
+    assert row(here)["verdict"] == "NOT WORSE"
+    told = "the same requests have the same outcomes; left out: 1 (there is no such case on the other side)"
+    assert told in here.test("--against")[0]
 
 
 def test_against_a_revision(released: Desk, tmp_path: Path) -> None:

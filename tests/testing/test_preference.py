@@ -77,6 +77,14 @@ def test_preferences(old: list[str], new: list[str], by: Judge, verdict: Verdict
     assert (told.asked, told.flipped, told.new, told.old, told.ties) == counts
 
 
+def test_what_the_judge_was_not_asked_is_not_the_same() -> None:
+    """Equal answers to one case say nothing of those to another, of which the judge has said nothing."""
+    match = lay_out(side(["a", "b"]), side(["a", "bb"], "that"), "1.0.0")
+    compared, told = prefer(match, Recordings())
+    assert (compared.verdict, told.asked) == (Verdict.INCONCLUSIVE, 0)
+    assert compared.left_out == {"c1": "the judge's verdict is not recorded"}
+
+
 def test_what_the_report_says() -> None:
     report = preference_report(*judged(["aa"] * 12, ["a"] * 12, longer), base="1.0.0", head="worktree")
     worse, preferred = report.findings

@@ -37,6 +37,7 @@ NOT_RECORDED = "it is not recorded"
 
 
 _NO_SUCH = "there is no such case on the other side"
+_OTHER = "its inputs or history changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Compared:
         model, old_model: the models that answered.
         measure: what was compared; see ACCURACY and SCORE.
         comparison: None where there was nothing to compare, or nothing that differs.
-        same: every shared case asks the same and was answered with the same outcome.
+        same: every case that means the same on both sides asks the same and was answered with the same outcome.
         left_out: cases of either side that are not compared, with the reason.
         trouble: why nothing could be compared.
     """
@@ -181,7 +182,7 @@ class _Paired:
         if before is None:
             return _NO_SUCH
         if not _means_the_same(before, case):
-            return "its inputs or history changed"
+            return _OTHER
         sides = []
         for planner, its, at in ((self._planners[0], before, place), (self._planners[1], case, number)):
             planned = planner.plan(at, its)
@@ -290,6 +291,8 @@ def judge(match: Match) -> Compared:
     for both in match.shared(left_out):
         before = _answers(match.old, both.old, found.measure)
         now = _answers(match.new, both.new, found.measure)
+        if before == NOT_RECORDED and match.old.not_asked is None and _ask_the_same(both):
+            before = now  # what was answered since to the same request counts as well
         if isinstance(now, str) or isinstance(before, str):
             left_out[both.case.id] = now if isinstance(now, str) else str(before)
             continue
@@ -298,12 +301,18 @@ def judge(match: Match) -> Compared:
     found = replace(found, left_out=left_out)
     if not pairs:
         return found
-    if same:
+    if same and alike(left_out):
         return replace(found, same=True)
     try:
         return replace(found, comparison=compare(pairs, found.margin))
     except OnbookError as error:
         return replace(found, trouble=error)
+
+
+def alike(left_out: Mapping[str, str]) -> bool:
+    """Whether nothing is left out that both sides have. Of such a case nobody knows the outcomes, so that those of the
+    others, however equal, are no proof by identity; it may well be the one that the change is about."""
+    return set(left_out.values()) <= {_NO_SUCH, _OTHER}
 
 
 def settle(compared: Sequence[Compared]) -> list[Compared]:
@@ -341,6 +350,10 @@ def _score(attempt: Attempt, measure: str) -> float:
     if measure == SCORE and (attempt.state != "error" or attempt.doubts):
         return attempt.sure_score
     return float(attempt.state == "passed" or bool(attempt.doubts))
+
+
+def _ask_the_same(both: Both) -> bool:
+    return [attempt.key for attempt in both.old] == [attempt.key for attempt in both.new]
 
 
 def _means_the_same(one: Case, other: Case) -> bool:

@@ -14,7 +14,7 @@ from onbook.errors import OnbookError
 from onbook.testing.asking import Progress, ask_missing
 from onbook.testing.assertions.base import read_json
 from onbook.testing.assertions.judges import judge, question_of
-from onbook.testing.baseline import Both, Compared, Match
+from onbook.testing.baseline import Both, Compared, Match, alike
 from onbook.testing.limits import Meter
 from onbook.testing.recording import Recording
 from onbook.testing.recordings import Keys, Recordings
@@ -131,7 +131,7 @@ def prefer(match: Match, verdicts: Recordings, *, model: str | None = None) -> t
     found = replace(found, left_out=left_out)
     if not measured:
         return found, told
-    if not asked:
+    if not asked and alike(left_out):
         return replace(found, same=True), told
     try:
         return replace(found, comparison=compare(measured, found.margin)), told

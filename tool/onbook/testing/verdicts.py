@@ -102,7 +102,7 @@ def sentence(compared: Compared) -> str:
     if compared.model != compared.old_model:
         where += f" on {compared.old_model}"
     if compared.same:
-        return f"not worse {where}: the same requests have the same outcomes"
+        return f"not worse {where}: the same requests have the same outcomes{_left_out(compared)}"
     found = compared.comparison
     if found is None:
         return f"whether it is worse {where} cannot be told: no case has answers on both sides{_left_out(compared)}"
