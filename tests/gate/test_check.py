@@ -24,6 +24,7 @@ from onbook.testing.recording import Recording
 from onbook.testing.recordings import Recordings
 from onbook.testing.request import Response
 from onbook.testing.selection import Selection
+from support import echo
 from support.console import ONBOOK, Person, person
 from support.git import Repo, clone, new_repo, release_by_hand
 from support.pulls import (
@@ -158,6 +159,48 @@ def test_a_failing_test(repo: Repo) -> None:
     assert status(data) == {"lint": {"passed"}, "diff": {"passed"}, "test": {"failed"}}
     assert data["data"]["test"]["prompts"][0]["failed"] > 3
     assert data["data"]["changed"] == ["support/triage"]
+
+
+@pytest.mark.parametrize(
+    ("gates", "edits", "code", "kept"),
+    [
+        # What one gate lets pass is no reason for another to look away.
+        ("tests = false", "worse", 1, {"OT401"}),
+        ("tests = false\nverdict = false", "worse", 0, set()),
+        ("verdict = false", "worse", 1, {"OT101"}),
+        ("tests = false", "missing", 3, {"OT201"}),
+        ("tests = false\nunchecked = false", "missing", 0, set()),
+        ("unchecked = false", "wrong", 3, {"OT301"}),
+        ("tests = false\nunchecked = false", "wrong", 0, set()),
+        ("tests = false\ninconclusive = true", "few", 1, {"OT402"}),
+    ],
+)
+def test_every_gate_holds_its_own(tmp_path: Path, gates: str, edits: str, code: int, kept: set[str]) -> None:
+    prompt = 'model: openai/gpt-4.1-2025-04-14\nmessages: [{role: user, content: "Sort {{ticket}} well"}]\n'
+    repo = new_repo(tmp_path / "r", "--initial-branch=main")
+    lines = [json.dumps({"id": f"c{n}", "inputs": {"ticket": f"ticket {n}"}}) + "\n" for n in range(12)]
+    config = f"[gates]\nlint = false\n{gates}\n"
+    files = {"onbook.toml": config, "prompts/a.cases.jsonl": "".join(lines)}
+    suite = "assert: [{contains: well}]\n" if edits != "few" else "assert: [{contains: '1'}]\nthreshold: 0.1\n"
+    for path, text in {**files, "prompts/a.prompt.yml": prompt, "prompts/a.suite.yml": suite}.items():
+        repo.write(path, text)
+    echo.record(repo.path)
+    repo.commit(message="before")
+    if edits == "wrong":
+        repo.commit({"prompts/a.suite.yml": "assert: [{contians: well}]\n"})
+    else:
+        repo.write("prompts/a.prompt.yml", prompt.replace("well", "badly"))
+        if edits == "few":
+            repo.write("prompts/a.suite.yml", "assert: [{contains: '1'}, {not: {contains: ticket 1 badly}}]\n")
+        echo.record(repo.path)
+        if edits == "missing":
+            recorded = (repo.path / "prompts/a.recordings.jsonl").read_text("utf-8").splitlines(keepends=True)
+            repo.write("prompts/a.recordings.jsonl", "".join(recorded[1:]))
+            repo.write("onbook.toml", f"{config}verdict = false\n")
+        repo.commit(message="after")
+    data = check(repo, "--base", "HEAD~1", "--own-config", exits=code)
+    errors = {f["rule"] for c in data["checks"] for f in c["findings"] if f["severity"] == "error"}
+    assert errors == kept
 
 
 def test_a_partial_changes_all_that_include_it_and_unrecorded_answers_are_not_fine(repo: Repo) -> None:

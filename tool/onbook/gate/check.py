@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -14,7 +14,7 @@ from onbook.diff.closures import Closures
 from onbook.diff.report import diff_report
 from onbook.errors import OnbookError, UsageError
 from onbook.gate.base import Base
-from onbook.gate.tests import run_affected
+from onbook.gate.tests import held, passed, run_affected
 from onbook.gate.trust import Trust, believed, judged_by, new_comments, unreadable
 from onbook.lint import lint
 from onbook.project import Catalog, Config, Source
@@ -270,22 +270,7 @@ def _diff(work: _Work, fail_on: frozenset[str]) -> Report:
 
 def _gated(part: str, checks: Iterable[Check], config: Config) -> list[Check]:
     """The checks of a part; what no gate stops at a release is told here as a warning."""
-    return [check if _stops(part, check, config) else _told(check) for check in checks]
-
-
-def _stops(part: str, check: Check, config: Config) -> bool:
-    if check.status is Status.UNCHECKED:
-        return part != "test" or config.gate("unchecked")
-    verdict = any(finding.slug == "regressed" for finding in check.findings)
-    gates: Mapping[str, str] = {"lint": "lint", "test": "tests"}
-    if verdict and not any(f.severity is Severity.ERROR for f in check.findings if f.slug != "regressed"):
-        return config.gate("verdict")
-    return part not in gates or config.gate(gates[part])
-
-
-def _told(check: Check) -> Check:
-    findings = tuple(
-        each._replace(severity=Severity.WARNING) if each.severity is Severity.ERROR else each for each in check.findings
-    )
-    passed = Status.SKIPPED if check.status is Status.SKIPPED else Status.PASSED
-    return replace(check, status=passed, findings=findings)
+    if part == "test":
+        return [held(check, config) for check in checks]
+    shut = part != "lint" or config.gate("lint")
+    return [check if shut or check.status is Status.UNCHECKED else passed(check) for check in checks]

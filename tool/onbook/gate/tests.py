@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from onbook.project import Catalog, Source
+from onbook.project import Catalog, Config, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.report import Check, Finding, Report, Severity, Status
 from onbook.testing.baseline import against, judge, settle
@@ -63,6 +63,44 @@ def _decided(check: Check) -> Check:
     # What failed or could not be checked before stays so.
     failed = Check.of(check.id, findings, prompt=check.prompt).status if check.status is Status.PASSED else check.status
     return replace(check, status=failed, findings=tuple(findings))
+
+
+def held(check: Check, config: Config) -> Check:
+    """A check as far as the gates hold it: each for its own findings, and what another gate lets pass is a warning."""
+    if check.status not in (Status.FAILED, Status.UNCHECKED):
+        return check
+    findings, kept = [], set[str]()
+    for each in check.findings:
+        if each.severity is Severity.ERROR and not each.waived:
+            if any(config.gate(name) for name in _GATES.get(each.slug, ("tests",))):
+                kept.add(each.slug)
+            else:
+                each = each._replace(severity=Severity.WARNING)  # noqa: PLW2901
+        findings.append(each)
+    if not kept:
+        return passed(check)
+    unchecked = check.status is Status.UNCHECKED or kept <= _UNKNOWN
+    return replace(check, status=Status.UNCHECKED if unchecked else Status.FAILED, findings=tuple(findings))
+
+
+# What is no answer that fails: which gates hold it, as at a release. All else is what the gate ``tests`` holds.
+_GATES = {
+    "regressed": ("verdict",),
+    "inconclusive": ("inconclusive",),
+    "not-comparable": ("verdict", "unchecked"),
+    **dict.fromkeys(("recording-missing", "not-recorded", "not-run"), ("unchecked",)),
+    **dict.fromkeys(("case-wrong", "prompt-unusable"), ("tests", "unchecked")),
+}
+_UNKNOWN = _GATES.keys() - {"regressed", "inconclusive"}
+
+
+def passed(check: Check) -> Check:
+    """A check that no gate holds: its errors are warnings."""
+    findings = tuple(
+        each._replace(severity=Severity.WARNING) if each.severity is Severity.ERROR else each for each in check.findings
+    )
+    status = Status.SKIPPED if check.status is Status.SKIPPED else Status.PASSED
+    return replace(check, status=status, findings=findings)
 
 
 def _as_testimony(report: Report, recorded: dict[str, Source]) -> Report:
