@@ -11,10 +11,15 @@ from onbook import resources
 from onbook.contract import Contract
 from onbook.formats.rows import MAX_LINE_BYTES
 from onbook.testing.journal import Journal
+from onbook.testing.planning import unit_of
 from onbook.testing.recording import Recording, RecordingError
 from onbook.testing.recordings import Recordings
-from onbook.testing.request import Response, key_of
+from onbook.testing.request import Request, Response, key_of
+from onbook.testing.selection import Selection
+from onbook.testing.wanted import Cases, Memory
 from support.answers import GPT, PATH, raw, recording, request, response
+from support.sources import PROMPT as SORT
+from support.sources import source
 
 
 def changed(one: Recording, **fields: object) -> bytes:
@@ -228,6 +233,24 @@ def test_an_answer_that_another_case_still_needs_stays() -> None:
     new = recording("a", "new")
     found.add(new)
     found.drop_stale({new.key, shared.key})
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_case_that_is_not_selected_still_needs_its_answer(broken: bool) -> None:
+    """``--record --case a``: the answer stands under a, and b asks for it too."""
+    rows = [{"id": id, "inputs": {"ticket": text}} for id, text in (("a", "new"), ("b", "shared"))]
+    if broken:  # nobody knows what it asks for
+        rows[1]["assert"] = [{"contians": "x"}]
+    cases = "".join(json.dumps(row) + "\n" for row in rows)
+    here = source({"prompts/a.prompt.yml": SORT, "prompts/a.cases.jsonl": cases})
+    assert here.prompt
+    found = Recordings()
+    unit = unit_of(here, here.prompt, GPT, found)
+    for text in ("shared", "new"):
+        asked = ({"role": "user", "content": f"Sort this: {text}"},)
+        found.add(Recording.of("a", Request(GPT, asked, {}), response()))
+    Cases([unit], Selection(cases={"a"}), Memory(found)).finish()
     assert len(found) == 2
 
 

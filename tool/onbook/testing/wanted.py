@@ -167,8 +167,12 @@ class Cases:
         return Keys(every())
 
     def finish(self) -> None:
-        """Drop what newer answers have replaced."""
-        self.keeper.recordings.drop_stale(self.needed())
+        """Drop what newer answers have replaced. What cases that are not selected ask for stays: one answer may serve
+        several cases, and stands under the first that asked for it."""
+        every = Cases(self.units, Selection(), self.keeper) if self._selection.narrows else self
+        needed = every.needed()
+        if not every.faulty:
+            self.keeper.recordings.drop_stale(needed)
 
     def _unit(self, place: int) -> int:
         return place // len(self._source.cases)
