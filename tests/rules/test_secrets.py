@@ -12,7 +12,8 @@ import yaml
 
 from onbook.lint import lint
 from onbook.project import Catalog
-from onbook.rules.issuers import ISSUERS, SHORTEST, Issuer, entropy, secrets
+from onbook.rules.issuers import ISSUERS, Issuer, entropy, secrets
+from onbook.rules.signs import SHORTEST
 from support.snapshots import files
 
 TABLE = Path(__file__).parents[1] / "cases" / "secrets.yml"

@@ -6,6 +6,7 @@ import marshal
 import re
 from array import array
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from onbook.formats import blocks
 from onbook.formats.bounds import MAX_FILE_BYTES
 from onbook.formats.places import Place, Places, Pointer
+from onbook.formats.shape import DOUBTFUL, shape_of
 from onbook.formats.spans import Lined, Spans, spans
 from onbook.lines import line_starts
 from onbook.patterns import later
@@ -24,8 +26,6 @@ _MAX_CONTROL = 10
 
 # What YAML lets stand in a file (YAML 1.2, section 5.1), turned round.
 _CONTROL = later("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# In UTF-8, every byte that is no part of such a character: those beyond ASCII begin with 0xC2 or 0xEF.
-_HARMLESS = bytes({*b"\t\n\r", *range(0x20, 0x7F), *range(0x80, 0x100)} - {0xC2, 0xEF})
 
 
 class Mark(NamedTuple):
@@ -72,11 +72,13 @@ class Document:
     Attributes:
         data: dicts with string keys, lists, str, int, finite float, bool, None.
         text: the file's text without a byte order mark.
+        shape: of the text, see :mod:`onbook.formats.shape`.
     """
 
     path: str
     data: object
     text: str = field(repr=False)
+    shape: bytes = field(repr=False, compare=False)
     _index: _Index = field(repr=False, compare=False)
 
     @property
@@ -194,7 +196,7 @@ def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
         The document is None where reading had to stop. Otherwise it has what could be read: the first of
         duplicate keys, the first of several documents, None for an alias or a refused number.
     """
-    text, problems = read_text(raw, path)
+    text, problems, shape = read_text(raw, path)
     if text is None or problems:
         return None, problems
     lines = Lines(text)
@@ -202,7 +204,7 @@ def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
     data: Any = blocks.read(text, literals=literals)
     if data is not None:
         # To read plain block style again is quick, and most files are never asked for a place.
-        return Document(path, data, text, _Index(lines, None, literals=literals)), problems
+        return Document(path, data, text, shape, _Index(lines, None, literals=literals)), problems
     from onbook.formats.compose import compose  # with PyYAML, which most runs never need
 
     composed = compose(text)
@@ -213,26 +215,28 @@ def read_yaml(raw: bytes, path: str) -> tuple[Document | None, list[Problem]]:
     if not composed.sound:
         return None, problems
     data = composed.data
-    return Document(path, data, text, _Index(lines, (array("L", composed.starts), marshal.dumps(data)))), problems
+    index = _Index(lines, (array("L", composed.starts), marshal.dumps(data)))
+    return Document(path, data, text, shape, index), problems
 
 
-def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> tuple[str | None, list[Problem]]:
-    """The text of a file without its byte order mark, and what keeps it from being one.
+def read_text(raw: bytes, path: str, *, limit: int | None = MAX_FILE_BYTES) -> tuple[str | None, list[Problem], bytes]:
+    """The text of a file without its byte order mark, what keeps it from being one, and its shape.
 
     Problems: ``file-size`` (more than ``limit`` bytes), ``not-utf8``, ``control-character``.
     """
     if limit is not None and len(raw) > limit:
         message = f"the file has {len(raw):,} bytes; at most {limit:,} are read"
-        return None, [Problem("file-size", message, path, hint="split it, or move the data to a .jsonl file")]
+        return None, [Problem("file-size", message, path, hint="split it, or move the data to a .jsonl file")], b""
     try:
         text = raw.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        return None, [not_utf8(raw, path, error.start)]
-    if not raw.translate(None, _HARMLESS):
-        return text, []
+        return None, [not_utf8(raw, path, error.start)], b""
+    shape = shape_of(raw.removeprefix(BOM_UTF8))
+    if DOUBTFUL not in shape:
+        return text, [], shape
     lines = Lines(text)
     found = islice(_CONTROL.finditer(text), _MAX_CONTROL)
-    return text, [_control(each, path, *lines.mark(each.start())) for each in found]
+    return text, [_control(each, path, *lines.mark(each.start())) for each in found], shape
 
 
 def line_problems(lines: Iterable[tuple[int, bytes]], path: str) -> list[Problem]:
@@ -247,7 +251,7 @@ def line_problems(lines: Iterable[tuple[int, bytes]], path: str) -> list[Problem
             text = line.decode()
         except UnicodeDecodeError as error:
             return [replace(not_utf8(line, path, error.start), line=number)]
-        if line.translate(None, _HARMLESS) and len(problems) < _MAX_CONTROL:
+        if DOUBTFUL in shape_of(line) and len(problems) < _MAX_CONTROL:
             text = text.removeprefix("\ufeff") if number == 1 else text
             found = islice(_CONTROL.finditer(text), _MAX_CONTROL - len(problems))
             problems += (_control(each, path, number, each.start() + 1) for each in found)

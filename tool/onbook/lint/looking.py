@@ -65,12 +65,13 @@ def look(sources: Sequence[Source], rules: Iterable[Rule]) -> list[Looked]:
     for rule, reports, looks, across in _kinds(tuple(rules)):
         if reports and told.isdisjoint(rule.codes):
             continue  # it reports what readers found, and they found nothing of the kind
+        check = rule.check if looks else _nothing
         for source, (found, problems) in zip(sources, looked, strict=True):
             if reports and not any(problem.code in rule.codes for problem in problems):
                 continue  # nor did they in this one
             try:
                 count = 0
-                for hit in rule.check(source) if looks else ():  # most rules find nothing in most prompts
+                for hit in check(source):  # most rules find nothing in most prompts
                     if count == MAX_TOLD:
                         found.unchecked.append(_more(rule, source.path))
                         break
@@ -84,6 +85,11 @@ def look(sources: Sequence[Source], rules: Iterable[Rule]) -> list[Looked]:
     return [found for found, _ in looked]
 
 
+def _nothing(source: Source) -> tuple[()]:
+    """What a rule finds that only compares prompts."""
+    return ()
+
+
 def _begun(source: Source) -> tuple[Looked, tuple[Problem, ...]]:
     """What readers and comments say of a prompt, before any rule does; and all problems that readers found."""
     problems = (*source.problems, *source.tests.problems)
@@ -92,7 +98,7 @@ def _begun(source: Source) -> tuple[Looked, tuple[Problem, ...]]:
         looked.unchecked = [Rule.of(problem) for problem in unreported(problems)]
         looked.unread = [Rule.of(problem) for problem in problems if problem.code not in _READ]
     try:
-        looked.waivers = waivers_of(source)[0]
+        looked.waivers = list(waivers_of(source)[0])
     except Exception as error:  # a fault of a reader, as those of rules
         looked.unchecked.append(faulty(source.path, error))
     return looked, problems

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from onbook.project import Source
 from onbook.project.shapes import contract, renames, snake_case_parameters
@@ -172,9 +172,14 @@ class SnakeCaseParameter(Rule):
     slug = "snake-case-parameter"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Parameters that have a name here; others are unknown keys, which ON103 tells."""
-        for name, right in snake_case_parameters(source.document.data if source.document else None).items():
+        found = snake_case_parameters(source.document.data if source.document else None)
+        return self._found(source, found) if found else ()
+
+    @staticmethod
+    def _found(source: Source, found: dict[str, str]) -> Iterator[Hit]:
+        for name, right in found.items():
             message = f"the model parameter {name!r} is named {right!r} here"
             yield hit_at(source, ("modelParameters", name), message, key=True, hint="`onbook lint --fix` renames it")
 
@@ -258,14 +263,16 @@ class BadId(Rule):
     slug = "bad-id"
     codes = frozenset({"bad-id"})
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Also tells of the file that the catalog passes over."""
-        yield from super().check(source)
-        for suffix in SUFFIXES:
-            if suffix in source.tests.beside and not source.path.endswith(suffix):
-                other = id_of(source.path) + suffix
-                message = f"the id {source.id!r} is taken by {source.path}, so this file is not read"
-                yield Hit(message, other, hint="delete one of the two, or rename it")
+        found, beside = super().check(source), source.tests.beside
+        others = [suffix for suffix in SUFFIXES if suffix in beside and not source.path.endswith(suffix)]
+        return [*found, *[self._taken(source, suffix) for suffix in others]] if others else found
+
+    @staticmethod
+    def _taken(source: Source, suffix: str) -> Hit:
+        message = f"the id {source.id!r} is taken by {source.path}, so this file is not read"
+        return Hit(message, id_of(source.path) + suffix, hint="delete one of the two, or rename it")
 
 
 class NotAFile(Rule):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from onbook.contract import resolve
 from onbook.formats import Pointer
@@ -62,13 +62,17 @@ class JsonInProse(Rule):
     slug = "json-in-prose"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Requests to answer in JSON alone; not of JSON within other text, in a code block or between tags."""
         prompt = source.prompt
         if prompt is None or prompt.response_format in ("json_object", "json_schema") or prompt.tools:
-            return
+            return ()
         if "json" not in lowered(source) and joined(source).isascii():
-            return
+            return ()
+        return self._found(source)
+
+    @staticmethod
+    def _found(source: Source) -> Iterator[Hit]:
         found = [text for text in texts(source) if text.role != "assistant"]
         if not any("json" in text.text.casefold() for text in found):
             return
@@ -142,12 +146,17 @@ class StrictSchema(Rule):
     id = "ON305"
     slug = "strict-schema"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """The answer's schema and the arguments of tools, where they are strict and OpenAI is asked, or nobody yet."""
         prompt = source.prompt
-        if prompt is None or not _OPENAI.match(prompt.model or ""):
-            return
-        for what, schema, at in _strict(prompt):
+        if prompt is None or not (prompt.output_strict or prompt.tools) or not _OPENAI.match(prompt.model or ""):
+            return ()
+        parts = [part for part in _strict(prompt) if not _is_taken(part[1])]
+        return self._found(source, parts) if parts else ()
+
+    @staticmethod
+    def _found(source: Source, parts: list[tuple[str, object, Pointer]]) -> Iterator[Hit]:
+        for what, schema, at in parts:
             if not isinstance(schema, Mapping):
                 yield hit_at(source, at, f"strict mode wants {what} to be the schema of an object")
                 continue
@@ -238,6 +247,36 @@ def _strict(prompt: Prompt) -> Iterator[tuple[str, object, Pointer]]:
         function = tool.get("function")
         if isinstance(function, Mapping) and function.get("strict") is True and "parameters" in function:
             yield "a tool's arguments", function["parameters"], ("tools", number, "function", "parameters")
+
+
+# With one of these a schema is looked at more closely.
+_NOT_PLAIN = _ANY_UNSUPPORTED | {"$ref", "anyOf"}
+
+
+def _is_taken(schema: object) -> bool:
+    """Whether strict mode surely takes the schema of an object: most are plain, and ``_refused`` looks at others."""
+    return type(schema) is dict and schema.get("type") == "object" and _is_plain(schema)
+
+
+def _is_plain(schema: object) -> bool:
+    if type(schema) is not dict:
+        return not isinstance(schema, Mapping)
+    if not _NOT_PLAIN.isdisjoint(schema):
+        return False
+    properties = schema.get("properties")
+    if properties is None:
+        kind = schema.get("type")
+        # What holds nothing, or no properties: an object is to say so.
+        return not (kind == "object" or type(kind) is list) and ("items" not in schema or _is_plain(schema["items"]))
+    required = schema.get("required")
+    return (
+        type(properties) is dict
+        and type(required) is list
+        and schema.get("additionalProperties") is False
+        and "items" not in schema
+        and properties.keys() <= {name for name in required if isinstance(name, str)}
+        and all(map(_is_plain, properties.values()))
+    )
 
 
 def _refused(

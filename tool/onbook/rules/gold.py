@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from onbook.formats import read_yaml
 from onbook.project import Source
@@ -91,24 +91,29 @@ class BadAssertion(Rule):
     id = "ON112"
     slug = "bad-assertion"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Looks at the suite, at GitHub's evaluators, and at every case."""
+        tests = source.tests
+        if not tests.suite.assertions and not (tests.cases and any(case.assertions for case in tests.cases)):
+            return ()
+        return self._found(source)
+
+    def _found(self, source: Source) -> Iterator[Hit]:
+        from onbook.testing.assertions import check
+
         evaluators = len(source.prompt.evaluators) if source.prompt else 0
         asserted = source.suite.assertions
-        if asserted or any(case.assertions for case in source.cases):
-            from onbook.testing.assertions import check
-
-            own = len(asserted) - evaluators
-            for number, assertion in enumerate(asserted):
-                wrong = check(assertion)
-                if wrong and number < own:
-                    yield self._in_suite(source, number, wrong)
-                elif wrong:
-                    yield hit_at(source, ("evaluators", number - own), wrong)
-            for case in source.cases:
-                for assertion in case.assertions:
-                    if wrong := check(assertion):
-                        yield Hit(f"case {case.id!r}: {wrong}", case.path, case.line)
+        own = len(asserted) - evaluators
+        for number, assertion in enumerate(asserted):
+            wrong = check(assertion)
+            if wrong and number < own:
+                yield self._in_suite(source, number, wrong)
+            elif wrong:
+                yield hit_at(source, ("evaluators", number - own), wrong)
+        for case in source.cases:
+            for assertion in case.assertions:
+                if wrong := check(assertion):
+                    yield Hit(f"case {case.id!r}: {wrong}", case.path, case.line)
 
     @staticmethod
     def _in_suite(source: Source, number: int, wrong: str) -> Hit:
@@ -149,10 +154,11 @@ class BadRecording(Rule):
     slug = "bad-recording"
     codes = frozenset({"recording-clash", "recording-forged"})
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Whatever the reader of recordings finds: their lines are written by onbook, so the remedy is one."""
-        if RECORDINGS_SUFFIX not in source.tests.beside:
-            return
+        return self._found(source) if RECORDINGS_SUFFIX in source.tests.beside else ()
+
+    def _found(self, source: Source) -> Iterator[Hit]:
         from onbook.testing.recordings import Recordings
 
         path = stem(source.path) + RECORDINGS_SUFFIX

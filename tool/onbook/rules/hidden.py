@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from onbook.patterns import later
 from onbook.project import Source
 from onbook.rules.base import Hit, Rule
-from onbook.rules.sent import everything, unescaped
+from onbook.rules.sent import everything, may_be_marked, unescaped
 
 
 class HiddenText(Rule):
@@ -50,11 +50,15 @@ class HiddenText(Rule):
     id = "ON403"
     slug = "hidden-text"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Every run of such characters, in messages, partials, examples, defaults, tools and the answer's schema."""
         raw = unescaped(source)
-        if raw is not None and (raw.isascii() or not _ANY.search(raw)):
-            return
+        if raw is not None and (raw.isascii() or not _ANY.search(_beyond_ascii(raw))):
+            return ()
+        return self._found(source)
+
+    @staticmethod
+    def _found(source: Source) -> Iterator[Hit]:
         for text in everything(source):
             if text.text.isascii():
                 continue
@@ -104,14 +108,15 @@ class LeakedSpecialToken(Rule):
     id = "ON404"
     slug = "leaked-special-token"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Known tokens alone: other words between such brackets are somebody's delimiters.
 
         So are Mistral's own words for tools, unless the prompt is for one of its models.
         """
-        raw = unescaped(source)
-        if raw is not None and not (_IN_ANGLES.search(raw) or _IN_SQUARES.search(raw)):
-            return
+        return self._found(source) if may_be_marked(source) else ()
+
+    @staticmethod
+    def _found(source: Source) -> Iterator[Hit]:
         model = (source.prompt.model or "").casefold() if source.prompt else ""
         for text in everything(source):
             sent = _without_comments(text.text) if text.template_format == "jinja2" else text.text
@@ -146,6 +151,7 @@ _ANY = later(
     "\u3164\uffa0\ufff9-\ufffb\u206a-\u206f\U0001d173-\U0001d17a"
     "\u200b-\u200d\u2060-\u2064\ufeff\u00ad\u180e\u034f]"
 )
+_ASCII = bytes(range(0x80))
 _KINDS = {
     "bidi": "a control that changes the order in which the line is shown",
     "mark": "a direction mark in a text without right-to-left letters",
@@ -156,6 +162,11 @@ _KINDS = {
 _NARROW = ("LATIN ", "GREEK ", "CYRILLIC ", "DIGIT ")
 # More in a row say nothing in any script, and can spell something.
 MAX_ZERO_RUN = 2
+
+
+def _beyond_ascii(text: str) -> str:
+    """The other characters alone: most texts have few, and a class of characters is asked of each one by itself."""
+    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
 
 
 def _hidden(match: re.Match[str]) -> str | None:
@@ -189,8 +200,6 @@ _ANGLES = (
 )
 _SQUARES = r"\[/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]"
 _TOKEN = later(f"{_ANGLES}|{_SQUARES}")
-# Each begins with one character, which ``re`` finds quickly.
-_IN_ANGLES, _IN_SQUARES = later(_ANGLES), later(_SQUARES)
 # People head the parts of a text with them.
 _WORDS = later(r"\[/?[A-Z]+_[A-Z]+\]")
 

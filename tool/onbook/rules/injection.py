@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from onbook.formats import Pointer
 from onbook.patterns import later
@@ -60,9 +60,13 @@ class SecretKeptByWords(Rule):
     slug = "secret-kept-by-words"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Messages and partials; the value and the order stand within a few sentences of each other."""
-        for text in texts(source) if _may_name(lowered(source)) else ():
+        return self._found(source) if _may_name(lowered(source)) else ()
+
+    @staticmethod
+    def _found(source: Source) -> Iterator[Hit]:
+        for text in texts(source):
             for offset, what in _held(text.text):
                 message = f"this {what} is protected by words alone, and the model will tell it"
                 hint = "take it out, and let a program check who may do what before the model is asked"
@@ -113,19 +117,25 @@ class OrderInData(Rule):
     slug = "order-in-data"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Examples with their answers, defaults of inputs, and the turns before the last user message."""
-        yield from self._turns(source)
-        for pointer, text in defaults(source):
+        items = source.prompt.messages if source.prompt else ()
+        # Most prompts have no earlier turn.
+        turns = bool(items) and [getattr(item, "role", "system") for item in items] not in _NO_TURNS
+        given, examples = defaults(source), written(source, "examples") is not None
+        return self._found(source, turns, given, examples) if turns or given or examples else ()
+
+    def _found(self, source: Source, turns: bool, given: list[tuple[Pointer, str]], examples: bool) -> Iterator[Hit]:
+        if turns:
+            yield from self._turns(source)
+        for pointer, text in given:
             yield from self._in(source, pointer, text)
-        if written(source, "examples") is not None:
+        if examples:
             yield from self._examples(source)
 
     def _turns(self, source: Source) -> Iterator[Hit]:
         prompt = source.prompt
         items = prompt.messages if prompt else ()
-        if [getattr(item, "role", "system") for item in items] in (["system", "user"], ["user"]):
-            return  # most prompts have no earlier turn
         last = max((n for n, item in enumerate(items) if isinstance(item, Message) and item.role == "user"), default=-1)
         for number, item in enumerate(items):
             if not isinstance(item, Message) or item.role == "system" or (item.role == "user" and number >= last):
@@ -157,6 +167,7 @@ class OrderInData(Rule):
             yield text_at(source, pointer, text).hit_at(match.start(), _message(match), hint=_HINT)
 
 
+_NO_TURNS = (["system", "user"], ["user"])
 _HINT = "delete it, or let the answer show that it is data: name it, refuse it or label it"
 
 

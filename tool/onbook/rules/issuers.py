@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from onbook.patterns import later
 from onbook.rules.kept import PLACEHOLDER, at_word, long_words
+from onbook.rules.signs import SHORTEST, Signs, signs
 
 _END = r"(?![A-Za-z0-9_])"
 
@@ -147,9 +148,6 @@ ISSUERS: tuple[Issuer, ...] = (
 _PUBLISHED = ("SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c", "TJVA95OrM7E2cBab30RMHrHDcEfxjoYZgeFONFh7HgQ")
 
 
-SHORTEST = 20
-"""Characters of a secret with its literal, where both stand in one word; most texts have few words as long."""
-
 _ANYWHERE = tuple(dict.fromkeys(literal for issuer in ISSUERS if issuer.anywhere for literal in issuer.literals))
 # One character is found much sooner than a word: each literal by the first of these that stands in it.
 _CHARACTERS = ("\\", "_", "K", "/")
@@ -170,38 +168,14 @@ def _present(text: str) -> set[str]:
     return present
 
 
-# What each of them has in it: letters, digits and these signs without anything else between, so many at least.
-_RUN = b"w" * SHORTEST
-_IN_RUNS = bytes(
-    ord("w" if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "_+/=~-") else " ") for byte in range(256)
-)
-# But for these two rows, whose secrets may be shorter or have other signs: one of each list stands near every secret.
-_OTHERWISE = (("Q~",), ("@", "://"), ("@", r":\/\/"))
-# As long, and in most files that hold a schema.
-_KEYWORDS = (b"additionalProperties", b"unevaluatedProperties")
+def secrets(text: str, shown: Signs | None = None) -> tuple[tuple[int, str, Issuer], ...]:
+    """Every secret in a text: where it starts, itself, and of which kind; of several kinds for one the first row.
 
-
-def _may_hold(text: str) -> bool:
-    """Whether there may be a secret: most texts are passed over by this alone."""
-    if "~" in text or "@" in text:
-        for parts in _OTHERWISE:
-            if all(part in text for part in parts):
-                return True
-    raw = text.encode("utf-8", "surrogatepass")
-    runs, end = raw.translate(_IN_RUNS), 0
-    while (start := runs.find(_RUN, end)) >= 0:
-        end = runs.find(b" ", start)
-        end = end if end >= 0 else len(raw)
-        if raw[start:end] not in _KEYWORDS:
-            return True
-    return False
-
-
-def secrets(text: str) -> tuple[tuple[int, str, Issuer], ...]:
-    """Every secret in a text: where it starts, itself, and of which kind; of several kinds for one the first row."""
-    if not _may_hold(text):
-        return ()
-    present = _present(text)
+    Args:
+        shown: the signs of the text, where they are known.
+    """
+    shown = shown or signs(text)
+    present = _present(text) if shown and shown.secret else ()
     if not present:
         return ()
     found: dict[int, tuple[str, Issuer]] = {}

@@ -12,7 +12,8 @@ from onbook.project import Source
 from onbook.project.cases import CASE_SUFFIXES, LABELS_SUFFIX, RECORDINGS_SUFFIX, SUITE_SUFFIX, stem
 from onbook.repo import SnapshotError
 from onbook.rules.base import Hit
-from onbook.rules.texts import memo, partial
+from onbook.rules.signs import Signs, shared_signs, signs
+from onbook.rules.texts import memo, messages, texts
 
 
 def at_word(first: str) -> str:
@@ -29,12 +30,14 @@ class Kept:
     """One file as text, without its byte order mark; bytes that are no UTF-8 are replaced.
 
     Attributes:
+        shown: the signs of what it may hold.
         recorded: whether it holds recorded answers, which repeat the messages and the cases that they answer.
         shared: whether it is a text of SHARED characters or less that other prompts may include too.
     """
 
     path: str
     text: str
+    shown: Signs
     recorded: bool = False
     shared: bool = False
 
@@ -49,32 +52,37 @@ def _lines(text: str) -> Lines:
     return Lines(text)
 
 
-def kept(source: Source) -> list[Kept]:
-    """The prompt's own file, its partials and the rest of its closure, cases, suite, labels, recordings, in this order.
+def suspects(source: Source) -> list[Kept]:
+    """Of the files that a prompt keeps those that show signs of a secret or of personal data: of most prompts none.
 
-    Read as text and not as data: a place is exact, comments count, and a file too broken to be read still tells. What
-    cannot be read as a file at all, other rules report.
+    They stand in this order: the prompt's own file, its partials and the rest of its closure, cases, suite, labels,
+    recordings. Read as text and not as data: a place is exact, comments count, and a file too broken to be read still
+    tells. What cannot be read as a file at all, other rules report.
     """
-    return memo(source, "kept", _all_kept)
+    return memo(source, "suspects", _suspects)
 
 
-def _all_kept(source: Source) -> Iterator[Kept]:
-    prompt, told = source.prompt, {source.path}
-    if source.document is not None:
-        yield Kept(source.path, source.document.text)
+def _suspects(source: Source) -> Iterator[Kept]:
+    own = source.document
+    if own is not None:
+        if shown := signs(own.text, own.shape):
+            yield Kept(source.path, own.text, shown)
     elif found := _read(source, source.path):
         yield found
-    for name in sorted(prompt.partials if prompt else ()):
-        if text := partial(source, name):
-            told.add(text.path)
-            yield Kept(text.path, text.text, shared=len(text.text) <= SHARED)
-    start, standing = stem(source.path), source.tests.beside
-    closure = [file.path for file in source.files]
-    for path in (*closure, *[start + suffix for suffix in _BESIDE if suffix in standing]):
-        if path not in told and source.snapshot.entry(path) is not None:
-            told.add(path)
-            if found := _read(source, path, shared=path in closure):
-                yield found
+    told = {source.path}
+    for text in texts(source)[len(messages(source)) :]:  # the partials
+        told.add(text.path)
+        shared = len(text.text) <= SHARED
+        if shown := (shared_signs if shared else signs)(text.text):
+            yield Kept(text.path, text.text, shown, shared=shared)
+    others = {file.path: True for file in source.files if file.path not in told}
+    if not (standing := source.tests.beside).isdisjoint(_BESIDE):
+        start = stem(source.path)
+        for path in [start + suffix for suffix in _BESIDE if suffix in standing]:
+            others.setdefault(path, False)
+    for path, shared in others.items():
+        if source.snapshot.entry(path) is not None and (found := _read(source, path, shared=shared)):
+            yield found
 
 
 _BESIDE = (*CASE_SUFFIXES, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
@@ -86,7 +94,9 @@ def _read(source: Source, path: str, *, shared: bool = False) -> Kept | None:
     except (SnapshotError, ValueError):
         return None
     text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
-    return Kept(path, text, path.endswith(RECORDINGS_SUFFIX), shared and len(text) <= SHARED)
+    shared = shared and len(text) <= SHARED
+    shown = (shared_signs if shared else signs)(text)
+    return Kept(path, text, shown, path.endswith(RECORDINGS_SUFFIX), shared) if shown else None
 
 
 def long_words(text: str, shortest: int) -> str:

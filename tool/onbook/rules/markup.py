@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from onbook.nearest import nearest
@@ -11,6 +11,7 @@ from onbook.patterns import later
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
+from onbook.rules.sent import may_be_marked
 from onbook.rules.texts import Text, blank_code, joined, messages, texts
 
 
@@ -58,22 +59,24 @@ class UnclosedMarkup(Rule):
     slug = "unclosed-markup"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Fences of one message that includes nothing; tags right before a value, or with a misspelt end."""
-        found = messages(source)
         everything = joined(source)
         has_fences = "`" in everything or "~" in everything
+        found = messages(source)
+        if has_fences or any(_may_open(text.text) for text in found):
+            return self._found(found, everything, has_fences)
+        return ()
+
+    @staticmethod
+    def _found(found: list[Text], everything: str, has_fences: bool) -> Iterator[Hit]:
         for number, text in enumerate(found):
             if number == len(found) - 1 and text.role == "assistant":
                 continue
             if has_fences and not text.template.includes and (place := _open_fence(text.text)) is not None:
                 yield text.hit_at(place, "this code fence is never closed", hint="close it with a line of its own: ```")
-            # Of a tag that ends in its own message nothing else needs to be known.
-            if "{{" in text.text and any(
-                f"</{opening['name']}>" not in text.text for opening in _OPENING.finditer(text.text)
-            ):
-                tags = _Tags.of(everything)
-                yield from tags.open_in(text)
+            if _may_open(text.text):
+                yield from _Tags.of(everything).open_in(text)
 
 
 class LeftOver(Rule):
@@ -112,11 +115,15 @@ class LeftOver(Rule):
     slug = "left-over"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Only what stands as a note or a blank, outside of code, quotes and sentences about such blanks."""
         everything = joined(source)
-        if not ("TODO" in everything or "FIXME" in everything or _may_have_blank(everything)):
-            return
+        if "TODO" in everything or "FIXME" in everything or (may_be_marked(source) and _may_have_blank(everything)):
+            return self._found(source)
+        return ()
+
+    @staticmethod
+    def _found(source: Source) -> Iterator[Hit]:
         for text in texts(source):
             sent = blank_code(text.text)
             notes = list(_NOTE.finditer(sent)) if "TODO" in sent or "FIXME" in sent else []
@@ -178,6 +185,12 @@ _ENDLESS = frozenset(
         *("p", "li", "dt", "dd", "option", "tr", "td", "th", "thead", "tbody", "tfoot"),
     }
 )
+
+
+def _may_open(text: str) -> bool:
+    """Whether a tag before a value does not end in the same text: of others nothing else needs to be known."""
+    # A single character is found much sooner than what begins with it.
+    return "<" in text and any(f"</{name}>" not in text for name in _OPENING.findall(text))
 
 
 @dataclass(frozen=True, slots=True)

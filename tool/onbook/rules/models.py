@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any, cast
@@ -57,18 +57,17 @@ class FloatingModel(Rule):
     slug = "floating-model"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """A name is floating if the table has dated names beside it, or if it ends in `latest`."""
         name = source.prompt.model if source.prompt else None
         known = tokens.model(name)
         if name is None or known is None or not known.floating:
-            return
+            return ()
         hint = "name a dated model of the provider"
         if known.snapshots:
             hint = f"pin a snapshot: {_snapshot(name, known)}"
-        yield hit_at(
-            source, ("model",), f"{name} is a name that moves: the provider changes what it stands for", hint=hint
-        )
+        message = f"{name} is a name that moves: the provider changes what it stands for"
+        return (hit_at(source, ("model",), message, hint=hint),)
 
 
 class UnknownModel(Rule):
@@ -106,22 +105,23 @@ class UnknownModel(Rule):
     slug = "unknown-model"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Providers whose every present model the table means to hold; custom names and fine-tuned models pass."""
         name = source.prompt.model if source.prompt else None
         if not name or len(name) > _LONGEST or tokens.model(name):
-            return
+            return ()
         provider, slash, rest = name.partition("/")
         if not slash or provider not in tokens.COMPLETE or rest.startswith("ft:"):
-            return
+            return ()
         if tokens.is_other(provider, rest):
-            return
+            return ()
         near = _nearest(provider, rest)
-        if near:
-            table, day = tokens.source()
-            message = f"{provider} has no model {rest!r}: misspelt, or withdrawn"
-            hint = f"did you mean {provider}/{near}? (by the table of {day}, from {table})"
-            yield hit_at(source, ("model",), message, hint=hint)
+        if not near:
+            return ()
+        table, day = tokens.source()
+        message = f"{provider} has no model {rest!r}: misspelt, or withdrawn"
+        hint = f"did you mean {provider}/{near}? (by the table of {day}, from {table})"
+        return (hit_at(source, ("model",), message, hint=hint),)
 
 
 class RetiredModel(AcrossRule):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from onbook import tokens
 from onbook.patterns import later
@@ -55,37 +56,38 @@ class ParameterRange(Rule):
     id = "ON501"
     slug = "parameter-range"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Only what the provider's documentation says it refuses; of models that are not known, nothing."""
         prompt = source.prompt
         if prompt is None or not prompt.model or not prompt.parameters:
-            return
+            return ()
         parameters, name = prompt.parameters, prompt.model
-        known = tokens.model(name)
-        for key in ("maxTokens", "maxCompletionTokens"):
+        known, found = tokens.model(name), list[Hit]()
+        longest = known.max_output if known and known.provider in tokens.COMPLETE else None
+        for key in ("maxTokens", "maxCompletionTokens") if longest else ():
             wanted = parameters.get(key)
-            longest = known.max_output if known and known.provider in tokens.COMPLETE else None
-            if longest and _number(wanted) and wanted > longest:  # type: ignore[operator]
+            if _number(wanted) and wanted > longest:  # type: ignore[operator]
                 message = f"{key} is {wanted:,}, and the longest answer of {name} is {longest:,} tokens"
-                yield hit_at(source, ("modelParameters", key), message, hint=f"write {longest} or less")
-        if _REASONING.fullmatch(_last(name)):
+                found.append(hit_at(source, ("modelParameters", key), message, hint=f"write {longest} or less"))
+        if _reasons(name):
             for key, only in _FIXED.items():
                 if key in parameters and parameters[key] != only:
                     message = f"{name} takes no {key} but {only}"
-                    yield hit_at(source, ("modelParameters", key), message, key=True, hint=f"delete {key}")
-            return
+                    found.append(hit_at(source, ("modelParameters", key), message, key=True, hint=f"delete {key}"))
+            return found
         if known and not known.takes_sampling(parameters.get("reasoningEffort")):
             never = known.sampling == "never"
             for key in ("temperature", "topP"):
                 if parameters.get(key, 1) != 1:
                     message = f"{name} takes no {key} but 1{'' if never else ' while it reasons'}"
                     hint = f"delete {key}" if never else f"set reasoningEffort to none, or delete {key}"
-                    yield hit_at(source, ("modelParameters", key), message, key=True, hint=hint)
-            return
+                    found.append(hit_at(source, ("modelParameters", key), message, key=True, hint=hint))
+            return found
         temperature, most = parameters.get("temperature"), _hottest(name)
         if most is not None and _number(temperature) and temperature > most:  # type: ignore[operator]
             message = f"temperature is {temperature}, and {name} takes 0 to {most:g}"
-            yield hit_at(source, ("modelParameters", "temperature"), message)
+            found.append(hit_at(source, ("modelParameters", "temperature"), message))
+        return found
 
 
 class TooManyStops(Rule):
@@ -125,17 +127,18 @@ class TooManyStops(Rule):
     id = "ON502"
     slug = "too-many-stops"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Providers that publish a number."""
         prompt = source.prompt
         stops = prompt.parameters.get("stop") if prompt else None
         if prompt is None or not isinstance(stops, list):
-            return
+            return ()
         provider = _provider(prompt.model)
         most = _STOPS.get(provider or "")
-        if most and len(stops) > most:
-            message = f"stop has {len(stops)} sequences, and {provider} takes {most}"
-            yield hit_at(source, ("modelParameters", "stop", most), message)
+        if not most or len(stops) <= most:
+            return ()
+        message = f"stop has {len(stops)} sequences, and {provider} takes {most}"
+        return (hit_at(source, ("modelParameters", "stop", most), message),)
 
 
 class JsonWord(Rule):
@@ -174,15 +177,16 @@ class JsonWord(Rule):
     id = "ON503"
     slug = "json-word"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """The word in a message, a partial, an example or the values that cases and defaults give is enough."""
         prompt = source.prompt
         if prompt is None or prompt.response_format != "json_object" or source.problems:
-            return
+            return ()
         provider = _provider(prompt.model)
-        if provider in _ASKS_FOR_JSON and not _says_json(source, prompt):
-            message = f"responseFormat is json_object and no message says JSON, which {provider} refuses"
-            yield hit_at(source, ("responseFormat",), message, hint="say in a message that the answer is JSON")
+        if provider not in _ASKS_FOR_JSON or _says_json(source, prompt):
+            return ()
+        message = f"responseFormat is json_object and no message says JSON, which {provider} refuses"
+        return (hit_at(source, ("responseFormat",), message, hint="say in a message that the answer is JSON"),)
 
 
 class NoMaxTokens(Rule):
@@ -278,18 +282,23 @@ class HotExactMatch(Rule):
     slug = "hot-exact-match"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """A suite that repeats, or asks for less than all cases, reckons with chance; so does a model that takes no
         temperature."""
         prompt = source.prompt
-        if prompt is None or _REASONING.fullmatch(_last(prompt.model or "")):
-            return
-        temperature = prompt.parameters.get("temperature")
-        if not _number(temperature) or temperature <= 0:  # type: ignore[operator]
-            return
+        temperature = prompt.parameters.get("temperature") if prompt else None
+        if prompt is None or not temperature or not _number(temperature) or temperature <= 0:  # type: ignore[operator]
+            return ()
         suite = source.suite
-        if suite.repeats > 1 or suite.threshold < 1:
-            return
+        if _reasons(prompt.model or "") or suite.repeats > 1 or suite.threshold < 1:
+            return ()
+        if not (suite.assertions or source.cases):
+            return ()
+        return self._found(source, temperature)
+
+    @staticmethod
+    def _found(source: Source, temperature: object) -> Iterator[Hit]:
+        suite = source.suite
         if any(_exact(it) for it in suite.assertions) or any(_exact(it) for c in source.cases for it in c.assertions):
             message = f"temperature is {temperature}, and an assertion accepts one exact answer"
             hint = "set temperature to 0, or let the suite repeat and state a threshold"
@@ -314,10 +323,12 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _last(model: str) -> str:
-    return model.rpartition("/")[2]
+@lru_cache(maxsize=256)  # a repository names few models
+def _reasons(model: str) -> bool:
+    return _REASONING.fullmatch(model.rpartition("/")[2]) is not None
 
 
+@lru_cache(maxsize=256)
 def _hottest(model: str) -> float | None:
     return next((most for pattern, most in _HOTTEST if pattern.match(model)), None)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from onbook.patterns import later
 from onbook.project import Source
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
-from onbook.rules.kept import PLACEHOLDER, Match, at_word, kept, told_once
+from onbook.rules.kept import PLACEHOLDER, Kept, Match, at_word, suspects, told_once
+from onbook.rules.signs import Signs, signs
 
 
 class PersonalData(Rule):
@@ -63,51 +64,42 @@ class PersonalData(Rule):
     slug = "personal-data"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Every place in every file; recordings tell only what stands nowhere else."""
+        shown = suspects(source)
+        return self._found(shown) if shown else ()
+
+    @staticmethod
+    def _found(files: list[Kept]) -> Iterator[Hit]:
         told: set[str] = set()
-        for file in kept(source):
-            found = (_shared if file.shared else personal)(file.text)
+        for file in files:
+            found = _shared(file.text) if file.shared else personal(file.text, file.shown)
             for match in told_once(file, found, told) if found else ():
                 hint = "write one that is reserved for examples: maria@example.com, +1 202-555-0143"
                 yield file.hit_at(match.start, match.what, hint=hint)
 
 
-def personal(text: str) -> tuple[Match, ...]:
-    """Everything of the kind in a text, kind by kind; what is told shows no more than tells it from others."""
-    shape = text.encode("utf-8", "surrogatepass").translate(_SHAPE, _OTHERS)
-    accounts, numbers = b"AA00" in shape, any(map(shape.__contains__, _NUMBERS))
-    if not (accounts or numbers or "@" in text or "+" in text):
+def personal(text: str, shown: Signs | None = None) -> tuple[Match, ...]:
+    """Everything of the kind in a text, kind by kind; what is told shows no more than tells it from others.
+
+    Args:
+        shown: the signs of the text, where they are known.
+    """
+    shown = shown or signs(text)
+    if shown is None:
         return ()
     found: list[Match] = []
-    if "@" in text:
+    if shown.email:
         found += _emails(text)
-    if accounts:
+    if shown.number:
         found += _ibans(text)
-    if numbers:
         found += _cards(text)
-    if numbers or "+" in text:
+    if shown.number or shown.plus:
         found += _phones(text)
     return tuple(found)
 
 
 _shared = lru_cache(maxsize=512)(personal)  # of a text that belongs to many prompts
-
-
-# What stands in every account number, and in every card and North American telephone number: passes over most texts.
-# Looked for in the text with one character for each kind, and without those that no number has in it.
-_NUMBERS = (b"0000000", b"000-0000")
-
-
-def _kind(byte: int) -> int:
-    letter = chr(byte)
-    if letter.isascii() and (letter.isdigit() or letter.isupper()):
-        return ord("0" if letter.isdigit() else "A")
-    return ord("-" if letter in "-. " else "x")
-
-
-_SHAPE = bytes(map(_kind, range(256)))
-_OTHERS = bytes(byte for byte in range(256) if _SHAPE[byte] == ord("x"))
 
 
 # --- e-mail

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from onbook.project import Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
+from onbook.prompt import Prompt
 from onbook.repo import SnapshotError
 from onbook.report import Severity
 from onbook.rules.base import Hit, Rule
@@ -46,12 +47,17 @@ class OrphanedRecording(Rule):
     slug = "orphaned-recording"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Compares names only, so that lint renders no case."""
-        if RECORDINGS_SUFFIX not in source.tests.beside or source.prompt is None or source.tests.problems:
-            return  # or which cases there are is not known
+        prompt = source.prompt
+        if RECORDINGS_SUFFIX not in source.tests.beside or prompt is None or source.tests.problems:
+            return ()  # or which cases there are is not known
+        return self._found(source, prompt)
+
+    @staticmethod
+    def _found(source: Source, prompt: Prompt) -> Iterator[Hit]:
         cases = {case.id for case in source.cases}
-        models = set(source.suite.models or (source.prompt.model,))
+        models = set(source.suite.models or (prompt.model,))
         repeats = source.suite.repeats
         for recording, hit in _recordings(source):
             # A judge has a model of its own, and is asked once.

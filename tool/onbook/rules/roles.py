@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from onbook import tokens
 from onbook.project import Source
@@ -53,12 +53,14 @@ class RoleOrder(Rule):
     id = "ON109"
     slug = "role-order"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Looks at the roles alone."""
         items = source.prompt.messages if source.prompt else ()
         roles = [item.role if isinstance(item, Message) else "" for item in items]
-        if not items:
-            return
+        return () if not items or roles in _PLAIN else self._found(source, items, roles)
+
+    @staticmethod
+    def _found(source: Source, items: Sequence[Message | Slot], roles: list[str]) -> Iterator[Hit]:
         for number, role in enumerate(roles):
             if role == "system" and number:
                 again = "system" in roles[:number]
@@ -79,6 +81,8 @@ class RoleOrder(Rule):
             message = "the last message is the assistant's: models continue it, answer it or refuse it"
             yield _warning(source, len(roles) - 1, message, "end with a user message")
 
+
+_PLAIN = (["system", "user"], ["user"])  # as most prompts are
 
 # Their documentation asks for a user's message. OpenAI's models answer a system message alone, others as they like.
 _REFUSE = frozenset({"anthropic", "gemini", "vertex_ai", "bedrock", "mistral"})
@@ -133,12 +137,14 @@ class EmptyMessage(Rule):
     id = "ON110"
     slug = "empty-message"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Only what is empty as written: a text that a value may leave empty is the caller's matter."""
-        for text in messages(source):
-            if not text.text.strip() and text.pointer:
-                message = f"the {text.role} message is empty"
-                yield hit_at(source, text.pointer, message, hint="write its text, or delete the message")
+        hint = "write its text, or delete the message"
+        return [
+            hit_at(source, text.pointer, f"the {text.role} message is empty", hint=hint)
+            for text in messages(source)
+            if (not text.text or text.text.isspace()) and text.pointer
+        ]
 
 
 RULES: tuple[type[Rule], ...] = (RoleOrder, EmptyMessage)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from onbook.project import Source
 from onbook.rules.base import Hit, Rule
 from onbook.rules.issuers import Issuer, secrets, shared_secrets
-from onbook.rules.kept import Match, kept, told_once
+from onbook.rules.kept import Kept, Match, suspects, told_once
 
 
 class SecretInFile(Rule):
@@ -53,11 +53,16 @@ class SecretInFile(Rule):
     id = "ON405"
     slug = "secret-in-file"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Every place in every file; recordings tell only what stands nowhere else."""
+        shown = suspects(source)
+        return self._found(shown) if shown else ()
+
+    @staticmethod
+    def _found(files: list[Kept]) -> Iterator[Hit]:
         told: set[str] = set()
-        for file in kept(source):
-            found = (shared_secrets if file.shared else secrets)(file.text)
+        for file in files:
+            found = shared_secrets(file.text) if file.shared else secrets(file.text, file.shown)
             for match in told_once(file, _matches(found), told) if found else ():
                 hint = "revoke it at its issuer, then delete it: git's history keeps what was committed"
                 yield file.hit_at(match.start, match.what, hint=hint)

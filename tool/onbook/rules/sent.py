@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from onbook.formats import Pointer, Row, read_rows
+from onbook.patterns import later
 from onbook.project import Source
 from onbook.repo import SnapshotError
 from onbook.rules.base import Hit
@@ -51,6 +52,25 @@ def unescaped(source: Source) -> str | None:
     return found
 
 
+def may_be_marked(source: Source) -> bool:
+    """Whether a bracket in what is sent may begin a special token or a blank to be filled in: in most none does.
+
+    Two rules ask for it, each of one of the two: a text is looked through but once.
+    """
+    known = source.memo
+    if "marked" not in known:
+        raw = unescaped(source)
+        known["marked"] = raw is None or bool(_IN_ANGLES.search(raw) or ("[" in raw and _IN_SQUARES.search(raw)))
+    found: bool = known["marked"]
+    return found
+
+
+# Each begins with one character, which ``re`` finds quickly.
+_BLANKS = "(?i:insert|paste|add|enter|put|type)"
+_IN_ANGLES = later(rf"<(?:\||\uff5c|/SYS>>|SYS>>|start_of_turn>|end_of_turn>|{_BLANKS})")
+_IN_SQUARES = later(rf"\[(?:/?(?:INST|AVAILABLE_|TOOL_|SYSTEM_)|{_BLANKS})")
+
+
 def _everything(source: Source) -> Iterator[Text | RowText]:
     yield from texts(source)
     for key in ("examples", "tools", "jsonSchema"):
@@ -91,12 +111,17 @@ def text_at(source: Source, pointer: Pointer, text: str) -> Text:
     return Text(source.path, text, "simple", pointer=pointer, document=source.document)
 
 
-def defaults(source: Source) -> Iterator[tuple[Pointer, str]]:
+def defaults(source: Source) -> list[tuple[Pointer, str]]:
     """The strings in the defaults of inputs; those of a schema that is referred to stand in another file."""
     properties = written(source, "inputs", "properties")
-    for name, schema in properties.items() if isinstance(properties, dict) else ():
-        if isinstance(schema, dict) and "default" in schema:
-            yield from strings(schema["default"], ("inputs", "properties", name, "default"))
+    if not isinstance(properties, dict):
+        return []
+    return [
+        string
+        for name, schema in properties.items()
+        if isinstance(schema, dict) and "default" in schema
+        for string in strings(schema["default"], ("inputs", "properties", name, "default"))
+    ]
 
 
 def example_rows(source: Source) -> tuple[str, list[Row]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 
 from onbook.errors import UsageError
 from onbook.formats import read_yaml
@@ -14,20 +14,24 @@ from onbook.rules.base import Hit, Rule, find_rule
 from onbook.waivers import NOT_CHECKED, Waiver, comment_waivers
 
 _MARK = b"onbook"
+_COMMENTED = (".cases.yml", SUITE_SUFFIX)
 
 
-def waivers_of(source: Source) -> tuple[list[Waiver], list[Problem]]:
+def waivers_of(source: Source) -> tuple[Sequence[Waiver], Sequence[Problem]]:
     """The waivers that stand as comments in a prompt's file, its YAML cases and its suite, and what is wrong there."""
     if "waivers" not in source.memo:
         source.memo["waivers"] = _waivers_of(source)
-    waivers, problems = source.memo["waivers"]
-    return list(waivers), list(problems)
+    found: tuple[Sequence[Waiver], Sequence[Problem]] = source.memo["waivers"]
+    return found
 
 
-def _waivers_of(source: Source) -> tuple[list[Waiver], list[Problem]]:
-    documents = [source.document] if source.document else []
-    for suffix in (".cases.yml", SUITE_SUFFIX):
-        if suffix not in source.tests.beside:
+def _waivers_of(source: Source) -> tuple[Sequence[Waiver], Sequence[Problem]]:
+    own, beside = source.document, source.tests.beside
+    if (own is None or "#" not in own.text) and beside.isdisjoint(_COMMENTED):
+        return (), ()  # as of most prompts: there is no comment at all
+    documents = [own] if own else []
+    for suffix in _COMMENTED:
+        if suffix not in beside:
             continue
         path = stem(source.path) + suffix
         try:
@@ -36,7 +40,7 @@ def _waivers_of(source: Source) -> tuple[list[Waiver], list[Problem]]:
             continue  # which another rule tells
         document = read_yaml(raw, path)[0] if _MARK in raw else None
         documents += [document] if document else []
-    waivers, problems = [], []
+    waivers, problems = list[Waiver](), list[Problem]()
     for document in documents:
         found, wrong = comment_waivers(document)
         waivers += found
@@ -102,10 +106,10 @@ class BadWaiver(_WaiverRule):
     slug = "bad-waiver"
     codes = frozenset({"bad-waiver"})
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Comments that begin ``onbook: allow`` or nearly so."""
-        for problem in waivers_of(source)[1]:
-            yield self.of(problem)
+        problems = waivers_of(source)[1]
+        return map(self.of, problems) if problems else ()
 
 
 class UnknownWaivedRule(_WaiverRule):
@@ -147,11 +151,10 @@ class UnknownWaivedRule(_WaiverRule):
     slug = "unknown-waived-rule"
     codes = frozenset({"unknown-waived-rule"})
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Ids and names, of rules of lint and of diff."""
-        for waiver in waivers_of(source)[0]:
-            if problem := unknown_rule(waiver):
-                yield self.of(problem)
+        waivers = waivers_of(source)[0]
+        return map(self.of, filter(None, map(unknown_rule, waivers))) if waivers else ()
 
 
 class ExpiredWaiver(_WaiverRule):
@@ -193,9 +196,9 @@ class ExpiredWaiver(_WaiverRule):
     severity = Severity.WARNING
     codes = frozenset({"expired-waiver"})
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Nothing here: it depends on the day, and lint tells it once the rules have looked."""
-        return iter(())
+        return ()
 
 
 class UnusedWaiver(_WaiverRule):
@@ -237,9 +240,9 @@ class UnusedWaiver(_WaiverRule):
     severity = Severity.WARNING
     codes = frozenset({"unused-waiver"})
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Nothing here: it depends on what all other rules find, and lint tells it then."""
-        return iter(())
+        return ()
 
 
 RULES: tuple[type[Rule], ...] = (BadWaiver, UnknownWaivedRule, ExpiredWaiver, UnusedWaiver)
