@@ -294,6 +294,7 @@ def test_two_versions_two_models_two_parameter_sets(released: Desk, tmp_path: Pa
     [
         (("a", "0.9.0", "worktree"), "a 0.9.0 is not released here\n  there are: 0.1.0"),
         (("a", "", "worktree"), "a side is a version"),
+        (("a", "worktree", "openai/x"), "git tag`; a model is compared as model=openai/x"),
         (("a", "0.1.0,main", "worktree"), "two places"),
         # A word that is misspelt, or a value that no file could hold, is never just another setting.
         (("a", "worktree", "temprature=1"), "no model parameter 'temprature'\n  did you mean 'temperature'?"),

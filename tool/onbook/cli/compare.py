@@ -195,5 +195,15 @@ def _place(repo: Repository, here: Catalog, id: str, at: str) -> Snapshot:
     try:
         version = Version.parse(at.removeprefix("v"))
     except UsageError:
-        return Commit(repo, at)
+        return _commit(repo, at)
     return Commit(repo, release_of(list_tags(repo, prefix=here.config.tag_prefix, prompt=id), id, version).commit)
+
+
+def _commit(repo: Repository, at: str) -> Commit:
+    try:
+        return Commit(repo, at)
+    except UsageError as error:
+        if "/" not in at or repo.head is None:
+            raise
+        # As models are named, and only branches are otherwise.
+        raise UsageError(error.message, hint=f"{error.hint}; a model is compared as model={at}") from None
