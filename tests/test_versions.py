@@ -73,11 +73,13 @@ def test_no_range(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [("v1.4.0", "write 1.4.0,"), ("v1.4.0-rc.1", "write 1.4.0-rc.1,"), ("1.4", "ask for ^1.4 (same contract), ~1.4 "),
-     ("v1", "ask for ^1 "), ("latest", "ask for 1.4.0 (exact)")],
+     ("v1", "ask for ^1 "), ("latest", "the newest release is *"), ("production", "ask for 1.4.0 (exact)"),
+     (1.4, "it is a text: '1.4.0'"), (None, "it is a text")],
 )  # fmt: skip
-def test_what_is_no_range_and_was_meant_as_one(text: str, hint: str) -> None:
-    with pytest.raises(UsageError) as caught:
+def test_what_is_no_range_and_was_meant_as_one(text: Any, hint: str) -> None:
+    with pytest.raises(UsageError, match="is not a version or a range") as caught:
         Range.parse(text)
+    assert ("env='production'" in str(caught.value.hint)) == (text == "production")
     assert str(caught.value.hint).startswith(hint)
 
 

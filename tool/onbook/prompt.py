@@ -206,6 +206,8 @@ def require_id(text: str) -> None:
     Raises:
         UsageError: it is none.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"{text!r} is no legal prompt id", hint="ids are texts, as 'support/triage'")
     if not is_id(text):
         near = near_id(text)
         hint = f"write it as {near}" if near else "ids look like support/triage"

@@ -128,6 +128,9 @@ class Range:
         """
         if text == "*":
             return Range(text, Version(0, 0, 0), None)
+        if not isinstance(text, str):
+            # As 1.4 is read from YAML and None from a key that is not there.
+            raise UsageError(f"{text!r} is not a version or a range", hint="it is a text: '1.4.0', '^1.4'")
         match = _RANGE.fullmatch(text) if len(text) <= MAX_LENGTH else None
         if not match:
             if len(text) <= MAX_LENGTH and _VERSION.fullmatch(text):
@@ -166,7 +169,10 @@ def _meant(text: str) -> str:
         return (
             f"ask for ^{plain} (same contract), ~{plain} (same behaviour), or an exact version with all three numbers"
         )
-    return "ask for 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release)"
+    if text == "latest":
+        return "the newest release is *, which is what is asked for where nothing is"
+    forms = "ask for 1.4.0 (exact), ^1.4 (same contract), ~1.4 (same behaviour) or * (any release)"
+    return f"{forms}; an environment is asked for with env={text!r}" if text.isidentifier() else forms
 
 
 def require_prefix(prefix: str) -> str:

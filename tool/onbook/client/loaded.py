@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from onbook.errors import UsageError
+from onbook.errors import InputError, UsageError
 from onbook.prompt import Prompt
 
 # Inputs and a history -> messages: Caller.render. Its module is not needed for its name in an annotation.
@@ -73,6 +73,10 @@ class LoadedPrompt:
         Raises:
             InputError: the contract refuses the inputs; the error names the input.
         """
+        if isinstance(history, Mapping | str):
+            # The likeliest slip: inputs as one mapping, which would be said to be missing.
+            told = "inputs are given by name; what is given without one is a history of messages"
+            raise InputError(told, place=self.definition.path, hint="call render(**inputs), or render(ticket=...)")
         return self._render(inputs, history)
 
     def request(self, history: Sequence[Mapping[str, str]] = (), /, **inputs: object) -> dict[str, Any]:
