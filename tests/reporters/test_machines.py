@@ -103,6 +103,20 @@ def test_what_could_not_be_checked_looks_like_no_success_anywhere() -> None:
     assert _outcomes(report) == {"tests": 2, "failures": 0, "errors": 1, "skipped": 0}
 
 
+def test_junit_says_nothing_that_the_schema_of_jenkins_refuses() -> None:
+    """Its xUnit plugin holds a file against junit-10.xsd, in which only a suite has ``skipped``."""
+    allowed = {
+        "testsuites": {"name", "tests", "failures", "errors"},
+        "testsuite": {"name", "tests", "failures", "errors", "skipped"},
+        "testcase": {"name", "classname"},
+        **{outcome: {"message"} for outcome in ("failure", "error", "skipped")},
+        "system-out": set(),
+    }
+    for report in REPORTS.values():
+        for element in ElementTree.fromstring(write("junit", report)).iter():
+            assert element.attrib.keys() <= allowed[element.tag]
+
+
 def test_what_weighs_most_comes_first() -> None:
     """The runner keeps ten errors and ten warnings of a step: an error must not lie behind them."""
     many = [Finding("ON402", "s", Severity.WARNING, f"number {number}") for number in range(30)]
