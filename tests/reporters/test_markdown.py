@@ -105,13 +105,28 @@ def test_a_comment_is_never_longer_than_github_takes() -> None:
     others = {f"p{number}": prompt(f"{number}") for number in range(150)}
     sides = [Catalog(files({f"prompts/{id}.prompt.yml": text for id, text in side.items()})) for side in ({}, others)]
     found = write_markdown(diff_report(diff_catalogs(*sides), base=None, head="x"))
-    assert len(found) < MAX_COMMENT + 5_000
+    assert len(found) < MAX_COMMENT + 100
     long = prompt("\n".join(f"word {number} #1 @x" for number in range(30_000)))
     assert len(write_markdown(report(prompt("one"), long))) < MAX_COMMENT
     many = Report("lint", tuple(Check.of(f"c{n}", [Finding("X1", "x", Severity.ERROR, "#" * 900)]) for n in range(300)))
     found = write_markdown(many)
     assert len(found) < MAX_COMMENT + 500
     assert "are not shown here: `onbook lint` prints them all." in found
+
+
+def test_what_is_always_shown_of_a_gate_is_no_longer_than_github_takes_either() -> None:
+    def stopped(number: int, words: int) -> Check:
+        told = Finding("OT101", "case-failed", Severity.ERROR, f"case {number}: {'expected_this ' * words}")
+        return Check.of(f"test/p{number}", [told], prompt=f"p{number}")
+
+    empty: dict[str, object] = {"prompts": []}
+    data: dict[str, object] = {"lint": {}, "diff": empty, "test": empty}
+    found = write_markdown(Report("check", tuple(stopped(n, 80) for n in range(200)), data=data))
+    assert 50_000 < len(found) <= MAX_COMMENT + 100
+    assert "more are not shown here: `onbook check` prints them all." in found
+    # What one of them says does not hide the others.
+    found = write_markdown(Report("check", (stopped(0, 9_000), stopped(1, 1)), data=data))
+    assert "case 1" in found
 
 
 def test_nothing_changed() -> None:

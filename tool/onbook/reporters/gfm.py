@@ -52,13 +52,17 @@ def sentence(text: str) -> str:
     return "".join(code(piece) if number % 2 else plain(piece) for number, piece in enumerate(pieces))
 
 
+_MOST = 2_000  # characters of a message, and of a hint: one alone shall not fill a comment
+
+
 def finding_line(finding: Finding) -> str:
     """A finding as an item of a list."""
     marks = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.INFO: "ℹ️"}  # noqa: RUF001
     place = f" <sub>{code(finding.place)}</sub>" if finding.place else ""
     waived = " (waived)" if finding.waived else ""
-    hint = f"<br>{sentence(finding.hint)}" if finding.hint else ""
-    return f"- {marks[finding.severity]} {plain(finding.rule)} {sentence(finding.message)}{waived}{place}{hint}"
+    hint = f"<br>{sentence(cut(finding.hint, _MOST))}" if finding.hint else ""
+    message = sentence(cut(finding.message, _MOST))
+    return f"- {marks[finding.severity]} {plain(finding.rule)} {message}{waived}{place}{hint}"
 
 
 def cut(text: str, most: int) -> str:

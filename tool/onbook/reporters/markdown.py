@@ -23,11 +23,11 @@ def markdown_pieces(report: Report, color: bool = False) -> Iterator[str]:
 def write_markdown(report: Report) -> str:
     """The report as GitHub-flavoured Markdown, of at most MAX_COMMENT characters."""
     head, folded = {"check": gate_parts, "diff": diff_parts}.get(report.verb, checked_parts)(report)
-    text = "".join(f"{line}\n" for line in head)
+    text = ""
     left = 0
-    for part in folded:
+    for part in (*(f"{line}\n" for line in head), *folded):
         if left or len(text) + len(part) > MAX_COMMENT:
-            left += 1
+            left += bool(part.strip())
         else:
             text += part
     if left:
