@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.report import Check, Finding, Report, Severity, Status, parted
 from onbook.reporters import formatted
 from support.console import person
 from support.reports import REPORTS
@@ -140,3 +140,21 @@ def test_through_the_command_line(tmp_path: Path) -> None:
         written = author.onbook("lint", "--format", format, exits=1)
         assert "prompts/b.prompt.yml" in written
     assert SARIF.is_valid(json.loads(author.onbook("lint", "--format", "sarif", exits=1)))
+
+
+@pytest.mark.parametrize(
+    ("place", "parts"),
+    [
+        ("a/b.yml:7:3", ("a/b.yml", 7, 3)),
+        ("a/b.yml:7", ("a/b.yml", 7, None)),
+        ("a/b.yml", ("a/b.yml", None, None)),
+        ("HEAD:a/b.yml:7:3", ("HEAD:a/b.yml", 7, 3)),
+        ("C:\\a.yml:1:2:3", ("C:\\a.yml:1", 2, 3)),
+        ("a:0", ("a:0", None, None)),
+        (":7", (":7", None, None)),
+        ("", (None, None, None)),
+        (None, (None, None, None)),
+    ],
+)
+def test_a_place_in_its_parts(place: str | None, parts: tuple[object, ...]) -> None:
+    assert parted(place) == parts

@@ -236,6 +236,19 @@ def test_a_suite_that_means_nothing_compares_nothing(released: Desk, tmp_path: P
     assert told in Person(here.root).onbook("compare", "a", "0.1.0", "worktree", exits=3)
 
 
+def test_an_older_version_that_cannot_be_run_is_told_at_its_line(released: Desk, tmp_path: Path) -> None:
+    """For a machine too: a path with its line in it is the path of no file."""
+    here = changed(released, tmp_path / "r")
+    here.write(PATH, PROMPT.replace("role: user", "role: usr"))
+    here.commit()
+    base = here.git("rev-parse", "HEAD")
+    here.write(PATH, PROMPT)
+    (finding,) = here.report("--against", "HEAD", exits=3)["checks"][0]["findings"]
+    assert (finding["slug"], finding["path"]) == ("not-comparable", f"{base}:{PATH}")
+    assert (finding["line"], finding["column"]) == (6, 11)
+    assert f"{base}:{PATH}:6:11: OT404" in here.test("--against", "HEAD", exits=3)[0]
+
+
 def test_a_measure_that_is_none(released: Desk, tmp_path: Path) -> None:
     files = {"prompts/a.suite.yml": "primary: score\n"}
     here = changed(released, tmp_path / "r", ("Sort this:", "Order this:"), files=files)

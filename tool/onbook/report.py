@@ -120,6 +120,18 @@ def _place(path: str | None, line: int | None, column: int | None) -> str:
     return ":".join(str(part) for part in (path, line, column) if part is not None)
 
 
+def parted(place: str | None) -> tuple[str | None, int | None, int | None]:
+    """The path, line and column of a place as errors tell it: ``a.yml:7:3``, ``a.yml:7`` or ``a.yml``."""
+    path, numbers = place or "", list[int]()
+    while len(numbers) < 2:
+        before, _, last = path.rpartition(":")
+        if not (before and last.isascii() and last.isdigit() and len(last) < 10 and int(last)):
+            break
+        path, numbers = before, [int(last), *numbers]
+    line, column = [*numbers, None, None][:2]
+    return path or None, line, column
+
+
 def fingerprint(rule: str, path: str, message: str) -> str:
     """16 hex digits that name a finding: its rule, file and message, never its line."""
     return hashlib.sha256("\0".join((rule, path, message)).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -11,7 +11,7 @@ from onbook.diff.parts import rooted
 from onbook.diff.words import shortened, words
 from onbook.errors import OnbookError, UsageError
 from onbook.project import Source
-from onbook.report import Check, Finding, Report, Severity, Status, fingerprint
+from onbook.report import Check, Finding, Report, Severity, Status, fingerprint, parted
 from onbook.versions import Bump
 
 FAIL_ON = ("major", "unproven", "undeclared")
@@ -69,7 +69,9 @@ def diff_report(
             }
         )
     for id, trouble in (broken or {}).items():
-        finding = Finding("OD001", "not-comparable", Severity.ERROR, trouble.message, trouble.place, hint=trouble.hint)
+        finding = Finding(
+            "OD001", "not-comparable", Severity.ERROR, trouble.message, *parted(trouble.place), hint=trouble.hint
+        )
         checks.append(Check(f"diff/{id}", Status.UNCHECKED, id, (finding, *passed.pop(id, ()))))
     checks += [Check.of(f"diff/{id}", findings, prompt=id) for id, findings in passed.items()]
     return Report("diff", tuple(checks), base, head, {"prompts": rows})

@@ -21,7 +21,7 @@ from onbook.project import Catalog, Config, Source
 from onbook.project.cases import RECORDINGS_SUFFIX, stem
 from onbook.repo import Repository, Snapshot
 from onbook.repo.snapshot import Commit
-from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.report import Check, Finding, Report, Severity, Status, parted
 from onbook.testing.details import Details
 from onbook.testing.selection import changed, may_chain, steps
 from onbook.versions import Bump
@@ -83,7 +83,7 @@ def check(
 
 def not_checked(error: OnbookError, *, part: str = "check/base") -> Report:
     """The report of a check that could not begin."""
-    finding = Finding("OC001", "not-checked", Severity.ERROR, error.message, error.place, hint=error.hint)
+    finding = Finding("OC001", "not-checked", Severity.ERROR, error.message, *parted(error.place), hint=error.hint)
     empty: dict[str, object] = {"prompts": []}
     data: dict[str, object] = {
         "verdict": str(Status.UNCHECKED),

@@ -14,7 +14,7 @@ from onbook.project import Catalog, Source
 from onbook.repo import Repository
 from onbook.repo.git import GitError
 from onbook.repo.remote import default_remote, head_branch
-from onbook.report import Check, Finding, Severity, Status
+from onbook.report import Check, Finding, Severity, Status, parted
 from onbook.testing import runner
 from onbook.testing.baseline import against, judge, settle
 from onbook.testing.statistics import Verdict
@@ -140,7 +140,9 @@ def incomparable(catalog: Catalog, source: Source, base: Version | None, error: 
         if faults:
             return faults
     told = f"cannot be compared with {base}: {error.message}" if base else error.message
-    finding = Finding("OR002", "not-comparable", Severity.ERROR, told, error.place or source.path, hint=error.hint)
+    finding = Finding(
+        "OR002", "not-comparable", Severity.ERROR, told, *parted(error.place or source.path), hint=error.hint
+    )
     return [Check(f"release/{source.id}", Status.UNCHECKED, source.id, (finding,))]
 
 

@@ -229,7 +229,7 @@ def against(old: Source, new: Source, base: str, selection: Selection = ALL, *, 
     Args:
         fresh: look at no recording: everything is to be asked now.
     """
-    if (trouble := _unusable(old) or _unusable(new)) is not None:
+    if (trouble := _unusable(old, f"{old.snapshot.name}:") or _unusable(new)) is not None:
         return [Match(Compared(new.id, new.path, base, "", "", ACCURACY, new.suite.margin, trouble=trouble))]
     own = new.prompt.model if new.prompt else None
     recorded, recorded_before = (Recordings(), Recordings()) if fresh else (read_recordings(new), read_recordings(old))
@@ -360,13 +360,13 @@ def _means_the_same(one: Case, other: Case) -> bool:
     return same([one.inputs, one.history], [other.inputs, other.history])
 
 
-def _unusable(source: Source) -> OnbookError | None:
+def _unusable(source: Source, before: str = "") -> OnbookError | None:
+    """Why a side cannot be run. ``before``: what its places begin with, as a file is named that is not in this tree."""
     try:
         source.usable()
     except OnbookError as error:
-        return OnbookError(
-            f"{source.id} in {source.snapshot.name} cannot be run: {error.message}", place=error.place, hint=error.hint
-        )
+        message = f"{source.id} in {source.snapshot.name} cannot be run: {error.message}"
+        return OnbookError(message, place=before + (error.place or source.path), hint=error.hint)
     return None
 
 

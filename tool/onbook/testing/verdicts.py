@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from onbook.report import Check, Finding, Report, Severity, Status
+from onbook.report import Check, Finding, Report, Severity, Status, parted
 from onbook.testing.baseline import ACCURACY, NOT_RECORDED, Compared
 from onbook.testing.preference import PAIRWISE, Preferences
 from onbook.testing.statistics import Comparison, Verdict
@@ -90,7 +90,8 @@ def check_of(id: str, compared: Compared) -> Check:
     rule, slug, severity = FINDINGS[compared.verdict]
     if compared.trouble is not None:
         trouble = compared.trouble
-        finding = Finding(rule, slug, severity, trouble.message, trouble.place or compared.path, hint=trouble.hint)
+        place = parted(trouble.place or compared.path)
+        finding = Finding(rule, slug, severity, trouble.message, *place, hint=trouble.hint)
         return Check(id, Status.UNCHECKED, compared.prompt, (finding,))
     finding = Finding(rule, slug, severity, sentence(compared), compared.path, hint=_advice(compared))
     return Check.of(id, [finding], prompt=compared.prompt)
