@@ -26,10 +26,11 @@ from onbook.testing.assertions.words import sentences, words
 from onbook.testing.request import Response
 from onbook.testing.subject import AssertionUseError, Json, Outcome, Subject, shown
 
-# A sign belongs to a number unless a word or a digit stands before it: in "3-4" and "v2-1" it is a dash.
+# A sign belongs to a number unless a word or a digit stands before it: in "3-4" and "v2-1" it is a dash. What goes on
+# after it as no number does ("1,5", "1.2.3") is none: the part before the comma is another number than was meant.
 _NUMBER = re.compile(
     r"(?<![\w.,])[-+\u2212]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]{1,100})(?:\.[0-9]{1,100})?"
-    r"(?:[eE][-+]?[0-9]{1,3})?(?![0-9]|[eE][-+]?[0-9])"
+    r"(?:[eE][-+]?[0-9]{1,3})?(?![0-9]|[.,][0-9]|[eE][-+]?[0-9])"
 )
 
 
@@ -37,7 +38,7 @@ class Number(Plain):
     """The answer gives a number, and it lies where it should.
 
     Numbers are written as in English, ``1,234.5`` or ``1.2345e3``, and compared as decimals: ``0.3`` lies within
-    ``0.1`` of ``0.4``.
+    ``0.1`` of ``0.4``. What goes on in another way, as ``1,5`` and ``1.2.3``, is no number.
 
     **Argument**
 
@@ -115,7 +116,9 @@ class Number(Plain):
 
 def _from_text(value: object) -> object:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        return float(value.strip().replace(",", "").replace("\u2212", "-"))
+        digits = value.strip().replace(",", "").replace("\u2212", "-")
+        # As JSON has it: a whole number keeps all of its digits, of which a float would not.
+        return int(digits) if digits.lstrip("+-").isdigit() else float(digits)
     return value
 
 
