@@ -7,8 +7,11 @@ import json
 from onbook.call import Caller
 from onbook.comparison.behaviour import Behaviour, behaviour
 from onbook.project import Source
+from onbook.testing.planning import plan, unit_of
 from onbook.testing.recording import Recording
+from onbook.testing.recordings import Recordings
 from onbook.testing.request import Response
+from onbook.testing.selection import Selection
 from onbook.testing.unit import request_for
 from support.sources import MODEL, PROMPT, source
 
@@ -84,6 +87,44 @@ def test_an_answer_that_was_cut_is_an_error() -> None:
 def test_another_model_is_compared_with_the_one_before() -> None:
     other = NEW.replace(MODEL, "openai/gpt-4o-2024-08-06")
     assert moved(version(PROMPT, {"bug": "bug"}), version(other, {"bug": "BUG!"})).shared == 1
+
+
+def echoed(prompt: str, case: dict[str, object], **files: str) -> Source:
+    """A version whose model said its last message again, to each step of a chain."""
+    bare = {"prompts/a.prompt.yml": prompt, "prompts/a.cases.jsonl": json.dumps(case) + "\n"}
+    bare |= {f"prompts/{name.replace('_', '.')}": text for name, text in files.items()}
+    here, found = source(bare), Recordings()
+    unit = unit_of(here, here.usable(), MODEL, found)
+    for _ in range(2):
+        for planned in plan(unit, Selection()):
+            for attempt in planned.attempts:
+                said = Response(attempt.request.messages[-1]["content"], (), "stop", MODEL, {}, 1, None, "test")
+                found.add(Recording.of(planned.case.id, attempt.request, said, step=attempt.step))
+    lines = b"".join(each.line() + b"\n" for each in found)
+    return source({**bare, "prompts/a.recordings.jsonl": lines})
+
+
+def test_a_case_with_a_history_is_asked_with_it() -> None:
+    prompt = PROMPT.replace("  - role: user\n", "  - {slot: history}\n  - role: user\n")
+    said = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "how can I help?"}]
+    case = {"id": "a", "inputs": {"ticket": "x"}, "history": said, "assert": [{"contains": "Sort"}]}
+    found = moved(echoed(prompt, case), echoed(prompt.replace("Sort", "Please sort"), case))
+    assert (found.shared, found.unseen) == (1, 0)
+    assert [(each.before, each.after) for each in found.moved] == [("passed", "failed")]
+
+
+def test_a_chain_is_followed_on_both_sides() -> None:
+    first = f'model: {MODEL}\nmessages: [{{role: user, content: "Shorten {{{{ticket}}}}"}}]\n'
+    prompt = PROMPT.replace("{{ticket}}", "{{short}}")
+    case: dict[str, object] = {"id": "a", "inputs": {"ticket": "x"}, "assert": [{"contains": "Sort this: Shorten x"}]}
+    files = {"short_prompt_yml": first, "a_suite_yml": "chain: [short, a]\n"}
+    old = echoed(prompt, case, **files)
+    found = moved(old, echoed(prompt.replace("Sort", "Please sort"), case, **files))
+    assert (found.shared, found.unseen) == (1, 0)
+    assert [(each.old, each.new) for each in found.moved] == [("Sort this: Shorten x", "Please sort this: Shorten x")]
+    # The prompt is as it was, and the one that it is asked after is not.
+    other = echoed(prompt, case, **{**files, "short_prompt_yml": first.replace("Shorten", "Cut")})
+    assert [each.new for each in moved(old, other).moved] == ["Sort this: Cut x"]
 
 
 def test_nothing_to_compare() -> None:

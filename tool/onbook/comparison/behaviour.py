@@ -6,13 +6,14 @@ Both answers are graded by the new assertions, on the cases that both versions h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onbook.call import Caller
 from onbook.errors import OnbookError
 from onbook.project import Source
-from onbook.prompt import Case, Prompt
+from onbook.prompt import Case
 from onbook.testing.assertions import check
+from onbook.testing.chains import links_of, request_of
 from onbook.testing.grading import grade
 from onbook.testing.planning import read_recordings
 from onbook.testing.recording import Recording
@@ -92,13 +93,17 @@ def behaviour(old: Source, new: Source) -> Behaviour | None:
     both = _Both(before, after)
     answers: list[Answer] = []
     shared = unseen = 0
-    callers = Caller(was), Caller(now)
     for model in new.suite.models or ((now.model,) if now.model else ()):
-        unit = Unit(new, now, model, both)
+        # The prompt's own model may be another today; what stands in for it is asked of both by its own name.
+        own = model == now.model and not new.suite.models
+        sides = (
+            _Side(Unit(old, was, was.model or model if own else model, both), new),
+            _Side(Unit(new, now, model, both), new),
+        )
         for case in new.cases:
-            if any(check(each) for each in unit.assertions(case)):
+            if any(check(each) for each in sides[1].unit.assertions(case)):
                 continue
-            for one, other in _attempts(callers, (was, now), case, unit):
+            for one, other in _attempts(sides, case):
                 shown = [both.get(attempt.key) for attempt in (one, other)]
                 if one.state not in _SEEN or other.state not in _SEEN or not all(shown):
                     unseen += 1
@@ -111,25 +116,47 @@ def behaviour(old: Source, new: Source) -> Behaviour | None:
     return Behaviour(shared, unseen, tuple(answers)) if shared or unseen else None
 
 
-def _attempts(
-    callers: tuple[Caller, Caller], prompts: tuple[Prompt, Prompt], case: Case, unit: Unit
-) -> Iterator[tuple[Attempt, Attempt]]:
-    """The same case asked of both versions, graded; none where one of them does not take it."""
+class _Side:
+    """One version, asked the cases of the new one.
+
+    Args:
+        unit: asks; new: says how it is graded, and which steps lead to the answer.
+    """
+
+    def __init__(self, unit: Unit, new: Source) -> None:
+        assert new.prompt
+        self.unit = unit
+        self._caller = Caller(unit.prompt)
+        self._by = Unit(new, new.prompt, unit.model, unit.recordings)
+
+    def attempts(self, case: Case) -> Iterator[Attempt]:
+        """The repeats of one case, graded.
+
+        Raises:
+            OnbookError: this version does not take it.
+        """
+        suite = self._by.source.suite
+        case = replace(case, chain=case.chain or suite.chain)
+        links = links_of(self.unit, case) if case.chain else ()
+        step = links[0].name if len(links) > 1 else None
+        messages = () if links else self._caller.render(case.inputs, case.history)
+        for repeat in range(suite.repeats):
+            if links:
+                request = request_of(self.unit, links, 0, case, {}, repeat)
+            else:
+                request = request_for(self.unit.prompt, messages, model=self.unit.model, repeat=repeat)
+            attempt = Attempt(case, request, request.key(), links=links, step=step)
+            grade(self._by, attempt)
+            yield attempt
+
+
+def _attempts(sides: tuple[_Side, _Side], case: Case) -> Iterator[tuple[Attempt, Attempt]]:
+    """The same case asked of both versions; none where one of them does not take it."""
     try:
-        messages = [caller.render(case.inputs) for caller in callers]
+        pairs = [list(side.attempts(case)) for side in sides]
     except OnbookError:
         return
-    # The prompt's own model may be another today; what stands in for it is asked of both by its own name.
-    own = unit.model == prompts[1].model and not unit.source.suite.models
-    models = (prompts[0].model or unit.model if own else unit.model, unit.model)
-    for repeat in range(unit.source.suite.repeats):
-        pair = []
-        for prompt, sent, model in zip(prompts, messages, models, strict=True):
-            request = request_for(prompt, sent, model=model, repeat=repeat)
-            attempt = Attempt(case, request, request.key())
-            grade(unit, attempt)
-            pair.append(attempt)
-        yield pair[0], pair[1]
+    yield from zip(*pairs, strict=True)
 
 
 def _answer(one: Attempt, other: Attempt, shown: list[Recording | None], model: str) -> Answer:
