@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import date
 
 from onbook.project import Catalog
-from onbook.rules.copies import _block_at, _places, _said
+from onbook.rules.copies import KEYS, MOST_COMPARED, SAME, NearDuplicate, _block_at, _places, _said, _sentences
 from support.snapshots import files
 
 LINES = [
@@ -59,3 +60,40 @@ def test_every_line_is_found_where_it_stands() -> None:
                 assert rows[first - 1 : first - 1 + count] == message.rows[:count]
                 assert raw.count(b"\n", 0, end) == first - 1 + count
     assert blocks > 100
+
+
+def test_what_is_not_compared_is_not_alike() -> None:
+    """Held against the rule as it is meant: whoever shares a key is compared, sentence by sentence."""
+    dice = random.Random(3)
+    told = 0
+    for _ in range(60):
+        lines = [f"A sentence of its own, number {number}." for number in range(40)] + ["<text>", "</text>"]
+        texts = [dice.choices(lines, k=dice.randint(12, 30))]
+        for _ in range(25):
+            text = dice.choice(texts).copy()
+            for _ in range(dice.randint(0, 6)):
+                text[dice.randrange(len(text))] = dice.choice(lines)
+            texts.append(text)
+        prompts = {
+            f"prompts/p{number:02}.prompt.yml": json.dumps({"messages": [{"role": "user", "content": "\n".join(text)}]})
+            for number, text in enumerate(texts)
+        }
+        sources = [source for source in Catalog(files(prompts)).select(()) if NearDuplicate().note(source)]
+        seen: dict[int, list[tuple[str, set[int]]]] = {}
+        wanted = {}
+        for source in sources:
+            mine = _sentences(_said(source))
+            keys = sorted(mine)[:KEYS]
+            shares = [(len(mine & other) / len(mine | other), id) for key in keys for id, other in seen.get(key, ())]
+            share = max((share for share, _ in shares), default=0)
+            if share >= SAME:
+                wanted[source.id] = next(id for each, id in shares if each == share)
+                continue
+            for key in keys:
+                if len(seen.setdefault(key, [])) < MOST_COMPARED:
+                    seen[key].append((source.id, mine))
+        notes = {source.id: NearDuplicate().note(source) for source in sources}
+        found = {id: hit.message.split()[-1] for id, hit in NearDuplicate().across(notes, date(2026, 11, 22))}
+        assert found == wanted
+        told += len(found)
+    assert told > 100

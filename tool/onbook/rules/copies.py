@@ -8,13 +8,16 @@ line by line are therefore not seen, and those that share whole lines are.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from itertools import accumulate, chain
+from heapq import heapify
+from itertools import accumulate, chain, compress, islice
+from math import ceil
 from operator import xor
-from typing import NamedTuple, cast
+from typing import cast
 from zlib import crc32
 
 from onbook.project import Source
@@ -42,6 +45,12 @@ KEYS = 3
 
 # A line of prose from this length on is compared sentence by sentence.
 LONG_LINE = 160
+
+
+# A prompt with which others are compared: how many sentences it has, how many of one that is alike at least, its id and
+# its sentences. What two share is at most the smaller of them, and their union at least the larger.
+_Compared = tuple[int, int, str, frozenset[int]]
+_LEAST = [ceil(SAME * size) for size in range(MOST_SENTENCES + 1)]
 
 
 class NearDuplicate(AcrossRule):
@@ -76,36 +85,55 @@ class NearDuplicate(AcrossRule):
     severity = Severity.INFO
 
     def note(self, source: Source) -> object:
-        """The file, and the smallest checksums of the sentences: all of them, for all but the longest prompts."""
+        """The smallest checksums of the sentences, all of them for all but the longest prompts."""
         said = _said(source)
         if sum([len(message.content) for message in said]) < FEWEST_CHARACTERS:
             return None
-        sums = set().union(*map(_sentences, said))
-        return _packed(source.path, sorted(sums)[:MOST_SENTENCES]) if len(sums) >= FEWEST_SENTENCES else None
+        sums = list(_sentences(said))
+        if len(sums) < FEWEST_SENTENCES:
+            return None
+        if len(sums) > MOST_SENTENCES:
+            sums = sorted(sums)[:MOST_SENTENCES]
+        heapify(sums)  # the order of all but the keys says nothing
+        sums[:_FIRST] = sorted(sums[:_FIRST])
+        return _packed(source.path, sums)
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Two that are alike share one of their smallest checksums nearly always: only such pairs are compared."""
-        seen: dict[int, list[tuple[str, frozenset[int]]]] = {}
-        for id, note in notes.items():
+        begun = _begun(notes)
+        counted = Counter(chain.from_iterable([row[1 : 1 + KEYS] for row in begun]))
+        seen: dict[int, list[_Compared]] = {key: [] for key, count in counted.items() if count > 1}
+        for (id, note), row in zip(notes.items(), begun, strict=True):
+            size, *few = row[: 1 + row[0]]
+            least = _LEAST[size]
+            enough = len(few) - (size - least)
+            near: list[_Compared] = []
+            waiting: list[list[_Compared]] = []
+            for key in few[:KEYS]:
+                others = seen.get(key)
+                if others is None:
+                    continue  # none shares it
+                if len(others) < MOST_COMPARED:
+                    waiting.append(others)
+                for other in others:
+                    # One that is alike has so many of these sentences, and of a few of them lacks no more than of all.
+                    if other[0] >= least and size >= other[1] and len(other[3].intersection(few)) >= enough:
+                        near.append(other)  # noqa: PERF401 making a comprehension costs more than these few rounds
+            if not (near or waiting):
+                continue
             path, sums = _unpacked(note)
-            mine, size, keys = frozenset(sums), len(sums), sums[:KEYS]
+            mine = frozenset(sums)
             best, share = "", 0.0
-            for key in keys:
-                for other, theirs in seen.get(key, ()):
-                    # What they share is at most the smaller of the two, and their union at least the larger.
-                    if len(theirs) < SAME * size or size < SAME * len(theirs):
-                        continue
-                    alike = _alike(mine, theirs)
-                    if alike > share:
-                        best, share = other, alike
+            for _, _, other_id, theirs in near:
+                alike = _alike(mine, theirs)
+                if alike > share:
+                    best, share = other_id, alike
             if share >= SAME:
                 hint = f"{share:.0%} of their sentences are the same: make one of them, with an input for what differs"
                 yield id, Hit(f"this prompt is nearly the same as {best}", path, 1, 1, hint)
                 continue
-            for key in keys:
-                others = seen.setdefault(key, [])
-                if len(others) < MOST_COMPARED:
-                    others.append((id, mine))
+            for others in waiting:
+                others.append((size, least, id, mine))
 
 
 class CopiedBlock(AcrossRule):
@@ -143,45 +171,64 @@ class CopiedBlock(AcrossRule):
     severity = Severity.INFO
 
     def note(self, source: Source) -> object:
-        """The file, and of each message that is long enough the checksum, the length and the place of each line."""
+        """Of each message that is long enough the checksum, the length and the place of each line."""
         document, said = source.document, _said(source)
         if document is None or sum([len(message.content) for message in said]) < BLOCK_CHARACTERS:
             return None
         file, end, literals = b"", 0, iter(document.literals)
-        found: list[int] = []
+        sums: list[int] = []
+        lengths: list[int] = []
+        lines: list[int] = []
+        sizes: list[int] = []
         for message in said:
-            if sum(message.lengths) >= BLOCK_CHARACTERS:
-                first = next((line + 1 for literal, line in literals if literal == message.content), 0)
-                if not first:
+            if message.size >= BLOCK_CHARACTERS:
+                first = 0
+                for literal, line in literals:
+                    if literal == message.content:
+                        first = line + 1
+                        break
+                else:
                     file = file or document.text.encode("utf-8", "replace")
                     first, end = _block_at(message, file, end)
-                places = (
-                    [line for line, row in enumerate(message.rows, first) if row] if first else _places(message, file)
-                )
-                if 0 in places:  # quoted or folded: the text's lines are not the file's
+                if first:
+                    lines += compress(range(first, first + len(message.rows)), message.rows)
+                else:  # quoted or folded: the text's lines are not the file's
                     whole = document.place(("messages", message.number, "content")).line
-                    places = [line or whole for line in places]
-                found += [len(places), *message.sums, *message.lengths, *places]
-        return _packed(source.path, found) if found else None
+                    lines += [line or whole for line in _places(message, file)]
+                sums += message.sums
+                lengths += message.lengths
+                sizes.append(len(message.sums))
+        return _packed(source.path, [len(sums), max(lengths), *sums, *lengths, *lines, *sizes]) if sums else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Blocks that begin one after the other in a prompt are one block."""
-        packed = {id: _unpacked(note) for id, note in notes.items()}
-        # A block that stands in so many prompts is made of steps from line to line that do; what one prompt repeats is
-        # counted too often.
-        steps = (_steps(numbers, start, count) for _, numbers in packed.values() for start, count in _each(numbers))
-        common = {step for step, count in Counter(chain.from_iterable(steps)).items() if count >= FEWEST_PROMPTS}
+        heads = array(_NUMBER, b"".join([note[_SIZE : 3 * _SIZE] for note in _all_bytes(notes)]))
+        counts, longest = heads[::2], heads[1::2]
+        # A block that stands in so many prompts is made of steps from line to line that do. What one prompt repeats is
+        # counted too often, and so are steps from one message to the next: these are in no block.
+        steps = list(_steps(_joined(notes, counts, 0).tolist()))
+        common = {step for step, count in Counter(steps).items() if count >= FEWEST_PROMPTS}
+        # Most prompts have too few of them in a row, and no line that is a block by itself: these have no block.
+        some = set(compress(range(len(counts)), map(BLOCK_CHARACTERS.__le__, longest)))
+        ends, lengths = list(accumulate(counts)), _joined(notes, counts, 1)
+        for first, last in _in_a_row(compress(range(len(steps)), map(common.__contains__, steps))):
+            if sum(lengths[first : last + 2]) >= BLOCK_CHARACTERS:  # a step leads to the next line
+                some.update(range(bisect_right(ends, first), bisect_right(ends, last + 1) + 1))
+        packed = {
+            id: _unpacked(note) for id, note in compress(notes.items(), map(some.__contains__, range(len(counts))))
+        }
         having: dict[str, list[tuple[bytes, int]]] = {}
         homes: dict[bytes, list[str]] = {}
         for id, (_, numbers) in packed.items():
-            blocks = [block for start, count in _each(numbers) for block in _blocks(numbers, start, count, common)]
+            blocks = [block for message in _each(numbers) for block in _blocks(*message, common)]
             if begun := {begun for begun, _ in blocks if begun}:
                 having[id] = blocks
                 for block in begun:
                     homes.setdefault(block, []).append(id)
         for id, blocks in having.items():
             path = packed[id][0]
-            within, told = False, set[int | bytes]()
+            within = False
+            told: set[int | bytes] = set()
             for block, line in blocks:
                 others = homes[block] if block else []
                 copied = len(others) >= FEWEST_PROMPTS
@@ -195,14 +242,15 @@ class CopiedBlock(AcrossRule):
                 within = copied
 
 
-class _Said(NamedTuple):
+@dataclass(slots=True)
+class _Said:
     """One message that stands in the prompt's own file, in UTF-8; a partial is shared already.
 
     Attributes:
         number: its place among the messages.
         content, text: as it stands; whole: its lines.
         rows: its lines without the blanks around them.
-        lengths, sums: of each of these that is not empty its bytes, and a checksum.
+        lengths, sums: of each of these that is not empty its bytes, and a checksum; size: the bytes of all.
     """
 
     number: int
@@ -212,38 +260,44 @@ class _Said(NamedTuple):
     rows: list[bytes]
     lengths: list[int]
     sums: list[int]
+    size: int
 
 
 def _said(source: Source) -> list[_Said]:
     return memo(source, "copies", _all_said)
 
 
-def _all_said(source: Source) -> Iterator[_Said]:
+def _all_said(source: Source) -> Iterable[_Said]:
+    found = []
     for number, item in enumerate(source.prompt.messages if source.prompt else ()):
         if isinstance(item, Message):
             text = item.content.encode("utf-8", "replace")
             whole = text.split(b"\n")
             rows = list(map(bytes.strip, whole))
             lines = list(filter(None, rows))
-            yield _Said(number, item.content, text, whole, rows, list(map(len, lines)), list(map(crc32, lines)))
-
-
-def _sentences(said: _Said) -> set[int]:
-    """Checksums of the sentences of a message; a line of up to three bytes is none."""
-    if max(map(len, said.whole)) <= LONG_LINE:
-        if _SHORT.isdisjoint(said.lengths):
-            return set(said.sums)
-        return {checksum for length, checksum in zip(said.lengths, said.sums, strict=True) if length > 3}
-    found = set[int]()
-    for line, row in zip(said.whole, said.rows, strict=True):
-        if len(line) > LONG_LINE:
-            found.update(map(crc32, row.split(b". ")))
-        elif len(row) > 3:
-            found.add(crc32(row))
+            lengths, sums = list(map(len, lines)), list(map(crc32, lines))
+            found.append(_Said(number, item.content, text, whole, rows, lengths, sums, sum(lengths)))
     return found
 
 
-_SHORT = frozenset({1, 2, 3})
+def _sentences(said: Iterable[_Said]) -> set[int]:
+    """Checksums of the sentences of all messages; a line of up to three bytes is none."""
+    found: set[int] = set()
+    for message in said:
+        lengths, sums = message.lengths, message.sums
+        # With all blanks around lines none is longer than with its own.
+        blanks = len(message.text) - message.size - len(message.whole) + 1
+        if not lengths or (max(lengths) + blanks > LONG_LINE and max(map(len, message.whole)) > LONG_LINE):
+            for line, row in zip(message.whole, message.rows, strict=True):
+                if len(line) > LONG_LINE:
+                    found.update(map(crc32, row.split(b". ")))
+                elif len(row) > 3:
+                    found.add(crc32(row))
+        elif min(lengths) > 3:
+            found.update(sums)
+        else:
+            found.update([checksum for length, checksum in zip(lengths, sums, strict=True) if length > 3])
+    return found
 
 
 def _block_at(said: _Said, file: bytes, after: int) -> tuple[int, int]:
@@ -279,34 +333,54 @@ def _places(said: _Said, file: bytes) -> list[int]:
     return [places.get(row, 0) for row in said.rows if row]
 
 
-def _each(numbers: array[int]) -> Iterator[tuple[int, int]]:
-    """Where the checksums of each message begin in a note, and how many lines it has."""
-    start = 0
-    while start < len(numbers):
-        yield start + 1, numbers[start]
-        start += 1 + 3 * numbers[start]
+def _each(numbers: array[int]) -> Iterator[tuple[array[int], array[int], array[int]]]:
+    """Of each message in a note the checksums of its lines, their lengths and their places."""
+    count, start = numbers[0], 2
+    for size in numbers[2 + 3 * count :]:
+        sums, lengths, lines = (numbers[at : at + size] for at in range(start, start + 3 * count, count))
+        yield sums, lengths, lines
+        start += size
 
 
-def _steps(numbers: array[int], start: int, count: int) -> Iterable[int]:
-    """Of each line of a message and the line after it one number, which other lines hardly have."""
-    return map(xor, numbers[start : start + count - 1], numbers[start + 1 : start + count])
+def _joined(notes: Mapping[str, object], counts: Iterable[int], part: int) -> array[int]:
+    """Of all notes one part after the other: the first are the checksums, the second the lengths."""
+    starts = (
+        (note, (3 + part * count) * _SIZE, count * _SIZE) for note, count in zip(_all_bytes(notes), counts, strict=True)
+    )
+    return array(_NUMBER, b"".join([note[start : start + size] for note, start, size in starts]))
 
 
-def _blocks(numbers: array[int], start: int, count: int, common: set[int]) -> Iterator[tuple[bytes, int]]:
+def _in_a_row(places: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Of sorted numbers the stretches in which they follow each other: the first and the last of each."""
+    first = last = -2
+    for place in places:
+        if place != last + 1:
+            if first >= 0:
+                yield first, last
+            first = place
+        last = place
+    if first >= 0:
+        yield first, last
+
+
+def _steps(sums: Sequence[int]) -> Iterable[int]:
+    """Of each line and the line after it one number, which other lines hardly have."""
+    return map(xor, sums, islice(sums, 1, None))
+
+
+def _blocks(sums: array[int], lengths: array[int], lines: array[int], common: set[int]) -> Iterator[tuple[bytes, int]]:
     """Each block of a message and its line: from the beginning of a line on, until it is long enough.
 
     A block is the checksums and the lengths of its lines: of the first alone, two texts in millions would be the same.
     In place of those that hold a step that few prompts have, one stands that is empty.
     """
-    follows = list(map(common.__contains__, _steps(numbers, start, count)))
-    lengths = numbers[start + count : start + 2 * count]
+    follows = list(map(common.__contains__, _steps(sums)))
     if True not in follows and max(lengths) < BLOCK_CHARACTERS:
         yield b"", 0
         return
-    sums, lines = numbers[start : start + count], numbers[start + 2 * count : start + 3 * count]
     ends = [0, *accumulate(lengths)]
     begin = 0
-    for stop in (*(number for number, known in enumerate(follows, 1) if not known), count):
+    for stop in (*(number for number, known in enumerate(follows, 1) if not known), len(sums)):
         for number in range(begin, stop):
             end = bisect_left(ends, ends[number] + BLOCK_CHARACTERS, number, stop + 1)
             if end > stop:
@@ -317,17 +391,35 @@ def _blocks(numbers: array[int], start: int, count: int, common: set[int]) -> It
         begin = stop
 
 
-def _packed(path: str, numbers: Iterable[int]) -> bytes:
-    """A path and numbers below 2**32, quick to hand on and to keep."""
-    return path.encode("utf-8", "surrogateescape") + b"\0" + array(_NUMBER, numbers).tobytes()
+def _packed(path: str, numbers: Sequence[int]) -> bytes:
+    """Numbers below 2**32, how many first, and a path: quick to hand on and to keep."""
+    return array(_NUMBER, [len(numbers), *numbers]).tobytes() + path.encode("utf-8", "surrogateescape")
 
 
 def _unpacked(note: object) -> tuple[str, array[int]]:
-    path, _, numbers = cast(bytes, note).partition(b"\0")
-    return path.decode("utf-8", "surrogateescape"), array(_NUMBER, numbers)
+    raw = cast(bytes, note)
+    end = _SIZE * (1 + array(_NUMBER, raw[:_SIZE])[0])
+    return raw[end:].decode("utf-8", "surrogateescape"), array(_NUMBER, raw[_SIZE:end])
+
+
+def _begun(notes: Mapping[str, object]) -> list[list[int]]:
+    """Of each note how many numbers it has, and the first _FEW of them; what stands behind too few says nothing."""
+    width = 1 + _FEW
+    raw = [note[: width * _SIZE].ljust(width * _SIZE) for note in _all_bytes(notes)]
+    numbers = array(_NUMBER, b"".join(raw)).tolist()
+    return [numbers[start : start + width] for start in range(0, len(numbers), width)]
+
+
+def _all_bytes(notes: Mapping[str, object]) -> Iterable[bytes]:
+    return cast("Iterable[bytes]", notes.values())
 
 
 _NUMBER = "I"
+_SIZE = array(_NUMBER).itemsize
+# In a heap, the smallest stand among so many.
+_FIRST = 2**KEYS - 1
+# More than one that is alike may lack of the most sentences that are compared.
+_FEW = 10
 
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> float:
