@@ -128,6 +128,10 @@ def test_a_word_that_is_no_prompt_and_no_commit_is_told_as_neither(author: Perso
     told = author.onbook("diff", "mian", exits=2)
     assert "'mian' is neither a prompt nor a commit here" in told
     assert "`onbook list` names the prompts, `git branch` and `git tag` the commits" in told
+    told = author.onbook("diff", "support/triage@0.1.0", exits=2)
+    assert "a release is compared by its tag: onbook diff support/triage/v0.1.0" in told
+    assert "onbook diff ID/v1.0.0" in author.onbook("diff", "v1.0.0", exits=2)
+    assert "its tag begins with that: ID/v0.1.0" in author.onbook("lint", "--at", "0.1.0", exits=2)
     told = author.onbook("diff", "support/triag", exits=2)
     assert "neither" in told
     assert "did you mean 'support/triage'?" in told

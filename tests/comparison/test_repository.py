@@ -182,3 +182,15 @@ def test_three_dots_compare_from_where_two_branches_parted(author: Person) -> No
     author.commit("another root")
     told = author.onbook("diff", "main...other", exits=2)
     assert "main and other have no commit in common here\n  compare main..other" in told
+
+
+def test_a_list_of_an_older_commit_has_the_releases_of_its_day(author: Person) -> None:
+    author.edit("prompts/c.prompt.yml", "Nothing shared.", "Nothing at all.")
+    author.commit("two")
+    author.onbook("release")
+
+    def versions(*args: str) -> dict[str, str]:
+        return {row["id"]: row["version"] for row in author.report("list", *args)["data"]["prompts"]}
+
+    assert versions() == versions("--staged") == versions("--at", "HEAD") == {"a": "0.1.0", "b": "0.1.0", "c": "0.1.1"}
+    assert versions("--at", "HEAD~1") == {"a": "0.1.0", "b": "0.1.0", "c": "0.1.0"}

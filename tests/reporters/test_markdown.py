@@ -165,3 +165,74 @@ def test_a_hostile_gate() -> None:
     data = hostile(given.data)
     assert isinstance(data, dict)
     harmless(write_markdown(replace(given, checks=tuple(checks), data=data, base=HOSTILE)))
+
+
+LISTED = ("list", "log", "status", "release")
+DEPLOYED = {
+    "environment": "production", "id": "a", "stable": {"version": "1.0.0"}, "at": "2026-11-22T00:09:00Z", "by": "A",
+    "canary": {"version": "1.1.0", "weight": 10, "key": "user_id"},
+}  # fmt: skip
+
+
+def listed(verb: str) -> Report:
+    found = {"log": {"releases": [{**RELEASE, "notes": "- minor OD301 the `x` changed\n\nCommits:\n- abc1234 Say why"}],
+                     "unreleased": AHEAD}, "status": {"deployments": [DEPLOYED]}}  # fmt: skip
+    return Report(verb, data=found[verb]) if verb in found else REPORTS[verb]
+
+
+RELEASE = {**REPORTS["log"].data["releases"][0], "reason": "It insulted people."}  # type: ignore[index]
+AHEAD = {"next_version": "2.0.0", "changes": [{"bump": "major", "rule": "OD101", "consequence": "`b` is required"}]}
+WANTED = {
+    "list": ["| prompt | release | model | cases | description |", "| <code>b</code> | - | - | 0 |  |"],
+    "log": ["#### unreleased, would be 2.0.0", "- major OD101 <code>b</code> is required",
+            "#### <code>support/triage/v1.4.0</code> minor, withdrawn", "Withdrawn: It insulted people.",
+            "- minor OD301 the <code>x</code> changed", "- abc1234 Say why"],
+    "status": ["| <code>production</code> | <code>a</code> | 1.0.0 | 1.1.0 for 10 % by user&#95;id | 2026"],
+    "release": ["| tag | bump | digest |", "| <code>b/v0.1.0</code> | initial | <code>sha256&#58;"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", LISTED)
+def test_what_a_verb_lists_is_in_its_markdown(verb: str) -> None:
+    found = write_markdown(listed(verb))
+    for line in WANTED[verb]:
+        assert line in found
+    harmless(found)
+
+
+@pytest.mark.parametrize("verb", LISTED)
+def test_what_is_listed_shows_hostile_texts_and_means_nothing_by_them(verb: str) -> None:
+    def hostile(value: object) -> object:
+        if isinstance(value, str):
+            return value + HOSTILE + "\n- " + HOSTILE
+        if isinstance(value, dict):
+            return {key: hostile(part) for key, part in value.items()}
+        return [hostile(part) for part in value] if isinstance(value, list) else value
+
+    data = hostile(dict(listed(verb).data))
+    assert isinstance(data, dict)
+    found = write_markdown(
+        Report(verb, (Check.of("x", [Finding("OR101", "x", Severity.WARNING, HOSTILE)]),), data=data)
+    )
+    harmless(found)
+    assert "octocat" in found
+
+
+def test_many_releases_end_before_a_comment_does() -> None:
+    found = write_markdown(Report("log", data={"releases": [{**RELEASE, "notes": "- " + "x" * 200}] * 1_000}))
+    assert len(found) < MAX_COMMENT + 200
+    assert "more are not shown here: `onbook log` prints them all" in found
+    many = write_markdown(Report("list", data={"prompts": [{**REPORTS["list"].data["prompts"][0]}] * 2_000}))  # type: ignore[index]
+    assert len(many) < MAX_COMMENT
+    assert re.search(r"^and 1\d\d\d more$", many, re.MULTILINE)
+    long = {**REPORTS["list"].data["prompts"][0], "description": "@" * 1_000}  # type: ignore[index]
+    assert len(write_markdown(Report("list", data={"prompts": [long] * 2_000}))) < MAX_COMMENT
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [(Report("list"), "no prompts yet"), (Report("log"), "no releases yet"), (Report("status"), "nothing is deployed"),
+     (REPORTS["release-nothing"], "nothing was released"), (REPORTS["release-blocked"], "❌ ON203 variable 'tickte'")],
+)  # fmt: skip
+def test_where_nothing_is_listed_that_is_said(report: Report, told: str) -> None:
+    assert told in write_markdown(report)

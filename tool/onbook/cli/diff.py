@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -95,8 +96,13 @@ def _require_known(catalog: Catalog, word: str) -> None:
     try:
         catalog.path(word)
     except UsageError as error:
-        near = error.hint if error.hint and error.hint.startswith("did you mean") else None
-        hint = near or "`onbook list` names the prompts, `git branch` and `git tag` the commits"
+        id, _, version = word.rpartition("@")
+        hint = "`onbook list` names the prompts, `git branch` and `git tag` the commits"
+        if re.fullmatch(r"v?\d+\.\d+\.\d+\S*", version):
+            tag = f"{catalog.config.tag_prefix}{id or 'ID'}/v{version.removeprefix('v')}"
+            hint = f"a release is compared by its tag: onbook diff {tag}"
+        elif error.hint and error.hint.startswith("did you mean"):
+            hint = error.hint
         raise UsageError(f"{word!r} is neither a prompt nor a commit here", hint=hint) from None
 
 

@@ -15,12 +15,13 @@ from onbook.report import Check, Finding, Report, Severity, Status
 @place_options
 @format_option
 def command(staged: bool, at: str | None, format: str) -> int:
-    """List the prompts and their latest releases."""
+    """List the prompts and their latest releases, of those that HEAD (or the commit of --at) descends from."""
     repo = repository()
     catalog = Catalog(snapshot(repo, staged=staged, at=at))
     if not catalog.ids:
         note_elsewhere(repo, catalog)
-    bases = Bases(repo, catalog.config, repo.head)
+    # Of an older commit, what had been released by then.
+    bases = Bases(repo, catalog.config, repo.resolve(at) if at else repo.head)
     rows, checks = [], []
     for source in catalog.select(()):
         prompt = source.prompt

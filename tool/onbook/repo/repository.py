@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -141,6 +142,8 @@ class Repository:
         if revision == "HEAD" and self.head is None:
             raise UsageError("this repository has no commits yet", hint="commit first, then try again")
         hint = "check the name with `git log` or `git tag`"
+        if re.fullmatch(r"v?\d+\.\d+(\.\d+.*)?", revision):
+            hint = f"a version is one of a prompt, and its tag begins with that: ID/v{revision.removeprefix('v')}"
         if self.shallow:
             hint = "this is a shallow clone: `git fetch --unshallow --tags` brings the whole history"
         raise UsageError(f"{revision!r} names no commit here", hint=hint)

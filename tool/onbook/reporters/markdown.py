@@ -8,6 +8,7 @@ from onbook.report import Check, Report, Status
 from onbook.reporters.gfm import STATUS, code, finding_line, plain
 from onbook.reporters.markdown_check import gate_parts
 from onbook.reporters.markdown_diff import diff_parts
+from onbook.reporters.markdown_rows import PARTS
 
 # GitHub refuses a comment of more than 65,536 characters.
 MAX_COMMENT = 60_000
@@ -22,7 +23,8 @@ def markdown_pieces(report: Report, color: bool = False) -> Iterator[str]:
 
 def write_markdown(report: Report) -> str:
     """The report as GitHub-flavoured Markdown, of at most MAX_COMMENT characters."""
-    head, folded = {"check": gate_parts, "diff": diff_parts}.get(report.verb, checked_parts)(report)
+    parts = {"check": gate_parts, "diff": diff_parts, **PARTS}
+    head, folded = parts.get(report.verb, checked_parts)(report)
     text = ""
     left = 0
     for part in (*(f"{line}\n" for line in head), *folded):
