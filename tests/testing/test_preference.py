@@ -120,6 +120,12 @@ def test_the_judge_is_asked_in_both_orders_and_recorded_once(tmp_path: Path) -> 
             assert done.returncode == 0, said
             return said
 
+        # Why a judge says nothing is told, and not only that nothing is recorded.
+        refused = compare("--record", "--judge-model", "openai/gpt-4.1-2025-04-14")
+        assert "the judge gave no verdict: openai/gpt-4.1-2025-04-14: " in refused
+        assert "reasoning_effort" in refused
+        assert len(server.received) == asked
+
         compare("--record")
         sent = [str(received.body["messages"]) for received in server.received[asked:]]
         assert len(sent) == 4

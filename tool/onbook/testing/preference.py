@@ -114,7 +114,7 @@ def prefer(match: Match, verdicts: Recordings, *, model: str | None = None) -> t
         for two in _pairs(match, both, model, left_out):
             side = "tie"
             if two.old != two.new:
-                said = _both(two, verdicts)
+                said = _both(two, verdicts, match.new)
                 if isinstance(said, str):
                     left_out[two.case] = said
                     continue
@@ -267,14 +267,15 @@ def _request(question: str, first: str, second: str, model: str | None) -> Reque
     )
 
 
-def _both(two: Two, verdicts: Recordings) -> tuple[str, str] | str:
+def _both(two: Two, verdicts: Recordings, unit: Unit | None) -> tuple[str, str] | str:
     """Which side each order prefers, or why that is not known."""
     sides = ({"first": "old", "second": "new"}, {"first": "new", "second": "old"})
     said = []
     for request, names in zip(two.requests, sides, strict=True):
-        recording = verdicts.get(request.key())
+        recording = verdicts.get(key := request.key())
         if recording is None:
-            return "the judge's verdict is not recorded"
+            failure = unit.failures.get(key) if unit else None
+            return f"the judge gave no verdict: {failure.message}" if failure else "the judge's verdict is not recorded"
         try:
             value = read_json(recording.response.text)
         except ValueError:
