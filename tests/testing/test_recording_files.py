@@ -10,6 +10,7 @@ import pytest
 
 from onbook.errors import OnbookError
 from onbook.testing.journal import Journal
+from onbook.testing.locks import Locks
 from onbook.testing.recordings import Recordings
 from support.answers import PATH, raw, recording
 
@@ -40,6 +41,19 @@ def test_a_file_without_a_last_line_end_is_not_run_into(tmp_path: Path) -> None:
         journal.keep(recording("a", "a"))
         assert len(Recordings.read(path.read_bytes(), PATH)) == 2
     assert path.read_bytes() == raw(recording("a", "a"), recording("z", "z"))
+
+
+def test_lines_that_are_wrong_are_not_lost_by_writing_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    clash = raw(recording("a", "a"), recording("a", "a", answer="another"))
+    for data in (clash, raw(recording("a", "a")) + b"<<<<<<< HEAD\n"):
+        path.write_bytes(data)
+        with pytest.raises(OnbookError, match="nothing was asked"), Journal(Recordings.read(data, PATH), path):
+            pass
+        # Nor those that came since the file was read.
+        with Locks(tmp_path / "lock") as locks, pytest.raises(OnbookError, match="nothing was asked"):
+            Journal(Recordings(), path, locks).__enter__()
+        assert path.read_bytes() == data
 
 
 def test_a_file_to_which_nothing_comes_stays_as_it_is(tmp_path: Path) -> None:

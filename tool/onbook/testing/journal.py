@@ -23,7 +23,8 @@ class Journal:
         locks: keep other runs out; None where there are none.
 
     Raises:
-        OnbookError: the file cannot be written, or another run is writing it; on entering, before anything is asked.
+        OnbookError: the file cannot be written, another run is writing it, or it has wrong lines, which writing it
+            would lose; on entering, before anything is asked.
     """
 
     def __init__(self, recordings: Recordings, path: Path, locks: Locks | None = None) -> None:
@@ -36,6 +37,9 @@ class Journal:
         if self._locks is not None:
             self._locks.take(self.path)
             self._catch_up()
+        if self.recordings.problems:
+            problem = self.recordings.problems[0]
+            raise OnbookError(f"{problem.message}; nothing was asked", place=problem.place, hint=problem.hint)
         self._new = not self.path.exists()
         with self._told(), self.path.open("ab+") as file:
             size = file.seek(0, os.SEEK_END)
@@ -87,7 +91,9 @@ class Journal:
                 descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
                 there = Stored.of_file(descriptor, os.fstat(descriptor).st_size)
         if not self.recordings.is_of(there):
-            for recording in Recordings.read(there, str(self.path)):
+            found = Recordings.read(there, str(self.path))
+            self.recordings.problems += found.problems
+            for recording in found:
                 self.recordings.add(recording)
 
     @contextlib.contextmanager
