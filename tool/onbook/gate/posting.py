@@ -215,7 +215,8 @@ def post(api: Api, repository: str, number: int, body: str, *, author: str = AUT
         comments = api.json(f"/repos/{repository}/issues/{number}/comments?{query}")
         for each in comments:
             # Anybody can write the marker; only what we wrote is ours.
-            if each["user"]["login"] == author and (each.get("body") or "").startswith(MARKER):
+            # Of a person who is gone GitHub may say nothing.
+            if (each.get("user") or {}).get("login") == author and (each.get("body") or "").startswith(MARKER):
                 if each["body"].replace("\r\n", "\n").rstrip("\n") == body.rstrip("\n"):
                     return "unchanged"
                 api.ask(f"/repos/{repository}/issues/comments/{int(each['id'])}", send={"body": body}, method="PATCH")
