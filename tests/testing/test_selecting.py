@@ -24,12 +24,18 @@ class TestSelection:
         assert ids(here.report("a", "--case", "case-00001", "--case", "case-00003")) == {"a": ["01", "03"]}
         assert "did you mean 'odd'?" in here.test("--tag", "od", exits=2)[1]
         assert "none of these prompts has a case 'case-00099'" in here.test("--case", "case-00099", exits=2)[1]
+        # Nothing that was run is nothing that passed.
+        told = here.test("--case", "case-00001", "--tag", "even", exits=2)[1]
+        assert "none of the cases that --case names has a tag that --tag names" in told
 
     def test_a_partials_edit_selects_what_includes_it(self, recorded: Desk, tmp_path: Path) -> None:
         here = copy(recorded, tmp_path / "r")
         out, err = here.test("--changed-since", "HEAD")
         assert "no prompt changed since HEAD" in err
         assert "0 runs" in out
+        # A tag that only prompts have which did not change is none that is misspelt.
+        assert "0 runs" in here.test("--changed-since", "HEAD", "--tag", "odd")[0]
+        assert "did you mean 'odd'?" in here.test("--changed-since", "HEAD", "--tag", "od", exits=2)[1]
         here.write("prompts/_shared/x.md", "Sort that:")
         assert set(ids(here.report("--changed-since", "HEAD", exits=3))) == {"b", "c"}
         here.git("checkout", "-q", ".")

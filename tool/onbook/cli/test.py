@@ -200,7 +200,7 @@ def _failed(repo: Repository) -> dict[str, list[str]]:
 def _sources(
     repo: Repository, catalog: Catalog, ids: tuple[str, ...], since: str | None, selection: Selection
 ) -> list[Source]:
-    sources = catalog.select(ids)
+    sources = meant = catalog.select(ids)
     if since == "HEAD" and repo.head is None:
         pass  # before the first commit, as a hook may be, everything is new
     elif since is not None:
@@ -209,7 +209,7 @@ def _sources(
             note(f"no prompt changed since {since}")
     if selection.failed is not None and not any(selection.failed.values()):
         note("nothing failed last time")
-    return selection.sources(sources)
+    return selection.sources(sources, meant)
 
 
 def _report(results: list[UnitResult], selection: Selection, head: str, *, detail: bool) -> Report:

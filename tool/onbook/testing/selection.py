@@ -77,21 +77,33 @@ class Selection:
             and (self.shard is None or self.shard.takes(prompt, case.id))
         )
 
-    def sources(self, sources: Iterable[Source]) -> list[Source]:
+    def sources(self, sources: Iterable[Source], among: Iterable[Source] | None = None) -> list[Source]:
         """The prompts that have such cases. A shard takes all prompts: what is wrong with one is told by each.
 
+        Args:
+            among: all that are meant, of which the sources are those that changed; default: the sources.
+
         Raises:
-            UsageError: no prompt has a case of an id that is asked for, or none with one of the tags.
+            UsageError: no prompt that is meant has a case of an id that is asked for, none has one of the tags, or none
+                a case with both.
         """
         found = list(sources)
+        meant = found if among is None else list(among)
         if self.cases is not None:
-            _known("case", self.cases, {case.id for source in found for case in source.cases})
+            _known("case", self.cases, {case.id for source in meant for case in source.cases})
         if self.tags is not None:
-            _known("tag", self.tags, {tag for source in found for case in source.cases for tag in case.tags})
+            _known("tag", self.tags, {tag for source in meant for case in source.cases for tag in case.tags})
+        asked = Selection(self.cases, self.tags)
+        if None not in (self.cases, self.tags) and not any(map(asked.any_of, meant)):
+            raise UsageError("none of the cases that --case names has a tag that --tag names")
         whole = Selection(self.cases, self.tags, self.failed)
         if not whole.narrows:
             return found
-        return [source for source in found if any(whole.takes(source.id, case) for case in source.cases)]
+        return [source for source in found if whole.any_of(source)]
+
+    def any_of(self, source: Source) -> bool:
+        """Whether any case of a prompt is run."""
+        return any(self.takes(source.id, case) for case in source.cases)
 
 
 def changed_since(catalog: Catalog, base: Catalog, sources: Iterable[Source]) -> list[Source]:
