@@ -109,6 +109,7 @@ class TestEndings:
             # One answer costs 11 * 2 + 5 * 8 millionths of a dollar.
             row = here.row("--record", "--max-cost", "0.0002", "--concurrency", "1", exits=3)
             assert (row["passed"], row["not_run"]) == (4, 8)
+            assert "nan is no amount" in here.test("--record", "--max-cost", "nan", exits=2)[1]
             here.write("prompts/a.prompt.yml", PROMPT.replace("gpt-4.1-2025-04-14", "our-own"))
             out, _ = here.test("--record", "--max-cost", "1", exits=3)
             assert "no price is known, so --max-cost cannot be held" in out

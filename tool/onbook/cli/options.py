@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,10 +42,20 @@ def inputs_options(command: Command) -> Command:
     return var(file(command))
 
 
+class _Dollars(click.FloatRange):
+    """More than 0, and a number: what is none is no limit, for nothing is more than it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no amount.", param, ctx)
+        return found
+
+
 def spending_options(command: Command) -> Command:
     """``--max-cost`` and ``--max-calls``: what asking may take."""
     cost = click.option(
-        "--max-cost", metavar="USD", type=click.FloatRange(min=0, min_open=True), help="Spend no more than this."
+        "--max-cost", metavar="USD", type=_Dollars(min=0, min_open=True), help="Spend no more than this."
     )
     calls = click.option("--max-calls", metavar="N", type=click.IntRange(min=1), help="Send no more than this, in all.")
     return cost(calls(command))
