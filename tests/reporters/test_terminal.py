@@ -205,6 +205,32 @@ def test_a_list_is_a_table_while_it_fits_and_lies_flat_where_it_does_not() -> No
     assert laid_out(report, 200) == laid_out(report, None)
 
 
+DEPLOYED = {"environment": "production", "id": "support/triage", "stable": {"version": "1.4.0"}, "canary": None,
+            "at": "2026-11-22T00:09:00", "by": "Ada Lovelace"}  # fmt: skip
+
+
+def test_any_table_lies_flat_where_it_does_not_fit() -> None:
+    status = Report("status", head="HEAD", data={"deployments": [DEPLOYED]})
+    assert laid_out(status, 40) == [
+        "production",
+        "  prompt support/triage, stable 1.4.0,",
+        "  since 2026-11-22T00:09, by Ada",
+        "  Lovelace",
+        "as HEAD has it",
+    ]
+    assert laid_out(status, 80) == laid_out(status, None)
+    for name in ("test", "status"):
+        report = REPORTS.get(name, status)
+        cells = {word for line in laid_out(report, None) for word in line.split()} - {"-"}
+        for width in (30, 40, 60):
+            lines = laid_out(report, width)
+            rows = [line for line in lines if line.startswith("  ") and not line.startswith("    ")]
+            assert max(map(len, rows)) <= max(width, 40)
+            told = {word.strip(",") for line in lines for word in line.split()}
+            # The names of columns that are empty everywhere are not told.
+            assert {cell for cell in cells if "/" in cell or cell[0].isdigit()} <= told
+
+
 @pytest.mark.parametrize(
     ("columns", "env", "flat"),
     [(40, {}, True), (120, {}, False), (120, {"COLUMNS": "40"}, True), (40, {"COLUMNS": "120"}, False),

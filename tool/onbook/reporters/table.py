@@ -17,12 +17,16 @@ _NARROWEST = 20  # columns
 
 
 def table_of(rows: Sequence[Sequence[str]], style: Style, color: Callable[[str], str | None]) -> Iterator[str]:
-    """The lines of a table whose first row is its head.
+    """The lines of a table whose first row is its head; where it is too wide, a few lines for each of its rows.
 
     Args:
         color: the colour of a cell, by its text.
     """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    if style.width is not None and sum(widths) + 2 * (len(widths) - 1) > style.width:
+        for row in rows[1:]:
+            yield from _row(rows[0], row, style)
+        return
     for number, row in enumerate(rows):
         cells = []
         for column, text in enumerate(row):
@@ -31,6 +35,19 @@ def table_of(rows: Sequence[Sequence[str]], style: Style, color: Callable[[str],
             name = "dim" if number == 0 else color(text)
             cells.append(style(padded, name) if name else style(padded))
         yield "  ".join(cells).rstrip()
+
+
+def _row(head: Sequence[str], row: Sequence[str], style: Style) -> Iterator[str]:
+    yield style(row[0], "bold")
+    # What is empty in a table need not be told without one.
+    told = [f"{name} {cell}" for name, cell in zip(head[1:], row[1:], strict=True) if cell not in ("", "-")]
+    yield from (f"  {line}" for line in _wrapped(", ".join(told), style))
+
+
+def _wrapped(text: str, style: Style) -> list[str]:
+    width = max(_NARROWEST, style.width or 0) - 2
+    # A model's name stays whole, to be copied.
+    return wrap(style(text), width, break_on_hyphens=False, break_long_words=False)
 
 
 def listed(rows: Sequence[Row], style: Style) -> Iterator[str]:
@@ -62,10 +79,8 @@ def listed(rows: Sequence[Row], style: Style) -> Iterator[str]:
 def _flat(row: Row, told: str, style: Style) -> Iterator[str]:
     yield f"{style(row['id'], 'bold')}  {style(row['version'] or '-')}"
     cases = "1 case" if row["cases"] == 1 else f"{row['cases']} cases"
-    width = max(_NARROWEST, style.width or 0) - 2
-    # A model's name stays whole, to be copied.
-    lines = wrap(style(f"{row['model'] or 'no model'}, {cases}"), width, break_on_hyphens=False, break_long_words=False)
-    lines += wrap(style(told), width, max_lines=_LINES, placeholder=" ...")
+    lines = _wrapped(f"{row['model'] or 'no model'}, {cases}", style)
+    lines += wrap(style(told), max(_NARROWEST, style.width or 0) - 2, max_lines=_LINES, placeholder=" ...")
     yield from (style(f"  {line}", "dim") for line in lines)
 
 
