@@ -161,6 +161,18 @@ def test_what_is_refused(operator: Person, args: tuple[str, ...], exits: int, to
     assert not operator.git("status", "--porcelain")
 
 
+def test_a_rollback_that_is_only_to_be_committed_is_told_so(operator: Person) -> None:
+    for version in ("0.1.0", "0.1.1"):
+        operator.onbook("deploy", "production", ID, version, "--commit")
+    operator.onbook("rollback", "production", ID)
+    told = operator.onbook("rollback", "production", ID, "--commit", exits=2)
+    assert f"{PRODUCTION} goes from 0.1.1 to 0.1.0 already, and is not committed: commit it; or say which:" in told
+    operator.git("commit", "--quiet", "--all", "--message", "back")
+    told = operator.onbook("rollback", "production", ID, exits=2)
+    assert "already" not in told
+    assert "say which: onbook rollback production" in told
+
+
 def test_what_runs_already_asks_for_no_commit(operator: Person) -> None:
     assert "next: commit" in operator.onbook("deploy", "production", ID, "0.1.0")
     # It is written, and still has to be committed.

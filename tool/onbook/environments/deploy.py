@@ -193,9 +193,14 @@ class Deployer:
                 hint=f"run `git fetch --unshallow --tags`, or say which: onbook rollback {self._environment} {id} "
                 "--to VERSION",
             )
+        hint = f"say which: onbook rollback {self._environment} {id} --to VERSION"
+        if ran and ran[0] != now.version:
+            # Most likely a rollback that was looked at first, and is now to be done.
+            hint = (
+                f"{self.path} goes from {ran[0]} to {now.version} already, and is not committed: commit it; or {hint}"
+            )
         raise UsageError(
-            f"history knows no version of {id} that {self._environment} ran before {now.version}",
-            hint=f"say which: onbook rollback {self._environment} {id} --to VERSION",
+            f"history knows no version of {id} that {self._environment} ran before {now.version}", hint=hint
         )
 
     # --- what changes for the callers
