@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from itertools import islice
+from typing import TypeVar
 
 from onbook.bases import Bases
 from onbook.errors import OnbookError
@@ -22,6 +23,7 @@ MAX_TOLD = 1_000
 """Places of one prompt that one rule tells: more say nothing new, and a hostile file could ask for any number."""
 
 
+Item = TypeVar("Item")
 Note = str | bytes
 Told = tuple[str, str, int | None, int | None, str | None, str | None]
 """A :class:`Hit`, or what it becomes on the way from another process: a tuple of the same."""
@@ -60,34 +62,85 @@ def look(sources: Sequence[Source], rules: Iterable[Rule]) -> list[Looked]:
 
     One rule looks at all of them before the next does: the code of all rules is more than a processor keeps at hand.
     """
-    looked = [_begun(source) for source in sources]
-    told = {problem.code for _, problems in looked for problem in problems}
+    begun = [_begun(source) for source in sources]
+    looked: Sequence[Looked] = [found for found, _ in begun]
+    told = {problem.code for _, problems in begun for problem in problems}
     for rule, reports, looks, across in _kinds(tuple(rules)):
-        if reports and told.isdisjoint(rule.codes):
-            continue  # it reports what readers found, and they found nothing of the kind
-        check = rule.check if looks else _nothing
-        for source, (found, problems) in zip(sources, looked, strict=True):
-            if reports and not any(problem.code in rule.codes for problem in problems):
-                continue  # nor did they in this one
-            try:
-                count = 0
-                for hit in check(source):  # most rules find nothing in most prompts
-                    if count == MAX_TOLD:
-                        found.unchecked.append(_more(rule, source.path))
-                        break
-                    count += 1  # noqa: SIM113 most rules have nothing to enumerate
-                    found.hits.append((rule.id, hit))
-                if across is not None and (note := across.note(source)) is not None:
-                    # As text it is the same whether it was kept in between or not, and quick to hand on.
-                    found.notes[rule.id] = note if isinstance(note, bytes) else _NOTE.encode(note)
-            except Exception as error:  # a rule may come from a plug-in; whatever it does, nothing else is hidden by it
-                found.unchecked.append(_crashed(rule, source.path, error))
-    return [found for found, _ in looked]
+        some, found = sources, looked
+        if reports:
+            if told.isdisjoint(rule.codes):
+                continue  # it reports what readers found, and they found nothing of the kind
+            at = [n for n, (_, problems) in enumerate(begun) if any(each.code in rule.codes for each in problems)]
+            some, found = [sources[n] for n in at], [looked[n] for n in at]
+        if looks:
+            some, found = _checked(rule, some, found)
+        if across is not None:
+            _noted(across, some, found)
+    return list(looked)
 
 
-def _nothing(source: Source) -> tuple[()]:
-    """What a rule finds that only compares prompts."""
-    return ()
+def _checked(
+    rule: Rule, sources: Sequence[Source], looked: Sequence[Looked]
+) -> tuple[Sequence[Source], Sequence[Looked]]:
+    """Add what a rule finds in prompts; those are returned in which it did not crash."""
+    answers = _asked(rule.check, sources)
+    if not any(answers):
+        return sources, looked  # most rules find nothing in any of them, and say so at once
+    crashed = set[int]()
+    for number, (source, found, hits) in enumerate(zip(sources, looked, answers, strict=True)):
+        if not hits:
+            continue
+        try:
+            _add(rule, source, found, hits)
+        except Exception as error:
+            found.unchecked.append(_crashed(rule, source.path, error))
+            crashed.add(number)
+    if not crashed:
+        return sources, looked
+    sound = [number for number in range(len(sources)) if number not in crashed]
+    return [sources[number] for number in sound], [looked[number] for number in sound]
+
+
+def _add(rule: Rule, source: Source, looked: Looked, hits: Iterable[Hit] | Exception) -> None:
+    if isinstance(hits, Exception):
+        raise hits
+    for number, hit in enumerate(hits):
+        if number == MAX_TOLD:
+            looked.unchecked.append(_more(rule, source.path))
+            return
+        looked.hits.append((rule.id, hit))
+
+
+def _noted(rule: AcrossRule, sources: Sequence[Source], looked: Sequence[Looked]) -> None:
+    """Add what a rule that compares prompts keeps of each."""
+    for source, found, note in zip(sources, looked, _asked(rule.note, sources), strict=True):
+        if note is None:
+            continue
+        try:
+            if isinstance(note, Exception):
+                raise note
+            # As text it is the same whether it was kept in between or not, and quick to hand on.
+            found.notes[rule.id] = note if isinstance(note, bytes) else _NOTE.encode(note)
+        except Exception as error:
+            found.unchecked.append(_crashed(rule, source.path, error))
+
+
+def _asked(ask: Callable[[Source], Item], sources: Sequence[Source]) -> Sequence[Item | Exception]:
+    """What a rule answers of each prompt, or what it crashed with.
+
+    It may come from a plug-in: whatever it does, nothing else is hidden by it.
+    """
+    try:
+        return list(map(ask, sources))
+    except Exception:
+        return [_answer(ask, source) for source in sources]
+
+
+def _answer(ask: Callable[[Source], Item], source: Source) -> Item | Exception:
+    try:
+        return ask(source)
+    except Exception as error:
+        return error
 
 
 def _begun(source: Source) -> tuple[Looked, tuple[Problem, ...]]:

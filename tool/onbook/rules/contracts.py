@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from onbook.contract import Contract, ContractError
 from onbook.project import Source
@@ -54,10 +54,10 @@ class InvalidSchema(Rule):
     slug = "invalid-schema"
     codes = frozenset({"invalid-schema"})
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Also the arguments of tools, which nothing else here compiles."""
         if not (source.problems or source.tests.problems or (source.prompt and source.prompt.tools)):
-            return iter(())
+            return ()
         return self._told(source)
 
     def _told(self, source: Source) -> Iterator[Hit]:
@@ -119,12 +119,12 @@ class FormatWithoutSchema(Rule):
     slug = "format-without-schema"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """A schema that accepts everything says as little as none."""
         prompt = source.prompt
         if prompt is None or prompt.response_format not in ("json_object", "json_schema"):
-            return iter(())
-        return self._told(source, prompt) if prompt.output_schema in (None, {}, True) else iter(())
+            return ()
+        return self._told(source, prompt) if prompt.output_schema in (None, {}, True) else ()
 
     @staticmethod
     def _told(source: Source, prompt: Prompt) -> Iterator[Hit]:
@@ -187,11 +187,11 @@ class ExampleOutput(Rule):
     id = "ON303"
     slug = "example-output"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """A text is what the model is shown, so it is read as JSON; anything else is the value itself."""
         prompt = source.prompt
         if prompt is None or not prompt.examples or prompt.response_format not in ("json_object", "json_schema"):
-            return iter(())
+            return ()
         return self._told(source, prompt)
 
     @staticmethod

@@ -150,9 +150,9 @@ class OrderInData(Rule):
         rows = declared if isinstance(declared, list) else []
         shown = "\n".join([text for _, text in strings(rows)]) if rows else ""
         for number, row in enumerate(rows if _may_order(shown.lower()) else ()):
-            if not _is_defence(row):
-                for pointer, text in strings(row, ("examples", number)):
-                    yield from self._in(source, pointer, text)
+            told = [(pointer, text) for pointer, text in strings(row, ("examples", number)) if any(_told(text))]
+            for pointer, text in told if told and not _is_defence(row) else ():
+                yield from self._in(source, pointer, text)
         if not isinstance(declared, str):
             return
         path, others = example_rows(source)
@@ -328,17 +328,21 @@ _NEAR = 120
 
 def _defends(answer: str) -> bool:
     lowered = answer.lower()
-    return any(word in lowered for word in _DEFENDS)
+    return any(map(lowered.__contains__, _DEFENDS))
 
 
 def _may_order(lowered: str) -> bool:
-    return bool(lowered) and any(word in lowered for word in _NEEDED)
+    return bool(lowered) and any(map(lowered.__contains__, _NEEDED))
 
 
-def _told(text: str) -> Iterator[re.Match[str]]:
+def _told(text: str) -> Iterable[re.Match[str]]:
     """Orders that a text gives; not those that it speaks about."""
+    return _orders(text) if _may_order(text.lower()) else ()
+
+
+def _orders(text: str) -> Iterator[re.Match[str]]:
     end = 0
-    for match in _ORDER.finditer(text) if _may_order(text.lower()) else ():
+    for match in _ORDER.finditer(text):
         start = max(text.rfind("\n", end, match.start()), match.start() - _NEAR, end)
         end = match.end()
         sentence = text[start : match.start()]

@@ -118,9 +118,9 @@ class LeftOver(Rule):
     def check(self, source: Source) -> Iterable[Hit]:
         """Only what stands as a note or a blank, outside of code, quotes and sentences about such blanks."""
         everything = joined(source)
-        if "TODO" in everything or "FIXME" in everything or (may_be_marked(source) and _may_have_blank(everything)):
-            return self._found(source)
-        return ()
+        # An X is found much sooner than a word.
+        noted = "TODO" in everything or ("X" in everything and "FIXME" in everything)
+        return self._found(source) if noted or (may_be_marked(source) and _may_have_blank(everything)) else ()
 
     @staticmethod
     def _found(source: Source) -> Iterator[Hit]:

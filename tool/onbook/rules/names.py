@@ -57,16 +57,16 @@ class MisplacedInput(Rule):
     id = "ON210"
     slug = "misplaced-input"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """The keys of ``inputs`` itself; in a variable's schema, only what is nearly a keyword."""
         data = source.document.data if source.document else None
         inputs = data.get("inputs") if isinstance(data, dict) else None
         if not isinstance(inputs, dict):
-            return iter(())
+            return ()
         properties = inputs.get("properties")
         parts = properties.values() if isinstance(properties, dict) else ()
         others = set(inputs).union(*[schema for schema in parts if type(schema) is dict]) - KEYWORDS
-        return self._told(source, inputs) if any(map(_is_no_extension, others)) else iter(())
+        return self._told(source, inputs) if any(map(_is_no_extension, others)) else ()
 
     @staticmethod
     def _told(source: Source, inputs: Mapping[str, object]) -> Iterator[Hit]:
@@ -146,18 +146,18 @@ class MixedPlaceholders(Rule):
     slug = "mixed-placeholders"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Names of inputs alone, outside of code. ``<name>`` and ``%s`` only where the input is used nowhere else."""
         prompt = source.prompt
         if prompt is None:
-            return iter(())
+            return ()
         declared = set(prompt.input_properties)
         if prompt.test_data:
             declared.update(str(key) for row in prompt.test_data for key in row)
         declared.discard("expected")
         missing = declared - used(source) if not broken(source) else set()
         if not missing and not (_may_have_brace(braced(source)) or _may_have_percent(joined(source))):
-            return iter(())
+            return ()
         return self._told(source, declared, missing)
 
     def _told(self, source: Source, declared: set[str], missing: set[str]) -> Iterator[Hit]:
@@ -247,7 +247,7 @@ class PartialOnlyVariable(Rule):
     slug = "partial-only-variable"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Where inputs are declared, ON203 looks into the partials too."""
         if source.prompt is None or source.prompt.inputs is not None:
             return
@@ -304,11 +304,11 @@ class BadInputName(Rule):
     id = "ON213"
     slug = "bad-input-name"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """By the rules of the prompt's own template format."""
         prompt = source.prompt
         if prompt is None or _are_writable(prompt.input_properties, prompt.template_format):
-            return iter(())
+            return ()
         return self._told(source, prompt)
 
     @staticmethod

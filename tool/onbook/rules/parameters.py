@@ -320,7 +320,7 @@ _ASKS_FOR_JSON = frozenset({"openai", "azure", "groq", "deepseek"})
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) in (int, float)  # as files have them; a bool is none
 
 
 @lru_cache(maxsize=256)  # a repository names few models

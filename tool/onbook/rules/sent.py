@@ -11,7 +11,7 @@ from onbook.patterns import later
 from onbook.project import Source
 from onbook.repo import SnapshotError
 from onbook.rules.base import Hit
-from onbook.rules.texts import Text, memo, texts
+from onbook.rules.texts import Text, joined, memo, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +34,33 @@ def everything(source: Source) -> list[Text | RowText]:
 
 
 def unescaped(source: Source) -> str | None:
-    """All files that what is sent is read from, as one text in which it stands as it is; None where it may not.
+    """A text in which everything that is sent stands as it is; None where there is none such.
 
-    Escapes need a backslash, and examples in a file of their own are JSON. Whatever has no blanks in it and does not
-    stand in this text stands in nothing that is sent.
+    Where nothing but messages is sent, these are it. Else it is all the files that what is sent is read from: escapes
+    need a backslash, and examples in a file of their own are JSON. Whatever has no blanks in it and does not stand in
+    this text stands in nothing that is sent.
     """
-    if "unescaped" not in source.memo:
-        document, prompt = source.document, source.prompt
-        known = document is not None and prompt is not None and "\\" not in document.text
-        if known and not isinstance(written(source, "examples"), str):
-            assert document
-            assert prompt
-            source.memo["unescaped"] = "\n".join((document.text, *prompt.partials.values()))
-        else:
-            source.memo["unescaped"] = None
-    found: str | None = source.memo["unescaped"]
+    known = source.memo
+    if "unescaped" not in known:
+        known["unescaped"] = _unescaped(source)
+    found: str | None = known["unescaped"]
     return found
+
+
+_BEYOND = ("examples", "tools", "jsonSchema")
+"""The keys of what is sent with the messages; defaults of inputs are sent too."""
+
+
+def _unescaped(source: Source) -> str | None:
+    document, prompt = source.document, source.prompt
+    if document is None or prompt is None:
+        return None
+    data = document.data
+    if isinstance(data, dict) and data.keys().isdisjoint(_BEYOND) and not defaults(source):
+        return joined(source)
+    if "\\" in document.text or isinstance(written(source, "examples"), str):
+        return None
+    return "\n".join((document.text, *prompt.partials.values()))
 
 
 def may_be_marked(source: Source) -> bool:
@@ -73,7 +84,7 @@ _IN_SQUARES = later(rf"\[(?:/?(?:INST|AVAILABLE_|TOOL_|SYSTEM_)|{_BLANKS})")
 
 def _everything(source: Source) -> Iterator[Text | RowText]:
     yield from texts(source)
-    for key in ("examples", "tools", "jsonSchema"):
+    for key in _BEYOND:
         for pointer, text in strings(written(source, key), (key,)):
             yield text_at(source, pointer, text)
     for pointer, text in defaults(source):
@@ -113,13 +124,17 @@ def text_at(source: Source, pointer: Pointer, text: str) -> Text:
 
 def defaults(source: Source) -> list[tuple[Pointer, str]]:
     """The strings in the defaults of inputs; those of a schema that is referred to stand in another file."""
+    return memo(source, "defaults", _defaults)
+
+
+def _defaults(source: Source) -> list[tuple[Pointer, str]]:
     properties = written(source, "inputs", "properties")
     if not isinstance(properties, dict):
         return []
     return [
         string
         for name, schema in properties.items()
-        if isinstance(schema, dict) and "default" in schema
+        if type(schema) is dict and "default" in schema
         for string in strings(schema["default"], ("inputs", "properties", name, "default"))
     ]
 

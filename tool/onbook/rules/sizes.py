@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onbook import tokens
 from onbook.call import Caller
@@ -61,11 +61,11 @@ class TokenBudget(Rule):
     id = "ON521"
     slug = "token-budget"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Nothing is rendered or counted where the bytes already show that the budget is kept."""
         budget = source.prompt.metadata.get("tokenBudget") if source.prompt else None
         if not isinstance(budget, int | float) or isinstance(budget, bool) or _is_kept(source, int(budget)):
-            return iter(())
+            return ()
         what = f"its budget of {int(budget):,} tokens"
         return _over(source, int(budget), ("metadata", "tokenBudget"), what, "raise the budget")
 
@@ -126,11 +126,11 @@ class ContextExceeded(Rule):
     id = "ON522"
     slug = "context-exceeded"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Of models that the table knows; the bytes alone pass nearly every prompt."""
         known = tokens.model(source.prompt.model) if source.prompt else None
         if not known or not known.context or _is_kept(source, known.context):
-            return iter(())
+            return ()
         what = f"the {known.context:,} tokens that {source.prompt.model} reads"  # type: ignore[union-attr]
         return _over(source, known.context, ("model",), what, "choose a model that reads more")
 
@@ -170,7 +170,7 @@ class CacheOrder(Rule):
     severity = Severity.INFO
     default = False
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Looks at the first variable, in the order in which the messages are sent, and what is fixed after it."""
         if source.prompt is None or broken(source):
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from onbook.project import Source
 from onbook.render import TemplateProblem
@@ -15,10 +15,10 @@ from onbook.rules.texts import LITERAL, Text, messages, unsound
 class _TemplateRule(Rule):
     """Reports problems of templates, at their place in the message or the partial."""
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """The problems of these codes, of readers and of templates."""
         if not (source.problems or source.tests.problems or unsound(source)):
-            return iter(())
+            return ()
         return self._told(source)
 
     def _told(self, source: Source) -> Iterator[Hit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from onbook.project import Source
 from onbook.report import Severity
@@ -57,10 +57,10 @@ class UntrustedInSystem(Rule):
     id = "ON401"
     slug = "untrusted-in-system"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """What is written counts; a value that only decides an ``if`` or is only counted does not."""
         places = [found for found in writings(source) if found.role == "system"]
-        return _once(self._told(source, places)) if places else iter(())
+        return _once(self._told(source, places)) if places else ()
 
     @staticmethod
     def _told(source: Source, places: list[Writing]) -> Iterator[Hit]:
@@ -114,10 +114,10 @@ class UntrustedUndelimited(Rule):
     slug = "untrusted-undelimited"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """A pair of tags, a code fence or triple quotes count, in the message or around the include."""
         places = [found for found in writings(source) if found.role == "user" and not found.enclosed]
-        return _once(self._told(source, places)) if places else iter(())
+        return _once(self._told(source, places)) if places else ()
 
     @staticmethod
     def _told(source: Source, places: list[Writing]) -> Iterator[Hit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from onbook.call import Caller, closed
@@ -70,13 +70,13 @@ class CaseInputs(Rule):
     id = "ON207"
     slug = "case-inputs"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Binds each case as a caller would, and renders it where the templates are sound."""
         if source.prompt is None or not source.cases:
-            return iter(())
+            return ()
         known = taken(source)
         if known is not None and all(map(known.has, [case.inputs for case in source.cases])):
-            return iter(())
+            return ()
         return self._refused(source, source.prompt, known)
 
     @staticmethod
@@ -140,13 +140,13 @@ class DefaultRejected(Rule):
     id = "ON208"
     slug = "default-rejected"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Holds each default against the whole contract, so that references are followed."""
         prompt = source.prompt
         if prompt is None or prompt.inputs is None:
-            return iter(())
+            return ()
         given = {name: schema for name, schema in prompt.input_properties.items() if "default" in schema}
-        return self._refused(source, prompt.inputs, given) if given else iter(())
+        return self._refused(source, prompt.inputs, given) if given else ()
 
     @staticmethod
     def _refused(source: Source, inputs: Json, given: Mapping[str, Json]) -> Iterator[Hit]:
@@ -208,15 +208,15 @@ class ExampleInputs(Rule):
     id = "ON209"
     slug = "example-inputs"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """A required input that only other messages use may be left out of an example."""
         prompt = source.prompt
         if prompt is None or not prompt.examples:
-            return iter(())
+            return ()
         known = taken(source)
         shows = "user" in [item.role for item in prompt.messages if isinstance(item, Message)]
         if known is not None and shows and all(map(known.has, [example.inputs for example in prompt.examples])):
-            return iter(())
+            return ()
         return self._refused(source, prompt)
 
     @staticmethod

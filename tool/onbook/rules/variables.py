@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from onbook.project import Source
 from onbook.project.shapes import only_near
@@ -52,9 +52,9 @@ class UndeclaredVariable(Rule):
     id = "ON203"
     slug = "undeclared-variable"
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Every use, where it stands; a partial is seen from each prompt that includes it."""
-        return self._told(source) if undeclared(source) else iter(())
+        return self._told(source) if undeclared(source) else ()
 
     @staticmethod
     def _told(source: Source) -> Iterator[Hit]:
@@ -125,11 +125,11 @@ class UnusedInput(Rule):
     slug = "unused-input"
     severity = Severity.WARNING
 
-    def check(self, source: Source) -> Iterator[Hit]:
+    def check(self, source: Source) -> Iterable[Hit]:
         """Only where every text could be read: a broken one might use anything."""
         prompt = source.prompt
         if prompt is None or broken(source) or used(source).issuperset(prompt.input_properties):
-            return iter(())
+            return ()
         return self._told(source, prompt.input_properties)
 
     @staticmethod
