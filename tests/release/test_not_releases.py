@@ -114,3 +114,11 @@ def test_only_what_may_be_the_base_is_read(maintainer: Person, monkeypatch: pyte
     assert read == []
     assert str(bases.version(ID)) == str(bases.version(ID)) == "1.19.0"
     assert read == [repo.tags()[f"{ID}/v2.0.0"], repo.tags()[f"{ID}/v1.19.0"]]
+    # Of many at once those on top are read together, and the next only where one of them is none.
+    read.clear()
+    bases = Bases(found, Config(), found.head)
+    bases.look_at([ID, "other/n1", "other/n2", "never/released"])
+    assert read == []
+    assert [str(bases.version(id)) for id in (ID, "other/n1", "other/n2")] == ["1.19.0", "1.0.0", "1.0.0"]
+    assert bases.version("never/released") is None
+    assert read == [repo.tags()[f"{ID}/v1.19.0"]]

@@ -59,11 +59,13 @@ def test_what_was_withdrawn_is_told_and_not_chosen(repo: Repo) -> None:
 
 def test_a_tag_that_is_no_release_is_told_and_passed_over(repo: Repo) -> None:
     repo.git("tag", "a/v9.0.0")
-    repo.write_tag("a/v8.0.0", "by hand\n", at="refs/tags/a/v8.0.0")
+    repo.write_tag("a/v8.0.0", "by hand\n")
+    repo.git("update-ref", "refs/tags/a/v7.0.0", "refs/tags/a/v0.1.1")
     here = opened(repo)
-    nine, eight, two, _ = releases(here, list_tags(here), read_tags(here, list_tags(here)))
-    assert nine.fault == "this is not an annotated tag"
+    nine, eight, seven, two, _ = releases(here, list_tags(here), read_tags(here, list_tags(here)))
+    assert nine.fault == "this is a lightweight tag; releases are annotated tags"
     assert "was not written by onbook" in eight.fault
+    assert "it was copied" in seven.fault
     found = latest(here, list_tags(here), {})
     assert found == two
 
@@ -72,7 +74,7 @@ def test_notes_are_bounded_and_on_one_line_each(repo: Repo) -> None:
     raw = repo.git("cat-file", "tag", "a/v0.1.1").partition("\n\n")[2]
     trailers = raw[raw.index("Onbook-Digest") :]
     lines = "\n".join(["- major OD301 " + "x" * 5000, "- x\x1b[31my", *(f"- line {number}" for number in range(500))])
-    repo.write_tag("a/v0.2.0", f"title\n\n{lines}\n\n{trailers}\n", at="refs/tags/a/v0.2.0")
+    repo.write_tag("a/v0.2.0", f"title\n\n{lines}\n\n{trailers}\n")
     here = opened(repo)
     notes = releases(here, list_tags(here), {})[0].notes
     assert len(notes) == MAX_LINES + 1

@@ -7,10 +7,11 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from onbook.errors import IntegrityError, OnbookError
+from onbook.manifest import TagObject
 from onbook.project import Catalog, Config, Source
 from onbook.repo import Repository
 from onbook.repo.snapshot import Commit, Index
-from onbook.repo.tags import TagRef, list_tags, read_release
+from onbook.repo.tags import TagRef, list_tags, read_release, read_tags
 from onbook.repo.worktree import WorkTree
 from onbook.report import Finding, Severity
 from onbook.versions import Version
@@ -34,6 +35,7 @@ class Bases:
         self._catalogs: dict[str, Catalog] = {}
         self._found: dict[str, TagRef | None] = {}
         self._passed: dict[str, list[Finding]] = {}
+        self._objects: dict[str, TagObject] = {}
 
     @cached_property
     def named(self) -> Mapping[str, TagRef]:
@@ -50,6 +52,11 @@ class Bases:
             return {}
         return _by_prompt(list_tags(self.repo, prefix=self.prefix, prompts=self._prompts, merged=self._commit))
 
+    def look_at(self, ids: Iterable[str]) -> None:
+        """Read the tags that are most likely the bases of many prompts in one go."""
+        named = self.named
+        self._objects |= read_tags(self.repo, [named[id] for id in ids if id in named])
+
     def ref(self, id: str) -> TagRef | None:
         """The base release of a prompt that is here: the highest that is one, since anybody may write a tag.
 
@@ -64,7 +71,7 @@ class Bases:
 
     def _is_release(self, ref: TagRef, passed: list[Finding]) -> bool:
         try:
-            read_release(self.repo, ref)
+            read_release(self.repo, ref, self._objects.get(ref.object))
         except IntegrityError as error:
             passed.append(_passed_over(ref, error))
             return False

@@ -22,6 +22,7 @@ def command(staged: bool, at: str | None, format: str) -> int:
         note_elsewhere(repo, catalog)
     # Of an older commit, what had been released by then.
     bases = Bases(repo, catalog.config, repo.resolve(at) if at else repo.head)
+    bases.look_at(catalog.ids)
     rows, checks = [], []
     for source in catalog.select(()):
         prompt = source.prompt

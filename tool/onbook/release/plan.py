@@ -87,6 +87,7 @@ def plan(
     checks: list[Check] = []
     due: list[tuple[Source, PromptDiff, Tag]] = []
     sources = catalog.select(ids)
+    bases.look_at(source.id for source in sources)
     for source in sources:
         if source.prompt and source.prompt.is_draft:
             checks.append(_skipped(source, "this prompt is a draft"))

@@ -123,8 +123,11 @@ def read_tag(repo: Repository, ref: TagRef) -> TagObject:
     return TagObject.parse(found[1] if found[0] == "tag" else b"", ref.tag.name)
 
 
-def read_release(repo: Repository, ref: TagRef) -> tuple[TagObject, Manifest]:
+def read_release(repo: Repository, ref: TagRef, found: TagObject | None = None) -> tuple[TagObject, Manifest]:
     """The tag object of a release and what it lists, once it is one that clients take: anybody may write a tag.
+
+    Args:
+        found: the tag object, where it was read already.
 
     Raises:
         IntegrityError: it is none: lightweight, copied under another name, not of a commit, or not written by onbook.
@@ -136,7 +139,7 @@ def read_release(repo: Repository, ref: TagRef) -> tuple[TagObject, Manifest]:
             place=ref.tag.name,
             hint="releases are made with `onbook release`",
         )
-    found = read_tag(repo, ref)
+    found = found or read_tag(repo, ref)
     if found.name != ref.tag.name:
         raise IntegrityError(
             f"this tag says that its name is {found.name!r}: it was copied, and clients refuse it",

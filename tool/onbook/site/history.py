@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from onbook.errors import OnbookError
 from onbook.manifest import TagObject, one_line
 from onbook.repo import Repository
-from onbook.repo.tags import TagRef, read_tag
+from onbook.repo.tags import TagRef, read_release, read_tag
 from onbook.versions import Version
 
 MAX_RELEASES = 100
@@ -126,8 +126,7 @@ def _release(repo: Repository, ref: TagRef, withdrawn: TagRef | None, objects: O
     reason = None if withdrawn is None else _reason(repo, withdrawn, objects)
     version, name = ref.tag.version, ref.tag.name
     try:
-        found = objects.get(ref.object) or read_tag(repo, ref)
-        manifest = found.manifest(name)
+        found, manifest = read_release(repo, ref, objects.get(ref.object))
     except OnbookError as error:
         return Release(version, name, withdrawn=reason, fault=error.message)
     by, on = found.tagged
