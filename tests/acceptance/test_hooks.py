@@ -228,6 +228,18 @@ def test_hooks_in_the_work_tree(tmp_path: Path) -> None:
     assert os.access(author.cwd / "team/hooks/pre-push", os.X_OK)
 
 
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [("repos: []\n", "these hooks run beside what pre-commit runs"),
+     ("repos:\n- repo: https://example.com/onbook\n", "these hooks run twice")],
+)  # fmt: skip
+def test_where_pre_commit_is_used_that_is_told(tmp_path: Path, config: str, told: str) -> None:
+    author = person(tmp_path / "p")
+    author.write(".pre-commit-config.yaml", config)
+    assert f".pre-commit-config.yaml is here: {told}; it can name" in author.onbook("init", "--hooks")
+    assert "everything is set up already" in author.onbook("init", "--hooks")
+
+
 def test_hooks_of_other_repositories_are_left_alone(tmp_path: Path) -> None:
     author = released(tmp_path / "prompts")
     (tmp_path / "mine").mkdir()

@@ -16,6 +16,7 @@ CHAINED = ".chained"
 """What is put after the name of a hook that was there before; ours runs it first."""
 
 _OURS = b"\n# onbook: "
+_PRE_COMMIT = ".pre-commit-config.yaml"
 
 
 def install_hooks(repo: Repository) -> list[str]:
@@ -52,6 +53,9 @@ def install_hooks(repo: Repository) -> list[str]:
         done.append(f"wrote   {_told(path, repo)}")
     if done and shared:
         done.append("core.hooksPath is in the work tree: commit these files, and everybody has them")
+    if done and (repo.root / _PRE_COMMIT).is_file():
+        told = "twice" if b"onbook" in (repo.root / _PRE_COMMIT).read_bytes() else "beside what pre-commit runs"
+        done.append(f"{_PRE_COMMIT} is here: these hooks run {told}; it can name onbook's hooks instead")
     return done
 
 
