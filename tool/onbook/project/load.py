@@ -10,7 +10,7 @@ import json
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from onbook.contract import Contract, ContractError
 from onbook.formats import Document, Pointer, read_rows, read_yaml
@@ -307,7 +307,7 @@ class Reading:
             return
         if name in self.partials:
             return
-        target = posixpath.normpath(f"{self.folder}/{name}")
+        target = _normal(f"{self.folder}/{name}")
         if not target.startswith(f"{self.folder}/") or name.startswith("/"):
             message = f"include of {name!r} leads out of the prompts folder {self.folder!r}"
             hint = f"partials stand below {self.folder}/, most often in {self.folder}/_shared/"
@@ -376,6 +376,9 @@ _READABLE = frozenset({"bad-id", "unknown-key", "duplicate-key"})
 # The prompt still means something where a partial cannot be read: lint can go on looking at the rest. Whoever renders
 # or releases asks for no problems at all.
 _HARMLESS = frozenset({"missing-partial", "partial-outside", "include-cycle", "not-utf8", "unknown-key"})
+
+
+_normal = lru_cache(maxsize=512)(posixpath.normpath)  # of paths that many prompts name
 
 
 def _place(path: str, use: Use) -> tuple[str, int, int]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from onbook.records import record
-from onbook.render.types import Places, Template, Use, normal_newlines
+from onbook.render.types import Template, normal_newlines, uses
 
 MAX_TAGS = 500  # far below what the parser takes
 MAX_OPEN = 12
@@ -28,7 +28,8 @@ _LITERAL = r"(?:'[A-Za-z0-9_ .,:-]*'|\"[A-Za-z0-9_ .,:-]*\")"
 _TERM = rf"(?:not\s+)?{_VALUE}(?:\s*[!=]=\s*{_LITERAL})?"
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 
-_OPENING = re.compile(r"\{[{%#]")
+# One tag, or what opens one that is none of those below: none of them has a brace or a percent sign within.
+_OPENING = re.compile(r"\{(?:\{[^}]*\}\}|%[^%]*%\}|[{%#])")
 _TAG = re.compile(
     rf"\{{\{{\s*(?P<value>{_VALUE})\s*\}}\}}"
     r"|\{%\s*(?:"
@@ -40,6 +41,7 @@ _TAG = re.compile(
 )
 _QUOTED = re.compile(_LITERAL)
 _IN_TERM = re.compile(rf"(?P<value>{_VALUE})")
+_MAX_REMEMBERED = 200  # characters of a tag that is remembered
 
 _Scope = frozenset[str]
 
@@ -113,11 +115,64 @@ def _scanned(text: str) -> tuple[Template, Outline] | None:
         return None
 
 
+class _Tag(NamedTuple):
+    """What one tag says, wherever it stands; offsets are of characters of the tag.
+
+    Attributes:
+        word: what it begins with; empty of one that writes a value.
+        asks: the values that it asks for, each behind its offset.
+        targets: of a loop.
+        path: of an include, behind the offset of its quote.
+    """
+
+    word: str
+    asks: tuple[tuple[int, Value], ...] = ()
+    targets: tuple[str, ...] = ()
+    path: tuple[int, str] = 0, ""
+
+
+def _read(text: str) -> _Tag:
+    tag = _TAG.fullmatch(text)
+    if tag is None:
+        raise _UnclearError
+    last = tag.lastgroup
+    if last == "value":
+        return _Tag("", (_asked(tag, last),))
+    if last == "condition":
+        # Strings hold no names: blanks of the same length keep the places.
+        bare = _QUOTED.sub(lambda found: " " * len(found[0]), text)
+        terms = _IN_TERM.finditer(bare, *tag.span("condition"))
+        asks = tuple([_asked(term, "value") for term in terms if term[0] not in ("and", "or", "not")])
+        return _Tag(tag["test"], asks)
+    if last == "list":
+        targets = (tag["target"], tag["second"]) if tag["second"] else (tag["target"],)
+        if not RESERVED.isdisjoint(targets) or len(set(targets)) < len(targets):
+            raise _UnclearError
+        return _Tag("for", (_asked(tag, "list"),), targets)
+    if last == "path":
+        if len(tag["path"]) > 1024:
+            raise _UnclearError
+        return _Tag("include", path=(tag.start("quote"), tag["path"]))
+    return _Tag(tag["word"])
+
+
+# The same tags stand in text after text.
+_remembered = lru_cache(maxsize=1024)(_read)
+
+
+def _asked(found: re.Match[str], group: str) -> tuple[int, Value]:
+    value = tuple(found[group].split("."))
+    if not RESERVED.isdisjoint(value):
+        raise _UnclearError
+    return found.start(group), value
+
+
 class _Scanner:
     def __init__(self, text: str) -> None:
         self._text = text
         self._variables: list[tuple[int, str]] = []
-        self._includes: list[tuple[int, str, _Scope]] = []
+        self._includes: list[tuple[int, str]] = []
+        self._scopes: list[_Scope] = []
         self._scope: _Scope = frozenset()
         # Of each open block: its tag, the scope around it, whether its else was seen, and its branches.
         self._open: list[tuple[str, _Scope, bool, int]] = []
@@ -127,81 +182,60 @@ class _Scanner:
         self._blocks: list[tuple[If | For, Outline]] = []
 
     def template(self) -> Template:
-        position = tags = 0
-        while opening := _OPENING.search(self._text, position):
-            tag = _TAG.match(self._text, opening.start())
-            tags += 1
-            if tag is None or tags > MAX_TAGS:
+        for number, found in enumerate(_OPENING.finditer(self._text)):
+            if number == MAX_TAGS:
                 raise _UnclearError
-            self._tag(tag)
-            position = tag.end()
+            text = found[0]
+            self._tag(_remembered(text) if len(text) <= _MAX_REMEMBERED else _read(text), found.start())
         if self._open:
             raise _UnclearError
-        places = Places(self._text)
-        return Template(
-            tuple(Use(name, *places.at(offset)) for offset, name in self._variables),
-            tuple(Use(path, *places.at(offset)) for offset, path, _ in self._includes),
-            (),
-            tuple(scope for _, _, scope in self._includes),
-        )
+        variables, includes = uses(self._text, self._variables), uses(self._text, self._includes)
+        return Template(variables, includes, (), tuple(self._scopes))
 
-    def _tag(self, tag: re.Match[str]) -> None:
-        last = tag.lastgroup
-        if last == "value":
-            value, start = tag[last], tag.start(last)
-            self._value(value, start)
-            self._body.append(Write(start, tuple(value.split("."))))
-        elif last == "condition":
-            self._test(tag)
-        elif last == "list":
-            self._value(tag["list"], tag.start("list"))
-            targets = {name for name in (tag["target"], tag["second"]) if name}
-            if targets & RESERVED or tag["target"] == tag["second"]:
-                raise _UnclearError
-            self._enter("for")
-            self._scope |= targets
-            given = (tag["target"], tag["second"]) if tag["second"] else (tag["target"],)
-            loop = For(given, tuple(tag["list"].split(".")))
-            self._blocks.append((loop, self._body))
-            self._body.append(loop)
-            self._body = loop.body
-        elif last == "path":
-            if len(tag["path"]) > 1024:
-                raise _UnclearError
-            self._includes.append((tag.start("path"), tag["path"], self._scope))
-            self._body.append(Include(tag.start("quote"), tag["path"]))
-        else:
-            self._word(tag["word"])
-
-    def _test(self, tag: re.Match[str]) -> None:
-        if tag["test"] == "if":
-            self._enter("if")
-            opened = If()
-            self._blocks.append((opened, self._body))
-            self._body.append(opened)
-        else:
+    def _tag(self, tag: _Tag, start: int) -> None:
+        word, asks, targets, (quote, path) = tag
+        for offset, value in asks:
+            if value[0] not in self._scope:
+                self._variables.append((start + offset, value[0]))
+        if not word:
+            offset, value = asks[0]
+            self._body.append(Write(start + offset, value))
+        elif word == "include":
+            self._includes.append((start + quote + 1, path))
+            self._scopes.append(self._scope)
+            self._body.append(Include(start + quote, path))
+        elif word == "for":
+            self._enter("for", For(targets, asks[0][1]))
+            self._scope |= {*targets}
+        elif word == "if":
+            self._enter("if", If())
+            self._branch(asks)
+        elif word == "elif":
             block, scope, closing, branches = self._open.pop() if self._open else ("", self._scope, True, 0)
             if block != "if" or closing or branches >= MAX_BRANCHES:
                 raise _UnclearError
             self._open.append((block, scope, False, branches + 1))
+            self._branch(asks)
+        else:
+            self._end(word)
+
+    def _enter(self, block: str, node: If | For) -> None:
+        if len(self._open) >= MAX_OPEN:
+            raise _UnclearError
+        self._open.append((block, self._scope, False, 0))
+        self._blocks.append((node, self._body))
+        self._body.append(node)
+        if isinstance(node, For):
+            self._body = node.body
+
+    def _branch(self, asks: tuple[tuple[int, Value], ...]) -> None:
         choice = self._blocks[-1][0]
         assert isinstance(choice, If)
         self._body = []
         choice.branches.append(self._body)
-        condition, start = tag["condition"], tag.start("condition")
-        # Strings hold no names: blanks of the same length keep the places.
-        bare = _QUOTED.sub(lambda found: " " * len(found[0]), condition)
-        for found in _IN_TERM.finditer(bare):
-            if found[0] not in ("and", "or", "not"):
-                self._value(found[0], start + found.start())
-                choice.tests.append(tuple(found[0].split(".")))
+        choice.tests.extend([value for _, value in asks])
 
-    def _enter(self, block: str) -> None:
-        if len(self._open) >= MAX_OPEN:
-            raise _UnclearError
-        self._open.append((block, self._scope, False, 0))
-
-    def _word(self, word: str) -> None:
+    def _end(self, word: str) -> None:
         if not self._open:
             raise _UnclearError
         block, scope, closing, branches = self._open.pop()
@@ -220,10 +254,3 @@ class _Scanner:
         else:
             self._body = self._blocks.pop()[1]
         self._scope = scope
-
-    def _value(self, value: str, offset: int) -> None:
-        name, *items = value.split(".")
-        if name in RESERVED or not RESERVED.isdisjoint(items):
-            raise _UnclearError
-        if name not in self._scope:
-            self._variables.append((offset, name))

@@ -27,7 +27,10 @@ def analyse(text: str, template_format: str) -> Template:
         message = f"the template has {len(text):,} characters, more than the {MAX_TEMPLATE:,} that are allowed"
         hint = "pass long texts as inputs, or split the template"
         return Template(problems=(TemplateProblem("template-too-large", message, 1, 1, hint),))
-    return _analyse(text, template_format)
+    return _analyse(text, template_format) if "{" in text else _NOTHING_USED
+
+
+_NOTHING_USED = Template()
 
 
 @lru_cache(maxsize=4096)
@@ -56,11 +59,12 @@ def pieces(text: str, template_format: str) -> Pieces | None:
         return _split(text, _SIMPLE)
     if template_format != "jinja2":
         raise ValueError(f"unknown template format {template_format!r}")
+    if "{" in text and ("{%" in text or "{#" in text):
+        return None
     found = _split(text := normal_newlines(text), _PLAIN)
     names = [piece.name for piece in found if type(piece) is Use]
-    # Every "{{" begins a name, then, and nothing else opens; of three braces in a row nobody can tell which two do.
-    opened = text.count("{{") + text.count("{%") + text.count("{#") if "{" in text else 0
-    return found if opened == len(names) and "{{{" not in text and RESERVED.isdisjoint(names) else None
+    # Every "{{" begins a name, then; of three braces in a row nobody can tell which two do.
+    return found if text.count("{{") == len(names) and "{{{" not in text and RESERVED.isdisjoint(names) else None
 
 
 _SIMPLE = re.compile(r"\{\{([^\s{}]+)\}\}")

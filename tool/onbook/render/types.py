@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from onbook.lines import line_starts
@@ -63,6 +63,19 @@ class Places:
             self._starts = line_starts(self._text)
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
+
+
+def uses(text: str, found: Iterable[tuple[int, str]]) -> tuple[Use, ...]:
+    """Names as they are used at offsets of a text, which ascend: for a few of them, lines are counted only so far."""
+    line, begin, counted = 1, 0, 0
+    told = list[Use]()
+    for offset, name in found:
+        if lines := text.count("\n", counted, offset):
+            line += lines
+            begin = text.rindex("\n", counted, offset) + 1
+        counted = offset
+        told.append(Use(name, line, offset - begin + 1))
+    return tuple(told)
 
 
 class PlacedError(Exception):
