@@ -83,11 +83,11 @@ class Prompt:
     input_properties: Mapping[str, Json] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        # A mapping is nearly always a dict, which is told much sooner.
         declared = (self.inputs or {}).get("properties")
         found: dict[str, Json] = {}
-        if isinstance(declared, Mapping):
+        if type(declared) is dict or isinstance(declared, Mapping):
             for name, schema in declared.items():
-                # A mapping is nearly always a dict, which is told much sooner.
                 found[name] = schema if type(schema) is dict or isinstance(schema, Mapping) else {}
         object.__setattr__(self, "input_properties", found)
 
@@ -189,10 +189,9 @@ def is_prompt_path(path: str) -> bool:
 
 def id_of(path: str) -> str:
     """The id that a path below the prompts folder stands for, legal or not."""
-    for suffix in SUFFIXES:
-        if path.endswith(suffix):
-            return path[: -len(suffix)]
-    return path
+    usual, other = SUFFIXES
+    id = path.removesuffix(usual)
+    return id if len(id) < len(path) else path.removesuffix(other)
 
 
 def is_id(text: str) -> bool:

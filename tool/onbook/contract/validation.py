@@ -72,7 +72,7 @@ class Contract:
         # Compiling costs more than looking, and most schemas are never asked about a value.
         self._plain = is_plain(schema)
         if self._plain:
-            self.effort = 2 if isinstance(schema, Mapping) and "$defs" in schema else 1
+            self.effort = 2 if type(schema) is dict and "$defs" in schema else 1  # a plain schema is a dict
             return
         self._compiled()
         self.effort = effort_of(schema)

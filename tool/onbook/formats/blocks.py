@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from onbook.formats.scalars import WORDS, plain
-from onbook.lines import line_starts
 
 MAX_REMEMBERED = 8192
 """Lines; and of each at most so many characters:"""
@@ -94,16 +94,20 @@ def read(
     Args:
         text: without control characters.
         starts: where each key and value starts is added to it, in the order of the text.
-        literals: each literal block is added to it, with the number of its first line, from 0.
+        literals: each literal block is added to it, with the place where its first line begins.
     """
     if not text.endswith("\n") or "\t" in text or "\r" in text:
         return None
     if not text.isascii() and any(map(text.__contains__, _ODD)):
         return None
+    told: list[tuple[int, list[str]]] = []
     try:
-        return _read(text, starts, [] if literals is None else literals)
+        data = _read(text, told, [] if literals is None else literals)
     except (_UnclearError, ValueError):  # the second of a number that JSON does not have
         return None
+    if starts is not None:
+        starts += _starts(told)
+    return data
 
 
 def part(text: str, key: str) -> tuple[str, int] | None:
@@ -124,26 +128,31 @@ class _UnclearError(Exception):
 
 
 def _read(  # noqa: PLR0912, PLR0915 a call an entry costs too much
-    text: str, starts: list[int] | None, literals: list[tuple[str, int]]
+    text: str, told: list[tuple[int, list[str]]], literals: list[tuple[str, int]]
 ) -> dict[str, Any]:
-    offsets = [] if starts is None else line_starts(text)
+    """The document.
+
+    Args:
+        told: the lines that are no text of a literal block are added to it, with the place where the first begins.
+    """
     root: dict[str, Any] = {}
     # The innermost collection, its level, and those around it.
     here: Any = root
     level = -2
     around: list[tuple[Any, int]] = []
     waiting: str | None = ""  # a key whose value begins on the next line; at first, the document's own
-    first, end = (1, 4) if text.startswith("---\n") else (0, 0)
+    end = 4 if text.startswith("---\n") else 0
     while end < len(text):
         # All lines up to the next that may open a literal block: the lines of such a block are looked at as one.
         bar = text.find("|", end)
         last = text.index("\n", bar) if bar >= 0 else -1
         lines = text[end:last].split("\n")
-        end = body = last + 1 or len(text)
-        for number, entry in enumerate(map(_remembered.__getitem__, lines), first):
+        told.append((end, lines))
+        end = last + 1 or len(text)
+        for entry in map(_remembered.__getitem__, lines):
             if entry is None:
                 continue
-            at, inside, key, kind, value, within = entry
+            at, inside, key, kind, value, _ = entry
             if waiting is not None:
                 if at <= level:
                     raise _UnclearError
@@ -153,15 +162,11 @@ def _read(  # noqa: PLR0912, PLR0915 a call an entry costs too much
                 inner: Any = [] if at & 1 else {}
                 here[waiting] = inner
                 here, level, waiting = inner, at, None
-                if starts is not None:
-                    starts.append(offsets[number] + (at >> 1))
             elif at != level:
                 while at < level:
                     here, level = around.pop()
                 if at != level:
                     raise _UnclearError
-            if starts is not None:
-                starts += [offsets[number] + each for each in within]
             if inside:
                 inner = {}
                 here.append(inner)
@@ -174,19 +179,34 @@ def _read(  # noqa: PLR0912, PLR0915 a call an entry costs too much
                     waiting = key
                     continue
                 if kind == _BLOCK:  # it is the last of these lines
-                    value, end = _block(text, body, level >> 1, value)
-                    literals.append((value, number + 1))
+                    start = end
+                    value, end = _block(text, start, level >> 1, value)
+                    literals.append((value, start))
                 else:
                     value = list(value) if kind == _LIST else dict(value)
             if key is None:
                 here.append(value)
             else:
                 here[key] = value
-        first += len(lines) + text.count("\n", body, end)
     data = root.get("")
     if waiting is not None or type(data) is not dict:
         raise _UnclearError
     return data
+
+
+def _starts(told: list[tuple[int, list[str]]]) -> Iterator[int]:
+    """Where each key and value starts."""
+    opens = True  # the first line opens the document, one after a key alone what stands below that key
+    for at, lines in told:
+        for line in lines:
+            entry = _remembered[line]
+            if entry is not None:
+                level, _, _, kind, _, within = entry
+                if opens:
+                    yield at + (level >> 1)
+                yield from [at + each for each in within]
+                opens = kind == _NONE
+            at += len(line) + 1  # noqa: PLW2901 from the first line to the next
 
 
 def _block(text: str, start: int, column: int, header: str) -> tuple[str, int]:

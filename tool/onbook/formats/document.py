@@ -7,7 +7,7 @@ import re
 from array import array
 from bisect import bisect_right
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -60,7 +60,7 @@ class _Index:
     read: tuple[array[int], bytes] | None
     # By the key of the document that a part of it stands below; None: of all of it.
     places: dict[str | int | None, Places] = field(default_factory=dict)
-    literals: Sequence[tuple[str, int]] = ()
+    literals: Sequence[tuple[str, int]] = ()  # with the places where their first lines begin
     # Of a string value its runs, and where its lines start.
     within: dict[Pointer, tuple[Spans | Lined, Sequence[int]]] = field(default_factory=dict)
 
@@ -82,9 +82,13 @@ class Document:
     _index: _Index = field(repr=False, compare=False)
 
     @property
-    def literals(self) -> Sequence[tuple[str, int]]:
+    def literals(self) -> Iterator[tuple[str, int]]:
         """In plain block style, the literal blocks in their order, with the numbers of their first lines, from 0."""
-        return self._index.literals
+        line = counted = 0
+        for literal, start in self._index.literals:
+            line += self.text.count("\n", counted, start)
+            counted = start
+            yield literal, line
 
     def mark(self, index: int) -> Mark:
         """Where a character of the file's text stands."""
@@ -111,9 +115,10 @@ class Document:
         """A string value, and its runs in the source."""
         value = _at(self.data, pointer)
         if isinstance(value, str):
-            lines = [line for literal, line in self._index.literals if literal == value]
-            if len(lines) == 1:
-                return value, Lined.of(self.text, value, lines[0])  # nothing has to be read again
+            starts = [start for literal, start in self._index.literals if literal == value]
+            if len(starts) == 1:
+                # Nothing has to be read again.
+                return value, Lined.of(self.text, value, self.text.count("\n", 0, starts[0]))
         _, place = self._place(pointer)
         value = place.value if isinstance(place.value, str) else ""
         return value, spans(self.text, place.start, place.value)

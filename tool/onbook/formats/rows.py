@@ -7,7 +7,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from onbook.formats.bounds import MAX_DEPTH, MAX_FLAWS
 from onbook.formats.document import line_problems, not_utf8, read_yaml
@@ -160,7 +160,7 @@ def _read_object(line: bytes, decode: Callable[[str], object], duplicates: list[
         raise _RowError(message, column, "delete one of the two, or rename it", code="row-duplicate-key")
     if text.count("{") + text.count("[") > MAX_DEPTH and not _is_shallow(data, MAX_DEPTH):
         raise _RowError(f"nested more than {MAX_DEPTH} deep", 1, "flatten the row")
-    if _SURROGATE.search(text) and not _is_unicode(data):
+    if "\\" in text and _SURROGATE.search(text) and not _is_unicode(data):
         half = _HALF.search(text)
         column = half.start() + 1 if half else None
         raise _RowError("an escape that is half a character", column, "delete it, or write both halves")
@@ -212,7 +212,21 @@ def _decoder(duplicates: list[str]) -> Callable[[str], object]:
         parse_int=refusing(integer),
         parse_float=refusing(real),
     )
-    return cast("Callable[[str], object]", decoder.decode)
+    scan = cast("Any", decoder).scan_once
+
+    def decode(text: str) -> object:
+        # Nearly every line is one object from end to end: no need to look for blanks around it, as the decoder does.
+        if text.startswith("{"):
+            try:
+                data, end = scan(text, 0)
+            except StopIteration:
+                end = -1  # it says where, not what
+            if end == len(text):
+                return data
+            duplicates.clear()
+        return decoder.decode(text)
+
+    return decode
 
 
 def _column(text: str, token: str, count: int, *, key: bool = False) -> int | None:

@@ -83,15 +83,18 @@ class Packer:
         loose: dict[str, Row] = {}
         notes: Notes = {}
         for id, found, asked in looked:
-            row = to_row(found, {rule: note for rule, note in found.notes.items() if _is_short(note)})
+            short: dict[str, Note] = {}
+            for rule, note in found.notes.items():
+                if len(note) <= SHORT_NOTE and isinstance(note, str):
+                    short[rule] = note
+                else:
+                    notes.setdefault(rule, {})[id] = note
+            row = to_row(found, short)
             depends = None if asked is None else self._depends(found.path, asked)
             if depends is None:
                 loose[id] = row
             else:
                 rows[id] = [row, *depends]
-            for rule, note in found.notes.items():
-                if not _is_short(note):
-                    notes.setdefault(rule, {})[id] = note
         new = Found(
             list(self._paths)[paths:],
             self._identities[paths:],
@@ -164,10 +167,6 @@ def notes_of(notes: bytes) -> Mapping[str, Mapping[str, Note]]:
     """The notes of a piece, packed by this version of onbook."""
     read: Notes = marshal.loads(notes)  # noqa: S302 as above
     return read
-
-
-def _is_short(note: Note) -> bool:
-    return len(note) <= SHORT_NOTE and isinstance(note, str)
 
 
 def _dumped(data: Any) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from onbook.repo import Entry, Snapshot, SnapshotError
@@ -100,7 +101,7 @@ class Traced(Snapshot):
     def standing(self, beginning: str, endings: Iterable[str]) -> list[str]:
         endings = tuple(endings)
         found = self._inner.standing(beginning, endings)
-        absent = tuple([ending for ending in endings if ending not in found])
+        absent = _without(endings, tuple(found))
         if beginning == self._own and not self._absent:
             self._absent = absent  # as one: they are the same for nearly all prompts
         else:
@@ -137,6 +138,12 @@ class Traced(Snapshot):
 
     def _read(self, entry: Entry) -> bytes:
         return self.read(entry.path)
+
+
+@lru_cache(maxsize=64)
+def _without(endings: tuple[str, ...], found: tuple[str, ...]) -> tuple[str, ...]:
+    """What does not stand beside a prompt: one list of endings serves all prompts beside which the same stands."""
+    return tuple([ending for ending in endings if ending not in found])
 
 
 def listing(snapshot: Snapshot, folder: str) -> str:

@@ -35,7 +35,8 @@ _MISNAMED = {
     ".labels.csv": LABELS_SUFFIX,
 }
 
-_BESIDE = (*SUFFIXES, *CASE_SUFFIXES, *_MISNAMED, SUITE_SUFFIX, LABELS_SUFFIX, RECORDINGS_SUFFIX)
+_READ = (*CASE_SUFFIXES, *_MISNAMED, SUITE_SUFFIX, LABELS_SUFFIX)
+_BESIDE = (*SUFFIXES, *_READ, RECORDINGS_SUFFIX)
 
 # The name under which one of GitHub's evaluators is an assertion.
 EVALUATOR = "evaluator"
@@ -69,25 +70,27 @@ def stem(path: str) -> str:
 
 def load_tests(snapshot: Snapshot, loaded: Loaded) -> Tests:
     """Read what stands beside a prompt. A row that is wrong is a problem with its line, and is left out."""
+    start, prompt = stem(loaded.path), loaded.prompt
+    beside = frozenset(snapshot.standing(start, _BESIDE))
+    if beside.isdisjoint(_READ) and not (prompt and (prompt.test_data or prompt.evaluators)):
+        return Tests((), _PLAIN_SUITE, (), (), beside)  # as beside most prompts
     problems: list[Problem] = []
     parts: list[list[Case] | Lines] = []
-    start = stem(loaded.path)
-    beside = frozenset(snapshot.standing(start, _BESIDE))
     parts += [_cases(snapshot, start + suffix, problems) for suffix in CASE_SUFFIXES if suffix in beside]
     for suffix in () if beside.isdisjoint(_MISNAMED) else _MISNAMED:
         if suffix in beside:
             meant = _MISNAMED[suffix]
             message = f"a file of this name is not read: it must end in {meant}"
             problems.append(Problem("wrong-shape", message, start + suffix, hint=f"rename it to {start + meant}"))
-    if loaded.prompt and loaded.prompt.test_data:
-        parts.append(_test_data(loaded, loaded.prompt))
+    if prompt and prompt.test_data:
+        parts.append(_test_data(loaded, prompt))
     if any(parts):
         _drop_repeated(parts, problems)
     many = any(isinstance(part, Lines) for part in parts)
     cases = Gold(parts) if many else tuple([case for part in parts for case in part])
     suite = _suite(snapshot, start + SUITE_SUFFIX, problems) if SUITE_SUFFIX in beside else _PLAIN_SUITE
-    if loaded.prompt and loaded.prompt.evaluators:
-        evaluators = tuple({EVALUATOR: evaluator} for evaluator in loaded.prompt.evaluators)
+    if prompt and prompt.evaluators:
+        evaluators = tuple({EVALUATOR: evaluator} for evaluator in prompt.evaluators)
         suite = replace(suite, assertions=(*suite.assertions, *evaluators))
     labels = _labels(snapshot, start + LABELS_SUFFIX, problems) if LABELS_SUFFIX in beside else ()
     return Tests(cases, suite, tuple(problems), labels, beside)
@@ -117,17 +120,18 @@ def _cases(snapshot: Snapshot, path: str, problems: list[Problem]) -> list[Case]
         read, unsound = read_rows(stored.whole(), path)
         rows = ((0, row) for row in read)
     found: list[Case] = []
-    lines = Lines(path, stored, partial(_case, path=path))
+    lines = Lines(path, stored, partial(_case, path=path)) if many else None
     wrong: list[Problem] = []
+    shape = contract("case")
     for start, row in rows:
-        amiss = row_problems(contract("case"), row.data, "this case is wrong", path, row.line)
-        wrong += amiss
-        if not amiss and many:
+        if amiss := row_problems(shape, row.data, "this case is wrong", path, row.line):
+            wrong += amiss
+        elif lines is not None:
             lines.note(start, row.line)
-        elif not amiss:
+        else:
             found.append(_case(row.data, row.line, path))
     problems += (*unsound, *wrong)
-    return lines if many else found
+    return found if lines is None else lines
 
 
 # A table names its columns once, so that as many bytes are more cases.

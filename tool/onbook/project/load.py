@@ -393,7 +393,10 @@ def _message(item: object) -> Message | Slot:
 
 
 def _mapping(value: object) -> Json:
-    return value if type(value) is dict or isinstance(value, Mapping) else {}
+    # Asking whether something is a Mapping takes longer than all else here: it nearly always is a dict, or not there.
+    if type(value) is dict:
+        return value
+    return value if value is not None and isinstance(value, Mapping) else {}
 
 
 def _list(data: Json, key: str) -> list[object]:

@@ -73,8 +73,7 @@ class Bundler:
     def bundle(self, schema: object, path: str, at: Pointer) -> object:
         """The schema of the file at ``path``, with every reference to another file made a local one."""
         own = schema.get("$defs") if isinstance(schema, Mapping) else None
-        own = own if isinstance(own, Mapping) else {}
-        self._names, self._taken = {}, set(own)
+        self._names, self._taken = {}, set(own) if own is not None and isinstance(own, Mapping) else set()
         bundled = self._rewrite(schema, _Where(path, "", at))
         definitions: dict[str, object] = {}
         # One file after another, not one within another: a long chain of files must not exhaust the stack.

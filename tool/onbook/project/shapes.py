@@ -102,7 +102,9 @@ def with_known_parameters(data: Json) -> Json:
 
 def is_bare_schema(declared: object) -> bool:
     """Whether ``jsonSchema`` holds a JSON Schema where {name, schema} belongs, as in early examples of GitHub's."""
-    return isinstance(declared, Mapping) and not {"name", "schema"} & declared.keys() and "type" in declared
+    if declared is None or not isinstance(declared, Mapping):
+        return False
+    return "type" in declared and declared.keys().isdisjoint(("name", "schema"))
 
 
 def only_near(name: str, known: Iterable[str]) -> str | None:
@@ -117,6 +119,8 @@ def only_near(name: str, known: Iterable[str]) -> str | None:
 def row_problems(contract: Contract, data: Json, wrong: str, path: str, line: int | None) -> list[Problem]:
     """The same of a row: ``wrong`` says so to people, as in ``this case is wrong``."""
     found = contract.violations(data)
+    if not found:
+        return []
     unknown = {name for violation in found if violation.keyword == "additionalProperties" for name in violation.names}
     problems = []
     for violation in found:
@@ -182,7 +186,9 @@ def _at(schema: object, pointer: Pointer) -> object:
 
 
 def _mapping(value: object) -> Json:
-    return value if type(value) is dict or isinstance(value, Mapping) else {}
+    if type(value) is dict:
+        return value
+    return value if value is not None and isinstance(value, Mapping) else {}
 
 
 def _properties(schema: object) -> Json:
