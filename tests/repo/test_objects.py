@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import threading
 from pathlib import Path
 
 import pytest
 
+import onbook
 from onbook.errors import OnbookError
 from onbook.repo import Repository, SnapshotError
 from onbook.repo.snapshot import Commit
@@ -63,3 +65,49 @@ def test_half_an_object_is_never_taken_for_the_whole(tmp_path: Path, size: int) 
         with pytest.raises(SnapshotError, match=rf"large: git cat-file ended while it read {large}"):
             look("large")
     here.close()
+
+
+@pytest.mark.parametrize("at", ["HEAD", "index"])
+def test_threads_are_given_what_each_asked_for(tmp_path: Path, at: str) -> None:
+    """A service that opened a local repository once, and is asked by many at a time."""
+    repo = new_repo(tmp_path)
+    ids = [f"p{number}" for number in range(4)]
+    said = 'messages: [{{role: user, content: "{}"}}]\n'
+    repo.commit({f"prompts/{id}.prompt.yml": said.format(id * (number * 300 + 1)) for number, id in enumerate(ids)})
+    book = onbook.open(repo.path, at=at)
+    right = {id: id * (number * 300 + 1) for number, id in enumerate(ids)}
+    wrong: list[object] = []
+
+    def ask(id: str) -> None:
+        for _ in range(15):
+            try:
+                if book.get(id).render()[0]["content"] != right[id]:
+                    wrong.append(id)
+            except OnbookError as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=ask, args=(id,)) for id in ids * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_an_interrupted_answer_is_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a notebook, while an object is read: what is asked for next is not given the rest of it."""
+    repo = new_repo(tmp_path)
+    repo.commit({"a": "first\n" * 2_000, "b": "second"})
+    first, second = (repo.git("rev-parse", f"HEAD:{name}") for name in "ab")
+    here = Repository.discover(repo.path)
+    assert here.read_object(second) == ("blob", b"second")
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    for ask in (here.read_object, here.stored, lambda name: list(here.read_objects([name]))):
+        with monkeypatch.context() as patch:
+            patch.setattr("onbook.repo.objects._head", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                ask(first)
+        assert here.read_object(second) == ("blob", b"second")

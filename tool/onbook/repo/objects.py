@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import threading
+import weakref
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from onbook.errors import OnbookError
 from onbook.repo.git import STARTING, Environment, GitError, environment
 from onbook.repo.stored import Stored
 
@@ -48,13 +49,18 @@ _ABANDONED: list[subprocess.Popen[bytes] | None] = []
 
 
 class Objects:
-    """One long-lived ``git cat-file --batch``: starting git costs more than reading most objects does."""
+    """One long-lived ``git cat-file --batch``: starting git costs more than reading most objects does.
+
+    Threads may share it: one asks and takes its answer, the others wait.
+    """
 
     def __init__(self, root: Path, env: Environment) -> None:
         self._root = root
         self._env = env
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
+        self._alone = threading.Lock()
+        _ALL.add(self)
 
     def read(self, name: str) -> tuple[str, bytes] | None:
         """An object's type and bytes, or None if it is not here.
@@ -64,13 +70,28 @@ class Objects:
         """
         if "\n" in name:
             return None
-        try:
-            return _whole(self._send([name]))
-        except EOFError:
-            raise self._ended(name) from None
+        with self._asking():
+            try:
+                return _whole(self._send([name]))
+            except EOFError:
+                raise self._ended(name) from None
 
     def stored(self, name: str) -> tuple[str, Stored] | None:
         """As :meth:`read`; the bytes lie on disk if they are many."""
+        with self._asking():
+            return self._stored(name)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        with self._alone:
+            try:
+                yield
+            except BaseException:
+                # The rest of an answer that somebody interrupted still stands in the pipe, and would be the next one's.
+                self.close()
+                raise
+
+    def _stored(self, name: str) -> tuple[str, Stored] | None:
         try:
             head = self._ask(name)
         except EOFError:
@@ -92,9 +113,6 @@ class Objects:
             found = Stored.of_chunks(chunks())
         except EOFError:
             raise self._ended(name) from None
-        except OnbookError:
-            self.close()  # the rest of the answer still stands in its pipe
-            raise
         answers.read(1)
         return kind, found
 
@@ -106,17 +124,22 @@ class Objects:
         left = iter(names)
         while some := list(islice(left, _AHEAD)):
             # All answers of these are taken before anything is given: a caller may stop, or ask for more.
-            found: list[tuple[str, bytes] | None] = []
-            while len(found) < len(some):
-                rest = some[len(found) :]
-                answers = self._send([name for name in rest if "\n" not in name])
-                try:
-                    for name in rest:
-                        found.append(None if "\n" in name else _whole(answers))  # noqa: PERF401 some may come
-                except EOFError:
-                    self.close()
-                    found.append(None)
+            with self._asking():
+                found = self._some(some)
             yield from found
+
+    def _some(self, names: list[str]) -> list[tuple[str, bytes] | None]:
+        found: list[tuple[str, bytes] | None] = []
+        while len(found) < len(names):
+            rest = names[len(found) :]
+            answers = self._send([name for name in rest if "\n" not in name])
+            try:
+                for name in rest:
+                    found.append(None if "\n" in name else _whole(answers))  # noqa: PERF401 some may come
+            except EOFError:
+                self.close()
+                found.append(None)
+        return found
 
     def _ended(self, name: str) -> GitError:
         self.close()
@@ -173,3 +196,16 @@ class Objects:
         # Not waited for: a process that was forked meanwhile may hold the other end of the pipe. It only reads.
         process.kill()
         process.wait()
+
+
+_ALL: weakref.WeakSet[Objects] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    # In a child nobody takes the answer that a thread of the parent was waiting for.
+    for each in list(_ALL):
+        each._alone = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
