@@ -123,3 +123,17 @@ def test_a_disk_that_is_full_is_told_with_what_to_do(repo: Repo) -> None:
     with pytest.raises(OnbookError, match=r"git archive failed: .*No space left on device") as caught:
         Repository.discover(repo.path).git("archive", "--output=/dev/full", "HEAD")
     assert caught.value.hint == "make room, and run the command again"
+
+
+def test_folders_with_any_name(tmp_path: Path) -> None:
+    repo = new_repo(tmp_path / "a\n\nb 'c\\")
+    repo.commit({"prompts/x/y": "y"})
+    below = repo.path / "prompts/x\nz"
+    below.mkdir()
+    for start in (repo.path, below):
+        found = Repository.discover(start)
+        assert (found.root, found.git_dir, found.bare) == (repo.path, repo.path / ".git", False)
+    bare = clone(repo.path, tmp_path / "bare\none", "--bare")
+    found = Repository.discover(bare.path)
+    assert (found.root, found.git_dir, found.bare) == (bare.path, bare.path, True)
+    assert Commit(found, "HEAD").read("prompts/x/y") == b"y"

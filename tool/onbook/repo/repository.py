@@ -63,7 +63,11 @@ class Repository:
                 raise
             hint = "run `git init`, or go to a repository"
             raise UsageError("this folder is in no git repository", place=str(start), hint=hint) from None
-        bare, shallow, own, common, *up = out.decode("utf-8", "surrogateescape").split("\n")
+        bare, shallow, own, common, *up = _text(out).split("\n")
+        if len(up) > 2 or "\n" in str(start.resolve()):
+            # The name of a folder holds the end of a line, so that each place is asked for by itself.
+            own, common, way = (_text(run(["rev-parse", place], cwd=start, env=env)) for place in places)
+            own, common, up = own[:-1], common[:-1], [way[:-1], ""] if way else []
         git_dir = (start / common).resolve()
         # The way up to the top of the work tree is the last line; without a work tree there is none.
         has_tree = bare != "true" and len(up) > 1
@@ -163,6 +167,10 @@ class Repository:
     def close(self) -> None:
         """End the process that reads objects; it starts again when needed."""
         self._objects.close()
+
+
+def _text(out: bytes) -> str:
+    return out.decode("utf-8", "surrogateescape")
 
 
 def _repository(
