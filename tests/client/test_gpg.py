@@ -143,3 +143,23 @@ def test_without_gpg_nothing_is_said_of_a_signature(
     assert "could not be checked" in told
     assert "no-such-program" in told
     assert not (tmp_path / "onbook.lock").exists()
+
+
+def test_with_a_file_of_signers_a_signature_of_gpg_does_not_count(
+    repo: Repo, maintainer: Keyring, application: Keyring, tmp_path: Path
+) -> None:
+    """Also not where the notes hold the first line of one of ssh: the signature is what comes last."""
+    key = maintainer.make("Maintainer <maintainer@example.com>")
+    application.trust(maintainer, key)
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f"maintainer@example.com ssh-ed25519 {'A' * 68}\n")
+    signed(repo, "1.0.0", maintainer, key)
+    raw = repo.git("cat-file", "tag", f"{ID}/v1.0.0").partition("-----BEGIN PGP SIGNATURE-----")[0]
+    for line in ("-----BEGIN SSH SIGNATURE-----", "-----BEGIN SSH SIGNATURE-----\n-----END SSH SIGNATURE-----"):
+        payload = raw.replace("\n\n- patch\n", f"\n\n- patch\n{line}\n").encode()
+        oid = repo.git("hash-object", "-t", "tag", "-w", "--stdin", stdin=payload + maintainer.sign(payload, key))
+        repo.git("update-ref", f"refs/tags/{ID}/v1.0.0", oid)
+        url = f"file://{repo.path}"
+        assert onbook.open(url, cache=tmp_path / oid, verify="signed").get(ID).version == "1.0.0"
+        with pytest.raises(IntegrityError, match="not signed with ssh"):
+            onbook.open(url, cache=tmp_path / oid, verify="signed", allowed_signers=allowed).get(ID)

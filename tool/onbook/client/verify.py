@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from onbook.errors import IntegrityError, OnbookError, UsageError
 from onbook.manifest import ClosureFile, TagObject, digest, sha256
+from onbook.patterns import later
 from onbook.prompt import SUFFIXES
 from onbook.repo import GitError, Repository
 from onbook.repo.git import GitTimeoutError
@@ -165,8 +168,11 @@ def verify_signature(raw: bytes, tag: str, allowed_signers: Path | None, object_
     if allowed_signers is not None:
         if not allowed_signers.is_file():
             raise UsageError("there is no such file of allowed signers", place=str(allowed_signers))
-        if b"\n-----BEGIN SSH SIGNATURE-----" not in raw:
+        if not _is_ssh(raw):
             raise IntegrityError("this release is not signed with ssh", place=tag, hint=_SIGN)
+        # Whatever git took for the signature, nobody's keyring is asked.
+        for program in ("gpg.program", "gpg.openpgp.program", "gpg.x509.program"):
+            options += ["-c", f"{program}={os.devnull}"]
         options += ["-c", f"gpg.ssh.allowedSignersFile={allowed_signers.resolve()}"]
     with tempfile.TemporaryDirectory(prefix="onbook-verify-") as name:
         repo = Repository.temporary(Path(name), object_format)
@@ -181,12 +187,20 @@ def verify_signature(raw: bytes, tag: str, allowed_signers: Path | None, object_
                 # What is not installed has said nothing of the signature.
                 hint = "install it, or say where it is: gpg.program, gpg.ssh.program"
                 raise OnbookError(f"the signature could not be checked: {told}", place=tag, hint=hint) from None
-            hint = _SIGN if b"\n-----BEGIN SSH SIGNATURE-----" in raw else _TRUST
+            hint = _SIGN if _is_ssh(raw) else _TRUST
             raise IntegrityError(
                 f"this release is not signed by somebody who may: {told}", place=tag, hint=hint
             ) from None
 
 
+def _is_ssh(raw: bytes) -> bool:
+    """Whether a tag object is signed with ssh: the last that begins so is the signature, the rest is words."""
+    begins = _BEGIN.findall(raw)
+    return bool(begins) and begins[-1] == b"SSH SIGNATURE"
+
+
+# As git takes a tag object apart; see onbook.manifest.
+_BEGIN = later(rb"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE|SSH SIGNATURE)-----", re.MULTILINE)
 _TRUST = (
     "expected a signature by a key that gpg trusts fully here: once you know whose key it is, `gpg --import` it,"
     ' then `echo "FINGERPRINT:6:" | gpg --import-ownertrust`'
