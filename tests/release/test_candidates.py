@@ -214,6 +214,14 @@ def test_what_cannot_be_withdrawn(maintainer: Person, args: tuple[str, ...], tol
     assert tags(maintainer) == [f"{ID}/v0.1.0"]
 
 
+def test_what_is_no_release_is_not_withdrawn(maintainer: Person) -> None:
+    release(maintainer)
+    for version, target in {"1.0.0": "HEAD^{tree}", "2.0.0": f"{ID}/v0.1.0"}.items():
+        maintainer.git("tag", "--annotate", "--message", "by hand", f"{ID}/v{version}", target)
+        said = maintainer.onbook("yank", ID, version, "--reason", "x", exits=1)
+        assert f"{ID}/v{version} does not point at a commit, and is no release\n  " in said
+
+
 def test_twice_and_at_two_places(maintainer: Person, tmp_path: Path) -> None:
     bare_remote(tmp_path / "r.git", of=Repo(maintainer.cwd))
     maintainer.git("push", "--quiet", "origin", "main")

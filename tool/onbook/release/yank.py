@@ -39,7 +39,9 @@ def yank(repo: Repository, prefix: str, id: str, version: str, reason: str, *, r
         raise UsageError(f"{id} {wanted_version} is withdrawn already", hint=hint)
     released = release_of(refs, id, wanted_version)
     if not released.annotated:
-        raise IntegrityError(f"{released.tag.name} is a lightweight tag, and no release")
+        raise IntegrityError(f"{released.tag.name} is a lightweight tag, and no release", hint=_DELETE)
+    if not released.commit:
+        raise IntegrityError(f"{released.tag.name} does not point at a commit, and is no release", hint=_DELETE)
     tag = Tag(id, wanted_version, prefix, yanked=True)
     with journal.locked(repo):
         there_now = remote_tags(repo, remote) if remote else {}
@@ -53,3 +55,6 @@ def yank(repo: Repository, prefix: str, id: str, version: str, reason: str, *, r
             earlier = {released.tag.ref: released.object}
         journal.write(repo, {tag.ref: objects[0]}, remote=remote, earlier=earlier)
     return tag
+
+
+_DELETE = "what is no release is not withdrawn: delete the tag where nobody uses it, here and at the remote"
