@@ -140,6 +140,14 @@ def test_a_bundle_that_was_tampered_with(bundle: Path, change: object, told: str
         onbook.open(bundle=data)
 
 
+@pytest.mark.parametrize("verify", ["tag", "signed"])
+def test_a_prompt_is_not_served_as_another_whose_id_is_the_end_of_its_own(bundle: Path, verify: str) -> None:
+    data = json.loads(bundle.read_bytes())
+    data["releases"][0]["id"] = ID.rpartition("/")[2]
+    with pytest.raises(IntegrityError, match=r"the tag of triage 1\.0\.0 is titled 'support/triage 1\.0\.0'"):
+        onbook.open(bundle=data, verify=verify).get("triage")
+
+
 @pytest.mark.parametrize("tag", [f"{ID}/v1.0.0", f"{ID}/v1.9.0"])
 def test_an_old_release_is_not_served_as_a_newer_one(bundle: Path, tag: str) -> None:
     data = json.loads(bundle.read_bytes())

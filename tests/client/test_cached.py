@@ -123,7 +123,7 @@ def test_releases_under_two_prefixes_share_a_cache(released: Repo, tmp_path: Pat
     repo = clone(released.path, tmp_path / "repo")
     for id in (ID, "partial"):
         raw = repo.git("cat-file", "tag", f"{id}/v0.1.0").replace(f"\ntag {id}/", f"\ntag two/{id}/")
-        raw = raw.replace(f"\n\n{id} 0.1.0\n", f"\n\ntwo {id} 0.1.0\n")
+        raw = raw.replace("\n\nOnbook-Digest", "\n\nFor two.\n\nOnbook-Digest")
         oid = repo.git("hash-object", "-t", "tag", "-w", "--stdin", stdin=f"{raw}\n".encode())
         repo.git("update-ref", f"refs/tags/two/{id}/v0.1.0", oid)
     for _ in range(2):

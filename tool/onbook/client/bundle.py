@@ -274,8 +274,16 @@ def _packed(row: Mapping[str, Any], url: str, place: str) -> Packed:
 
 def _require_own(packed: Packed, place: str) -> None:
     """Refuse a release that shows the tag of another one: the files and the signature of an old one would be right."""
-    own, release = TagObject.parse(packed.raw, place).name, packed.release
-    # What stands before the id is the repository's prefix, which nobody told here.
+    tag, release = TagObject.parse(packed.raw, place), packed.release
+    own, title = tag.name, tag.message.partition("\n")[0]
+    # What stands before the id is the repository's prefix, which nobody told here, so that triage may as well be
+    # support/triage with a prefix: the title has the id alone.
+    if own.endswith(f"{release.id}/v{release.version}") and title != f"{release.id} {release.version}":
+        raise IntegrityError(
+            f"the tag of {release.id} {release.version} is titled {title[:200]!r}: it is another prompt's",
+            place=place,
+            hint="a release is never another one's tag object; make the bundle anew, or choose verify='none'",
+        )
     if own != packed.tag or not own.endswith(f"{release.id}/v{release.version}"):
         raise IntegrityError(
             f"the tag of {release.id} {release.version} says that its name is {own!r}: it was copied",
