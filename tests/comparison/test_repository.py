@@ -194,3 +194,17 @@ def test_a_list_of_an_older_commit_has_the_releases_of_its_day(author: Person) -
 
     assert versions() == versions("--staged") == versions("--at", "HEAD") == {"a": "0.1.0", "b": "0.1.0", "c": "0.1.1"}
     assert versions("--at", "HEAD~1") == {"a": "0.1.0", "b": "0.1.0", "c": "0.1.0"}
+
+
+def test_tags_of_other_things_hide_no_prompt_that_moved(author: Person) -> None:
+    for number in range(120):
+        author.git(
+            "tag", f"{'annotated' if number % 2 else 'app'}{number}/v1.0.0", *(["-m", "x"] if number % 2 else [])
+        )
+    author.git("mv", "prompts/c.prompt.yml", "prompts/z.prompt.yml")
+    author.commit("move")
+    (row,) = rows(author)
+    assert (row["id"], row["moved_from"]) == ("z", "c")
+    report = author.report("check")
+    assert [row["id"] for row in report["data"]["diff"]["prompts"]] == ["z"]
+    assert not [each for check in report["checks"] for each in check["findings"] if each["rule"] == "OR101"]

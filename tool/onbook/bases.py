@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -76,6 +77,16 @@ class Bases:
             passed.append(_passed_over(ref, error))
             return False
         return True
+
+    def others(self, known: Collection[str]) -> Iterator[str]:
+        """The prompts that were released and are not among those that are known, by id.
+
+        Tags of other things (``backend/v1.0.0``) have such names as well. One that cannot be read is left out.
+        """
+        for id in sorted(self.named.keys() - set(known)):
+            with contextlib.suppress(OnbookError):
+                if self.ref(id):
+                    yield id
 
     def passed_over(self, id: str) -> Sequence[Finding]:
         """What has the name of a higher release than a prompt's base, and is none: a warning each.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from onbook.bases import Bases
 from onbook.diff import PromptDiff, diff_sources, waive, waivers_of
@@ -127,7 +128,7 @@ def _earlier(found: Comparison, bases: Bases, before: Catalog | None, catalog: C
         return []
     told = {each.id for each in found.diffs}
     sources: list[Source] = []
-    for id in sorted(bases.named.keys() - catalog.paths.keys() - told)[:_MOST_GONE]:
+    for id in islice(bases.others(catalog.paths.keys() | told), _MOST_GONE):
         try:
             source, _ = bases.source(id)
         except OnbookError:

@@ -195,7 +195,7 @@ class _Work:
         """The prompts that may have changed, those that are gone among them."""
         if self.before is None:
             ids = {id for id in self.catalog.ids if self._moved(id)}
-            return ids | (self.bases.named.keys() - self.catalog.paths.keys())
+            return ids | set(self.bases.others(self.catalog.paths))
         closures = Closures(self.repo)
         ids = closures.touched(self.before, self.catalog)
         closures.save()
