@@ -230,6 +230,27 @@ def test_repeats_are_no_cases() -> None:
     assert found.flaky == ("0", "1", "2")
 
 
+@pytest.mark.parametrize(
+    ("groups", "differing", "by"),
+    [(3, 1, -0.01), (3, 1, 0.01), (5, 5, -0.001), (12, 1, -0.1), (40, 1, -0.2), (40, 5, 0.05)],
+)
+def test_next_to_no_difference_proves_no_more_than_none(groups: int, differing: int, by: float) -> None:
+    """A spread of a few hairs is none to trust: with no difference at all so many cases would prove nothing either."""
+
+    def pairs(count: int) -> list[Pair]:
+        # All but the last a little apart, so that not all of them differ by the same.
+        drops = [by - n / 1e6 for n in range(differing)] + [0.0] * (count - differing)
+        return [Pair(str(n), (0.6,), (0.6 + drop,)) for n, drop in enumerate(drops)]
+
+    none = compare([Pair(str(n), (0.6,), (0.6,)) for n in range(groups)], 0.05)
+    found = compare(pairs(groups), 0.05)
+    assert (none.verdict, found.verdict) == (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE)
+    assert found.method.endswith("exact bound")
+    assert found.interval.high - found.interval.low == pytest.approx(none.interval.high - none.interval.low, abs=0.05)
+    assert found.more
+    assert compare(pairs(200), 0.05).verdict is Verdict.NOT_WORSE
+
+
 def test_clusters_are_taken_whole() -> None:
     """Twelve cases of one customer that fall together are one sign to flip, not twelve."""
     alone = [Pair(str(number), (1.0,), (float(number >= 12),)) for number in range(30)]

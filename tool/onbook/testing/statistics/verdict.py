@@ -10,7 +10,7 @@ from statistics import fmean
 
 from onbook.testing.statistics.interval import LEVEL, POWER, Interval, reach, unmet
 from onbook.testing.statistics.multiplicity import holm
-from onbook.testing.statistics.paired import degenerate, grouped, mean, sign_flip, spread, standard_error
+from onbook.testing.statistics.paired import degenerate, grouped, mean, sign_flip, sparse, spread, standard_error
 from onbook.testing.statistics.pairs import Pair
 from onbook.testing.statistics.rates import mcnemar, tango
 
@@ -65,8 +65,8 @@ def compare(pairs: Sequence[Pair], margin: float) -> Comparison:
     """Compare two sides on the cases that they share.
 
     One yes or no a case: McNemar's exact test and Tango's interval. Otherwise, or with clusters: flipped signs of the
-    case means, and an interval over cases or clusters. Where nothing differs at all the interval is the exact bound of
-    what was not met, so that a handful of cases is never called proof.
+    case means, and an interval over cases or clusters. Where nothing differs, or next to nothing, the interval is
+    no narrower than the exact bound of what was not met, so that a handful of cases is never called proof.
 
     Args:
         pairs: at least one.
@@ -78,7 +78,8 @@ def compare(pairs: Sequence[Pair], margin: float) -> Comparison:
     groups = grouped(pairs)
     gained = tuple(pair.case for pair in pairs if pair.difference > 0)
     lost = tuple(pair.case for pair in pairs if pair.difference < 0)
-    if len(groups) == len(pairs) and all(pair.binary for pair in pairs):
+    binary = len(groups) == len(pairs) and all(pair.binary for pair in pairs)
+    if binary:
         p, test = mcnemar(len(gained), len(lost)), "exact McNemar"
         if degenerate(groups):
             interval, method = spread(groups)
@@ -107,7 +108,8 @@ def compare(pairs: Sequence[Pair], margin: float) -> Comparison:
         more=None,
         verdict=Verdict.INCONCLUSIVE,
     )
-    return _judged(replace(found, more=_more(found, standard_error(groups))))
+    few = not binary and sparse(groups)
+    return _judged(replace(found, more=_more(found, standard_error(groups), few=few)))
 
 
 def decide(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -149,19 +151,31 @@ def _at_least(wanted: int, groups: int, rate: float) -> float:
     return 1 - sum(comb(groups, k) * rate**k * (1 - rate) ** (groups - k) for k in range(wanted))
 
 
-def _more(found: Comparison, error: float) -> int | None:
-    """By the noise that was seen: so many that the interval would leave the margin, or zero, behind."""
+def _more(found: Comparison, error: float, *, few: bool) -> int | None:
+    """By the noise that was seen: so many that the interval would leave the margin, or zero, behind.
+
+    Args:
+        few: the interval is no narrower than the bound of what was not met.
+    """
     if error == 0:
         if found.difference < 0:
             needed = _needed() if found.margin < -found.difference else None
         elif found.margin <= 0:
             needed = None
         else:
-            # Just above the bound, not at it.
-            needed = ceil(log((1 - LEVEL) / 2) / log(1 - found.margin)) if found.margin < 1 else 1
-            needed += unmet(needed) >= found.margin
+            needed = _unmet_below(found.margin)
         return None if needed is None else max(1, needed - found.groups)
     noise = error * sqrt(found.groups)
     targets = [found.difference + found.margin, -found.difference]
-    sizes = [ceil((reach() * noise / target) ** 2) for target in targets if target > 1e-9]
-    return max(1, min(sizes) - found.groups) if sizes else None
+    sizes = [ceil((reach() * noise / target) ** 2) if target > 1e-9 else None for target in targets]
+    if few and sizes[0] is not None:
+        sizes[0] = max(sizes[0], _unmet_below(targets[0] / (1 + found.difference)))
+    known = [size for size in sizes if size is not None]
+    return max(1, min(known) - found.groups) if known else None
+
+
+def _unmet_below(share: float) -> int:
+    """How many cases leave less than a share open to what was not met in them."""
+    # Just above the bound, not at it.
+    needed = ceil(log((1 - LEVEL) / 2) / log(1 - share)) if share < 1 else 1
+    return needed + (unmet(needed) >= share)
