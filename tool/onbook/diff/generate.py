@@ -39,6 +39,7 @@ _STRINGS = (
     "a", "", "Two words.\nAnd a second line with ünïcode, 漢字, 🙂 and {{ braces }}.", " padded \n", "a" * 400, "0",
     "true", "a\r\nb", "#",
 )  # fmt: skip
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _NUMBERS = (1, 0, -1, 2, 3, 10, 1_000_000)
 
 
@@ -217,6 +218,10 @@ class Values:
         yield _STRINGS[0]
         yield from (constant for constant in self.constants if isinstance(constant, str))
         yield from _STRINGS[1:]
+        # A text may be the constant, hold it, or be it in other letters.
+        for constant in self.constants:
+            if isinstance(constant, str) and constant:
+                yield from (f"a {constant} b", constant.upper(), constant.lower())
         lengths = [schema.get("minLength"), schema.get("maxLength")]
         lengths += [near for constant in self._whole() for near in (constant, constant + 1, constant - 1)]
         yield from ("a" * length for length in lengths if isinstance(length, int) and 0 <= length <= _LONGEST)
@@ -229,7 +234,7 @@ class Values:
         yield from _NUMBERS
         for constant in self.constants:
             if isinstance(constant, int | float) and not isinstance(constant, bool):
-                yield from (constant, constant + 1, constant - 1)
+                yield from (constant, *_near(constant))
         if kind == "number":
             yield from (0.5, 1.0, -2.25)
 
@@ -239,6 +244,8 @@ class Values:
         items = [item for item in items if accepts(item)]
         heads = [next(self._make(part, depth + 1), None) for part in members(schema.get("prefixItems"))]
         yield [*heads, *items[:1]]
+        # Items of any type are texts first, of which no template reads a property.
+        yield from ([*heads, item] for item in [item for item in items if isinstance(item, Mapping)][:3])
         yield heads
         yield [*heads, *items[:2]]
         yield [*heads, *(items * 12)[:12]]
@@ -252,9 +259,7 @@ class Values:
     def _objects(self, schema: Json, depth: int) -> Iterator[object]:
         declared = properties(schema)
         if not declared:
-            # Without a word on its properties: those that the templates look up.
-            yield dict.fromkeys(self.keys or ("a",), "a")
-            yield {}
+            yield from self._undeclared()
             return
         made = {name: list(islice(self._make(part, depth + 1), _VALUES)) for name, part in declared.items()}
         made = {name: self._kept(declared[name], values) for name, values in made.items()}
@@ -269,6 +274,21 @@ class Values:
             for name, values in made.items():
                 if turn < len(values):
                     yield {**full, name: values[turn]}
+
+    def _undeclared(self) -> Iterator[object]:
+        """Objects without a word on their properties: with those that the templates look up, each of another value, so
+        that it is seen which of them is read."""
+        keys = list(self.keys or ("a",))
+        full: dict[str, object] = {key: _LETTERS[n % 26] * (n // 26 + 1) for n, key in enumerate(keys)}
+        yield dict(full)
+        yield {}
+        yield dict.fromkeys(keys, full)
+        for key in keys:
+            yield {**full, key: False}
+            yield {other: value for other, value in full.items() if other != key}
+        for constant in self.constants:
+            near = (constant, *_near(constant)) if isinstance(constant, int | float) else (constant,)
+            yield from ({**full, key: value} for value in near for key in keys)
 
     def _kept(self, schema: object, values: list[object]) -> list[object]:
         accepts = self._accepting(schema)
@@ -332,6 +352,11 @@ def measure(value: object) -> int:
     """How deep a value is: a text is 1."""
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return 1 + max((measure(part) for part in parts), default=0)
+
+
+def _near(constant: float) -> tuple[float, ...]:
+    """What stands on both sides of a number; truth has no sides."""
+    return () if isinstance(constant, bool) else (constant + 1, constant - 1)
 
 
 def _mapping(value: object) -> Json:
