@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onbook.render.scan import For, If, Include, Outline, Value, Write, outline
-from onbook.render.template import analyse
+from onbook.render.template import analyse, pieces
 from onbook.render.values import RenderError, as_text
 
 # Far below what a rendering may do.
@@ -79,8 +79,11 @@ class _Walk:
 
     def text(self, text: str, values: Mapping[str, Any], depth: int) -> None:
         self._spend(len(text))
-        if "{" not in text:
-            return  # it has no tags
+        if "{%" not in text and (plain := pieces(text, "jinja2")) is not None:
+            for piece in plain:
+                if not isinstance(piece, str):
+                    self._write((piece.name,), values)
+            return
         nodes = outline(text)
         if nodes is None or depth > MAX_DEPTH:
             raise _UnknownError

@@ -353,7 +353,8 @@ def _may_have_brace(text: str) -> bool:
 
 
 def _may_have_percent(text: str) -> bool:
-    return "%" in text and _PERCENTS.search(text) is not None
+    at = text.find("%")
+    return at >= 0 and _PERCENTS.search(text, at) is not None
 
 
 _SIMPLE_NAME = later(r"[^\s{}]+")

@@ -14,7 +14,7 @@ from onbook.prompt import Prompt
 from onbook.render.scan import If, Include, Outline, Value, Write, outline
 from onbook.render.template import Pieces, pieces
 from onbook.render.types import normal_newlines
-from onbook.rules.declared import resolve
+from onbook.rules.declared import Json, resolve
 from onbook.rules.texts import Text, memo, messages, partial, within_ways
 
 if TYPE_CHECKING:
@@ -70,9 +70,12 @@ def writings(source: Source) -> list[Writing]:
 
 def _all_writes(source: Source) -> Iterable[Writing]:
     prompt = source.prompt
-    if prompt is None or not any(map(_may_lead, prompt.input_properties.values())):
+    if prompt is None:
         return ()
-    tainted = dict(_untrusted(prompt)) if _may_be_marked(source, prompt) else {}
+    leading = [it for it in prompt.input_properties.items() if _may_lead(it[1])]
+    if not leading or not (any(["x-untrusted" in schema for _, schema in leading]) or _may_be_marked(source)):  # noqa: C419
+        return ()
+    tainted = dict(_untrusted(leading, prompt.inputs or {}))
     return _writes(source, prompt, tainted) if tainted else ()
 
 
@@ -92,10 +95,8 @@ def _names(text: str, tainted: Tainted) -> bool:
 _ALONE = later(r"\s*\{\{[^{}]*\}\}\s*")
 
 
-def _may_be_marked(source: Source, prompt: Prompt) -> bool:
+def _may_be_marked(source: Source) -> bool:
     """Whether the mark may stand in the prompt's file, or in a schema that it refers to: in letters, or in escapes."""
-    if any(["x-untrusted" in schema for schema in prompt.input_properties.values()]):  # noqa: C419 it is short
-        return True
     text = source.document.text if source.document else ""
     if _may_say_mark(text):
         return True
@@ -125,13 +126,11 @@ def _may_lead(schema: object) -> bool:
     return items is not None and (type(items) is not dict or "items" in items or not _LEADING.isdisjoint(items))
 
 
-def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
+def _untrusted(inputs: Iterable[tuple[str, Json]], contract: Json) -> Iterator[tuple[str, Taint]]:
     """The inputs that are marked, or that have a part which is: a property, the items, or what is referred to."""
-    for name, schema in prompt.input_properties.items():
+    for name, schema in inputs:
         if schema.get("x-untrusted") is True:
             yield name, Taint(name, _ALL)
-            continue
-        if not _may_lead(schema):
             continue
         paths: set[tuple[str, ...]] = set()
         seen: set[int] = set()
@@ -147,9 +146,9 @@ def _untrusted(prompt: Prompt) -> Iterator[tuple[str, Taint]]:
                 paths.add(path)
                 continue
             reference, properties = node.get("$ref"), node.get("properties")
-            if isinstance(reference, str):
-                waiting.append((resolve(reference, prompt.inputs or {}), path))
-            if "items" in node:
+            if isinstance(reference, str) and _may_lead(target := resolve(reference, contract)):
+                waiting.append((target, path))
+            if "items" in node and _may_lead(node["items"]):
                 waiting.append((node["items"], path))
             if isinstance(properties, Mapping):
                 waiting += [(inner, (*path, key)) for key, inner in properties.items() if _may_lead(inner)]
@@ -188,7 +187,7 @@ def _written(
 
 def _found(content: str, template_format: str, tainted: Tainted) -> Iterator[tuple[int, str, Tainted | None]]:
     """Where a template writes outside text, (offset, input, None), or includes, (offset, path, what is tainted)."""
-    plain = pieces(content, template_format)
+    plain = None if template_format == "jinja2" and "{%" in content else pieces(content, template_format)
     if plain is not None:
         yield from _named(content, plain, tainted)
     elif (tree := outline(content)) is not None:

@@ -246,10 +246,10 @@ def _bound(prompt: Prompt, cases: Sequence[Case], sent: str, tags: str) -> int:
     for example in examples:
         total += _size(example.output)
     if prompt.template_format == "jinja2" and "{%" in tags:
-        everything = [item.content for item in prompt.messages if isinstance(item, Message)]
-        everything += prompt.partials.values()
+        tagged = [item.content for item in prompt.messages if isinstance(item, Message) and "{" in item.content]
+        tagged += prompt.partials.values()
         # What stands in loops comes once for every round of them all. Every loop has an end.
-        loops = [text for text in everything if "endfor" in text] if "endfor" in tags else []
+        loops = [text for text in tagged if "endfor" in text] if "endfor" in tags else []
         looped = sum([_looped(text, values) for text in loops])
         if looped:
             # A partial that is included within a loop comes as often as the loop goes round.
@@ -259,12 +259,12 @@ def _bound(prompt: Prompt, cases: Sequence[Case], sent: str, tags: str) -> int:
             given += () if cases else [dict.fromkeys(properties, "")]
             total += looped * rounds * _rounds(loops, given, max(values, len(sent)))
         # An include may bring its text again.
-        total *= math.prod(1 + text.count("include") for text in everything) if "include" in tags else 1
+        total *= math.prod([1 + text.count("include") for text in tagged]) if "include" in tags else 1
     return total + tokens.MOST_PER_MESSAGE * (len(prompt.messages) + 2 * len(examples) + 1)
 
 
-# What a loop goes over: a name, and whether an item or a filter follows it; before it the names that it gives.
-_LOOP = later(r"\{%[-+]?\s*for\s(?P<targets>[^%]*?)\sin\s+(?P<over>[A-Za-z_]\w*)(?P<whole>\s*[-+]?%\})?")
+# The names that a loop gives, a name that it goes over, and whether neither an item nor a filter follows that.
+_LOOP = later(r"\{%[-+]?\s*for\s([^%]*?)\sin\s+([A-Za-z_]\w*)(\s*[-+]?%\})?")
 
 
 def _looped(text: str, values: int) -> int:
@@ -279,11 +279,11 @@ def _rounds(texts: Sequence[str], given: Sequence[Mapping[str, object]], most: i
     Args:
         most: of anything but a whole input no more is known than that it has no more items than bytes.
     """
-    loops = [loop for text in texts for loop in _LOOP.finditer(text, text.find("{"))]
-    targets = " ".join(loop["targets"] for loop in loops)
+    loops = [loop for text in texts for loop in _LOOP.findall(text, text.find("{"))]
+    targets = " ".join([target for target, _, _ in loops])
     # The name of an input may be given to something else by the loop around.
-    known = [loop["over"] for loop in loops if loop["whole"] and loop["over"] not in targets]
-    unknown = sum(text.count("endfor") for text in texts) - len(known)
+    known = [over for _, over, whole in loops if whole and over not in targets]
+    unknown = sum([text.count("endfor") for text in texts]) - len(known)
     bound = 0
     for inputs in given:
         product = 1
@@ -306,12 +306,14 @@ def _size(value: object) -> int:
         # Rendered whole, a mapping is JSON: quotes, commas, and escapes of up to six characters.
         total = 2
         for key, part in value.items():
-            if type(part) is str and part.isascii() and type(key) is str and key.isascii():  # as nearly all are
+            if type(part) is str:  # as nearly all are
                 total += 6 * (4 + len(key) + len(part)) + 4
             else:
                 total += 6 * _size(key) + (6 if isinstance(part, str) else 1) * _size(part) + 4
         return total
     if isinstance(value, list):
+        if {*map(type, value)} == {str}:
+            return 2 + 6 * sum(map(len, value)) + 14 * len(value)
         return 2 + sum((6 if isinstance(part, str) else 1) * _size(part) + 2 for part in value)
     return len(str(value)) + 8
 

@@ -199,9 +199,11 @@ def used(source: Source) -> frozenset[str]:
     """The variables that have to come from outside, in any text."""
     known = source.memo
     if "used" not in known:
-        known["used"] = frozenset(
-            [use.name for text, scope in reached(source) for use in text.template.variables if use.name not in scope]
-        )
+        if any([any(text.template.scopes) for text in texts(source)]):  # noqa: C419 few and short
+            uses = [(use.name, scope) for text, scope in reached(source) for use in text.template.variables]
+            known["used"] = frozenset([name for name, scope in uses if name not in scope])
+        else:  # no include stands in a loop: each text is seen alike from wherever it is included
+            known["used"] = frozenset([use.name for text in texts(source) for use in text.template.variables])
     found: frozenset[str] = known["used"]
     return found
 
