@@ -249,8 +249,12 @@ class PartialOnlyVariable(Rule):
 
     def check(self, source: Source) -> Iterable[Hit]:
         """Where inputs are declared, ON203 looks into the partials too."""
-        if source.prompt is None or source.prompt.inputs is not None:
-            return
+        if source.prompt is None or source.prompt.inputs is not None or not source.prompt.partials:
+            return ()
+        return self._told(source)
+
+    @staticmethod
+    def _told(source: Source) -> Iterator[Hit]:
         shown = {use.name for text in messages(source) for use in text.template.variables}
         told: set[str] = set()
         for text, scope in reached(source):
