@@ -55,6 +55,7 @@ def test_the_next_that_is_one_is_the_base(maintainer: Person, why: str, write: C
         assert finding["message"].startswith(f"{HIGHER} is passed over: ")
         assert why in finding["message"]
         assert HIGHER in maintainer.onbook(verb)
+    assert f"warning: {HIGHER} is passed over: " in maintainer.onbook("test", "--against", "release")
     assert "no prompt changed" in maintainer.onbook("diff")
     assert "onbook diff: no prompt changed" in maintainer.onbook("diff", "--format", "markdown")
     assert "nothing to release" in maintainer.onbook("release")
