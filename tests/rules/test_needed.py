@@ -97,6 +97,17 @@ def test_blanks_to_be_filled_in() -> None:
     assert found > 500
 
 
+def test_blanks_in_any_case_that_an_expression_knows() -> None:
+    found = 0
+    for word in ("insert", "paste", "add", "enter", "put", "type"):
+        for point in [*range(0xD800), *range(0xE000, 0x11000)]:
+            text = f"<{chr(point)}{word[1:]} text here>"
+            if markup._BLANK.search(text):
+                found += 1
+                assert sent._IN_ANGLES.search(text), text
+    assert found >= 14
+
+
 def test_nouns_of_secrets() -> None:
     nouns = ("password", "passphrase", "passcode", "pass phrase", "code word", "codeword", "code", "key", "pin")
     for noun in (*nouns, "token", "word", "secret"):

@@ -151,7 +151,8 @@ def _begun(source: Source) -> tuple[Looked, tuple[Problem, ...]]:
         looked.unchecked = [Rule.of(problem) for problem in unreported(problems)]
         looked.unread = [Rule.of(problem) for problem in problems if problem.code not in _READ]
     try:
-        looked.waivers = list(waivers_of(source)[0])
+        if waivers := waivers_of(source)[0]:
+            looked.waivers = list(waivers)
     except Exception as error:  # a fault of a reader, as those of rules
         looked.unchecked.append(faulty(source.path, error))
     return looked, problems

@@ -265,9 +265,11 @@ class BadId(Rule):
 
     def check(self, source: Source) -> Iterable[Hit]:
         """Also tells of the file that the catalog passes over."""
-        found, beside = super().check(source), source.tests.beside
-        others = [suffix for suffix in SUFFIXES if suffix in beside and not source.path.endswith(suffix)]
-        return [*found, *[self._taken(source, suffix) for suffix in others]] if others else found
+        found, beside = Rule.check(self, source), source.tests.beside
+        for suffix in SUFFIXES:
+            if suffix in beside and not source.path.endswith(suffix):
+                return [*found, self._taken(source, suffix)]  # there are two
+        return found
 
     @staticmethod
     def _taken(source: Source, suffix: str) -> Hit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from onbook.contract import resolve
 from onbook.formats import Pointer
@@ -149,7 +150,7 @@ class StrictSchema(Rule):
     def check(self, source: Source) -> Iterable[Hit]:
         """The answer's schema and the arguments of tools, where they are strict and OpenAI is asked, or nobody yet."""
         prompt = source.prompt
-        if prompt is None or not (prompt.output_strict or prompt.tools) or not _OPENAI.match(prompt.model or ""):
+        if prompt is None or not (prompt.output_strict or prompt.tools) or not _is_openai(prompt.model):
             return ()
         parts = [part for part in _strict(prompt) if not _is_taken(part[1])]
         return self._found(source, parts) if parts else ()
@@ -238,6 +239,11 @@ _INSTEAD = {
     "uniqueItems": "say it in the description, and check it in the reader",
     "prefixItems": "write an object with a property for each place",
 }
+
+
+@lru_cache(maxsize=256)  # a repository names few models
+def _is_openai(model: str | None) -> bool:
+    return _OPENAI.match(model or "") is not None
 
 
 def _strict(prompt: Prompt) -> Iterator[tuple[str, object, Pointer]]:

@@ -176,7 +176,7 @@ def _open_fence(text: str) -> int | None:
 # --- tags
 
 _TAG = later(r"<(?P<end>/?)(?P<name>[A-Za-z][\w.-]*)(?=[\s>])")
-_OPENING = later(r"<(?P<name>[A-Za-z][\w.-]*)(?:\s[^<>\n=]{1,60}=[^<>\n]*)?(?<!/)>\s*\{\{")
+_OPENING = later(r"<(?P<name>[A-Za-z][\w.-]*+)(?:>|\s[^<>\n=]{1,60}=[^<>\n]*(?<!/)>)\s*\{\{")
 # After a blank in it come attributes; "<Chat history>" is a heading.
 # HTML has them without an end, or lets it be left out.
 _ENDLESS = frozenset(

@@ -62,11 +62,12 @@ class ParameterRange(Rule):
         if prompt is None or not prompt.model or not prompt.parameters:
             return ()
         parameters, name = prompt.parameters, prompt.model
-        known, found = tokens.model(name), list[Hit]()
+        found: list[Hit] = []
+        known = tokens.model(name)
         longest = known.max_output if known and known.provider in tokens.COMPLETE else None
         for key in ("maxTokens", "maxCompletionTokens") if longest else ():
             wanted = parameters.get(key)
-            if _number(wanted) and wanted > longest:  # type: ignore[operator]
+            if wanted and _number(wanted) and wanted > longest:  # type: ignore[operator]
                 message = f"{key} is {wanted:,}, and the longest answer of {name} is {longest:,} tokens"
                 found.append(hit_at(source, ("modelParameters", key), message, hint=f"write {longest} or less"))
         if _reasons(name):
@@ -84,7 +85,7 @@ class ParameterRange(Rule):
                     found.append(hit_at(source, ("modelParameters", key), message, key=True, hint=hint))
             return found
         temperature, most = parameters.get("temperature"), _hottest(name)
-        if most is not None and _number(temperature) and temperature > most:  # type: ignore[operator]
+        if temperature and most is not None and _number(temperature) and temperature > most:  # type: ignore[operator]
             message = f"temperature is {temperature}, and {name} takes 0 to {most:g}"
             found.append(hit_at(source, ("modelParameters", "temperature"), message))
         return found

@@ -76,8 +76,8 @@ def may_be_marked(source: Source) -> bool:
     return found
 
 
-# Each begins with one character, which ``re`` finds quickly.
-_BLANKS = "(?i:insert|paste|add|enter|put|type)"
+# Each begins with one character, which ``re`` finds quickly; and so do the words, in any case that ``re`` knows.
+_BLANKS = "[iI\u0130\u0131](?i:nsert)|[pP](?i:aste|ut)|[aA](?i:dd)|[eE](?i:nter)|[tT](?i:ype)"
 _IN_ANGLES = later(rf"<(?:\||\uff5c|/SYS>>|SYS>>|start_of_turn>|end_of_turn>|{_BLANKS})")
 _IN_SQUARES = later(rf"\[(?:/?(?:INST|AVAILABLE_|TOOL_|SYSTEM_)|{_BLANKS})")
 
