@@ -74,8 +74,8 @@ _PLAIN = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 def _split(text: str, variable: re.Pattern[str]) -> Pieces:
     if (opening := text.find("{")) < 0:
         return (text,) if text else ()
-    found, end = list[str | Use](), 0
-    line, begin, counted = 1, 0, 0
+    found: list[str | Use] = []
+    end, line, begin, counted = 0, 1, 0, 0
     for match in variable.finditer(text, opening):
         start, at = match.start(), match.start(1)
         if start > end:

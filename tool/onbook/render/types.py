@@ -68,7 +68,7 @@ class Places:
 def uses(text: str, found: Iterable[tuple[int, str]]) -> tuple[Use, ...]:
     """Names as they are used at offsets of a text, which ascend: for a few of them, lines are counted only so far."""
     line, begin, counted = 1, 0, 0
-    told = list[Use]()
+    told: list[Use] = []
     for offset, name in found:
         if lines := text.count("\n", counted, offset):
             line += lines

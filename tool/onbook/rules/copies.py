@@ -198,7 +198,8 @@ class CopiedBlock(AcrossRule):
                 sums += message.sums
                 lengths += message.lengths
                 sizes.append(len(message.sums))
-        return _packed(source.path, [len(sums), max(lengths), *sums, *lengths, *lines, *sizes]) if sums else None
+        longest = max([message.longest for message in said])
+        return _packed(source.path, [len(sums), longest, *sums, *lengths, *lines, *sizes]) if sums else None
 
     def across(self, notes: Mapping[str, object], today: date) -> Iterator[tuple[str, Hit]]:
         """Blocks that begin one after the other in a prompt are one block."""
@@ -250,7 +251,8 @@ class _Said:
         number: its place among the messages.
         content, text: as it stands; whole: its lines.
         rows: its lines without the blanks around them.
-        lengths, sums: of each of these that is not empty its bytes, and a checksum; size: the bytes of all.
+        lengths, sums: of each of these that is not empty its bytes, and a checksum.
+        size, longest: the bytes of all of them, and of the longest.
     """
 
     number: int
@@ -261,6 +263,7 @@ class _Said:
     lengths: list[int]
     sums: list[int]
     size: int
+    longest: int
 
 
 def _said(source: Source) -> list[_Said]:
@@ -276,7 +279,8 @@ def _all_said(source: Source) -> Iterable[_Said]:
             rows = list(map(bytes.strip, whole))
             lines = list(filter(None, rows))
             lengths, sums = list(map(len, lines)), list(map(crc32, lines))
-            found.append(_Said(number, item.content, text, whole, rows, lengths, sums, sum(lengths)))
+            longest = max(lengths) if lengths else 0
+            found.append(_Said(number, item.content, text, whole, rows, lengths, sums, sum(lengths), longest))
     return found
 
 
@@ -287,7 +291,7 @@ def _sentences(said: Iterable[_Said]) -> set[int]:
         lengths, sums = message.lengths, message.sums
         # With all blanks around lines none is longer than with its own.
         blanks = len(message.text) - message.size - len(message.whole) + 1
-        if not lengths or (max(lengths) + blanks > LONG_LINE and max(map(len, message.whole)) > LONG_LINE):
+        if not lengths or (message.longest + blanks > LONG_LINE and max(map(len, message.whole)) > LONG_LINE):
             for line, row in zip(message.whole, message.rows, strict=True):
                 if len(line) > LONG_LINE:
                     found.update(map(crc32, row.split(b". ")))
