@@ -169,6 +169,17 @@ def test_a_metric_below_its_least_value_fails_the_run() -> None:
     assert row(again) == row(report)
 
 
+def test_a_label_that_is_a_number_is_one_however_it_is_written() -> None:
+    suite = "metrics: {stars: {path: $.stars, accuracy: 1}}\nassert: [{is-json: true}]\n"
+    cases = [
+        {"id": id, "inputs": {"ticket": id}, "expected": wanted} for id, wanted in (("a", 4), ("b", 5.0), ("c", 2.5))
+    ]
+    said = {"a": '{"stars": 4.0}', "b": '{"stars": 5}', "c": '{"stars": 2.5}'}
+    report = run([answered(files(*cases, suite=suite), said)])
+    assert row(report)["metrics"]["stars"]["confusion"] == {"2.5": {"2.5": 1}, "4": {"4": 1}, "5": {"5": 1}}
+    assert row(report)["status"] == "passed"
+
+
 def test_a_metric_is_not_judged_while_answers_are_missing() -> None:
     suite = "metrics: {label: {accuracy: 1}}\nassert: [{contains: u}]\n"
     cases = [{"id": id, "inputs": {"ticket": id}, "expected": "bug"} for id in "ab"]

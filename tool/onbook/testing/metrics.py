@@ -113,4 +113,6 @@ def measure(labels: Iterable[tuple[str, list[str | None]]]) -> Measured | None:
 
 
 def _label(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # as assertions have it, 1.0 is 1
     return text_of(value).strip()
