@@ -16,6 +16,7 @@ from onbook.errors import InputError, UsageError
 from onbook.repo.access import Access
 from onbook.repo.fetching import RemoteTags
 from support.console import ONBOOK, person
+from support.console import Person
 from support.git import PROMPT, Repo, clone, daemon, new_repo
 from support.remotes import ID, TRIAGE, remote_book
 
@@ -212,6 +213,16 @@ def test_the_work_tree_is_seen_at_once(tmp_path: Path) -> None:
     assert caught.value.place.startswith(f"{TRIAGE}:")
     with pytest.raises(UsageError, match="no such folder"):
         onbook.open("https://127.0.0.1/x.git", at="worktree")
+
+
+@pytest.mark.parametrize("at", [None, "worktree"])
+def test_an_empty_url_is_not_this_folder(released: Repo, monkeypatch: pytest.MonkeyPatch, at: str | None) -> None:
+    """As of a variable that nobody set: whatever lies here would be served for it."""
+    monkeypatch.chdir(released.path)
+    with pytest.raises(UsageError, match="URL to open is empty"):
+        onbook.open("", at=at)
+    assert "URL to open is empty" in Person(released.path).onbook("fetch", ID, "--from", "", exits=2)
+    assert onbook.open(".", at=at).get(ID).id == ID
 
 
 def test_render_through_the_client(released: Repo) -> None:

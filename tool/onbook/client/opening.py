@@ -54,6 +54,9 @@ def open(
         UsageError: the arguments do not go together, the URL would run a program, or a file given cannot be read.
         IntegrityError: the bundle's files are not what it says they are.
     """
+    if source is not None and not os.fspath(source):
+        # Git and the file system take no name for this folder, which nobody means who left a variable empty.
+        raise UsageError("the URL to open is empty", hint="give a URL or a path; this folder is .")
     if at is not None:
         from onbook.client.local import LocalBook, snapshot_at
         from onbook.repo import Repository
