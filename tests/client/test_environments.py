@@ -233,6 +233,12 @@ def test_a_branch_and_a_prefix_of_its_own(server: GitServer, remote: Repo, tmp_p
     prompt = book.get(ID, env="production")
     assert (prompt.version, prompt.tag) == ("1.1.0", f"llm/{ID}/v1.1.0")
     assert book.refresh() == {}
+    # Without the tag that has no prefix, also frozen: the lock names the environment, whose repository says the prefix.
+    remote.git("update-ref", "-d", f"refs/tags/{ID}/v1.1.0")
+    there = Person(tmp_path)
+    for frozen in ((), ("--frozen",)):
+        fetched = there.report("fetch", f"{ID}@production", "--from", url(server), *frozen)["data"]
+        assert (fetched["tag"], fetched["digest"]) == (prompt.tag, prompt.digest)
     remote.git("branch", "--quiet", "-D", "deployed")
     assert "no refs/heads/deployed" in book.refresh()["production"].error.message
 

@@ -15,8 +15,7 @@ from onbook.client.lockfile import Lock
 from onbook.errors import InputError, UsageError
 from onbook.repo.access import Access
 from onbook.repo.fetching import RemoteTags
-from support.console import ONBOOK, person
-from support.console import Person
+from support.console import ONBOOK, Person, person
 from support.git import PROMPT, Repo, clone, daemon, new_repo
 from support.remotes import ID, TRIAGE, remote_book
 

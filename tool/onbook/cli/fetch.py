@@ -54,7 +54,7 @@ def command(
     known = lock if lock.exists() else None  # the first fetch writes it
     book = remote_book(url, lock=known, tag_prefix=tag_prefix, verify=verify, allowed_signers=allowed_signers)
     if frozen:
-        fetched = book.fetch_locked(id, request)
+        fetched = book.fetch_locked(id, request, env=request if is_environment(request) else None)
     elif is_environment(request):
         fetched = book.fetch_deployed(id, request)
     else:

@@ -54,8 +54,11 @@ class Fetcher:
         found = self._environments.read(env, time.time())
         return found.prefix, found.deployments
 
-    def fetch_locked(self, id: str, request: str) -> Fetched:
+    def fetch_locked(self, id: str, request: str, *, env: str | None = None) -> Fetched:
         """The version that the lock chose for a request, and no other.
+
+        Args:
+            env: the environment that the request names, if it does: the tags are where its configuration says.
 
         Raises:
             UsageError: the lock has no such request.
@@ -69,7 +72,13 @@ class Fetcher:
             )
         if (url, id, locked.version) not in lock.releases:
             raise UsageError(f"the lock chose {id} {locked.version} and does not say what that is")
-        return self.fetch(id, locked.version)
+        try:
+            return self.fetch(id, locked.version)
+        except UsageError:
+            prefix = self.deployments(env)[0] if env is not None and self._releases.prefix is None else ""
+            if not prefix:
+                raise
+        return self.fetch(id, locked.version, prefix)
 
     def kept(self, fetched: Fetched) -> Path:
         """The folder of the cache that has a release's files.
