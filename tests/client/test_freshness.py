@@ -388,3 +388,27 @@ def test_the_command_line_takes_a_token_from_the_environment(
     told = there.onbook("fetch", f"{ID}@1.0.0", "--from", "http://example.com/x.git", exits=2)
     assert "a token is sent over https only" in told
     there.onbook("fetch", f"{ID}@1.0.0", "--from", f"file://{server.base}/repo", "--out", "other")
+
+
+SHORT = """
+import sys, onbook
+print(onbook.open(sys.argv[1], cache=sys.argv[2], ttl=0).get("support/triage", "^1").version)
+"""
+
+
+def test_a_process_that_ends_at_once_leaves_the_next_what_is_new(
+    server: GitServer, remote: Repo, tmp_path: Path
+) -> None:
+    """A job that runs now and then is stale once, not until max_stale; and what its end breaks off is no failure."""
+
+    def run() -> str:
+        command = [sys.executable, "-W", "error", "-c", SHORT, url(server), str(tmp_path / "c")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        assert done.stderr == ""
+        return done.stdout.strip()
+
+    assert run() == "1.1.0"
+    publish(remote, "1.2.0")
+    assert [run(), run()] == ["1.1.0", "1.2.0"]
+    server.mode = "hang"
+    assert run() == "1.2.0"
