@@ -111,7 +111,18 @@ def test_a_comment_is_never_longer_than_github_takes() -> None:
     many = Report("lint", tuple(Check.of(f"c{n}", [Finding("X1", "x", Severity.ERROR, "#" * 900)]) for n in range(300)))
     found = write_markdown(many)
     assert len(found) < MAX_COMMENT + 500
-    assert "are not shown here: `onbook lint` prints them all." in found
+    assert f"{300 - found.count('<details>')} more are not shown here: `onbook lint` prints them all." in found
+
+
+def test_what_is_tested_is_counted() -> None:
+    found = write_markdown(REPORTS["test"])
+    assert "| prompt | model | cases | passed | failed | errors | missing | xfailed | against the base |" in found
+    assert "| <code>support/triage</code> | <code>openai/gpt-4.1</code> | 9 | 6 | 0 | 0 | 2 | 1 | - |" in found
+    rows = REPORTS["test"].data["prompts"]
+    assert isinstance(rows, list)
+    doubted = write_markdown(replace(REPORTS["test"], data={"prompts": [{**rows[0], "doubted": 3}]}))
+    assert "| xfailed | doubted | against the base |" in doubted
+    assert "| 2 | 1 | 3 | - |" in doubted
 
 
 def test_what_is_always_shown_of_a_gate_is_no_longer_than_github_takes_either() -> None:

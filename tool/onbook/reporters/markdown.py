@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from onbook.report import Check, Report, Status
 from onbook.reporters.gfm import STATUS, code, finding_line, plain
-from onbook.reporters.markdown_check import gate_parts
+from onbook.reporters.markdown_check import gate_parts, tested
 from onbook.reporters.markdown_diff import diff_parts
 from onbook.reporters.markdown_rows import PARTS
+from onbook.reporters.parts import rows_of
 
 # GitHub refuses a comment of more than 65,536 characters.
 MAX_COMMENT = 60_000
@@ -27,9 +28,9 @@ def write_markdown(report: Report) -> str:
     head, folded = parts.get(report.verb, checked_parts)(report)
     text = ""
     left = 0
-    for part in (*(f"{line}\n" for line in head), *folded):
+    for number, part in enumerate((*(f"{line}\n" for line in head), *folded)):
         if left or len(text) + len(part) > MAX_COMMENT:
-            left += bool(part.strip())
+            left += number >= len(head) or not part.isspace()  # an empty line between others is nothing more
         else:
             text += part
     if left:
@@ -50,6 +51,8 @@ def checked_parts(report: Report) -> tuple[list[str], list[str]]:
             for check in checks[:_MAX_ROWS]
         ]
     head += [f"\n{passed} passed without a finding.", ""] if passed else [""]
+    if report.verb == "test":
+        head += tested(rows_of(report))
     folded: list[str] = []
     size = 0
     for check in checks:

@@ -50,7 +50,7 @@ def gate_parts(report: Report) -> tuple[list[str], list[str]]:
         head += [f"#### What it means: {plain(summary('diff', parts['diff']))}", *changed[1:]]
     shown = stopping[:_MOST]
     folded += list(_folded("lint", parts["lint"], shown))
-    folded += list(_folded("test", parts["test"], shown, _table(rows_of(parts["test"]))))
+    folded += list(_folded("test", parts["test"], shown, tested(rows_of(parts["test"]))))
     return head, folded
 
 
@@ -95,13 +95,15 @@ def _testimony(part: Report) -> list[str]:
     return [f"⚠️ **Testimony:** {names}: {told}.", ""]
 
 
-def _table(rows: Sequence[Row]) -> list[str]:
+def tested(rows: Sequence[Row]) -> list[str]:
+    """How the cases of each prompt came out, and what a comparison says: a table."""
     if not rows:
         return []
-    columns = ("cases", "passed", "failed", "errors", "missing", "xfailed")
+    columns = ["cases", "passed", "failed", "errors", "missing", "xfailed"]
+    columns += ["doubted"] if any(row.get("doubted") for row in rows) else []
     lines = [f"| prompt | model | {' | '.join(columns)} | against the base |", "|---" * (len(columns) + 3) + "|"]
     for row in rows[:_MOST]:
-        numbers = " | ".join(str(int(row[name])) for name in columns)
+        numbers = " | ".join(str(int(row.get(name) or 0)) for name in columns)
         lines.append(
             f"| {code(row['id'])} | {code(row['model'] or '-')} | {numbers} | {plain(str(row['verdict'] or '-'))} |"
         )
