@@ -7,7 +7,8 @@ import random
 from datetime import date
 
 from onbook.project import Catalog
-from onbook.rules.copies import KEYS, MOST_COMPARED, SAME, NearDuplicate, _block_at, _places, _said, _sentences
+from onbook.rules.copies import KEYS, MOST_COMPARED, SAME, NearDuplicate
+from onbook.rules.said import block_at, places_of, said_in, sentences
 from support.snapshots import files
 
 LINES = [
@@ -46,14 +47,14 @@ def test_every_line_is_found_where_it_stands() -> None:
         raw = source.document.text.encode()
         rows = [row.strip() for row in raw.split(b"\n")]
         end = 0
-        for message in _said(source):
-            places = _places(message, raw)
+        for message in said_in(source):
+            places = places_of(message, raw)
             lines = [row for row in message.rows if row]
             assert len(places) == len(lines) == len(message.sums)
             assert all(rows[place - 1] == row for place, row in zip(places, lines, strict=True) if place)
             if written[message.number].startswith("|"):
                 assert all(places)
-            first, end = _block_at(message, raw, end)
+            first, end = block_at(message, raw, end)
             if first:
                 blocks += 1
                 count = len(message.text.rstrip(b"\n").split(b"\n"))
@@ -82,7 +83,7 @@ def test_what_is_not_compared_is_not_alike() -> None:
         seen: dict[int, list[tuple[str, set[int]]]] = {}
         wanted = {}
         for source in sources:
-            mine = _sentences(_said(source))
+            mine = sentences(said_in(source))
             keys = sorted(mine)[:KEYS]
             shares = [(len(mine & other) / len(mine | other), id) for key in keys for id, other in seen.get(key, ())]
             share = max((share for share, _ in shares), default=0)

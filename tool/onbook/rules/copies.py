@@ -11,20 +11,17 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from heapq import heapify
 from itertools import accumulate, chain, compress, islice
 from math import ceil
 from operator import xor
 from typing import cast
-from zlib import crc32
 
 from onbook.project import Source
-from onbook.prompt import Message
 from onbook.report import Severity
 from onbook.rules.base import AcrossRule, Hit, Rule
-from onbook.rules.texts import memo
+from onbook.rules.said import block_at, places_of, said_in, sentences
 
 # Two prompts are told as nearly the same from this share of equal sentences on (Jaccard).
 SAME = 0.85
@@ -37,16 +34,8 @@ FEWEST_PROMPTS = 3
 # Sentences of one prompt that are compared, and prompts with which one is: both keep the work linear.
 MOST_SENTENCES = 64
 MOST_COMPARED = 4
-# Lines with a bar behind which a message is looked for in its file, and how far it may be indented there.
-MOST_STARTS = 4
-MOST_INDENTED = 100
 # Two prompts are compared if they share one of so many smallest checksums.
 KEYS = 3
-
-# A line of prose from this length on is compared sentence by sentence.
-LONG_LINE = 160
-
-
 # A prompt with which others are compared: how many sentences it has, how many of one that is alike at least, its id and
 # its sentences. What two share is at most the smaller of them, and their union at least the larger.
 _Compared = tuple[int, int, str, frozenset[int]]
@@ -86,10 +75,10 @@ class NearDuplicate(AcrossRule):
 
     def note(self, source: Source) -> object:
         """The smallest checksums of the sentences, all of them for all but the longest prompts."""
-        said = _said(source)
+        said = said_in(source)
         if sum([len(message.content) for message in said]) < FEWEST_CHARACTERS:
             return None
-        sums = list(_sentences(said))
+        sums = list(sentences(said))
         if len(sums) < FEWEST_SENTENCES:
             return None
         if len(sums) > MOST_SENTENCES:
@@ -172,7 +161,7 @@ class CopiedBlock(AcrossRule):
 
     def note(self, source: Source) -> object:
         """Of each message that is long enough the checksum, the length and the place of each line."""
-        document, said = source.document, _said(source)
+        document, said = source.document, said_in(source)
         if document is None or sum([len(message.content) for message in said]) < BLOCK_CHARACTERS:
             return None
         file, end, literals = b"", 0, iter(document.literals)
@@ -189,12 +178,12 @@ class CopiedBlock(AcrossRule):
                         break
                 else:
                     file = file or document.text.encode("utf-8", "replace")
-                    first, end = _block_at(message, file, end)
+                    first, end = block_at(message, file, end)
                 if first:
                     lines += compress(range(first, first + len(message.rows)), message.rows)
                 else:  # quoted or folded: the text's lines are not the file's
                     whole = document.place(("messages", message.number, "content")).line
-                    lines += [line or whole for line in _places(message, file)]
+                    lines += [line or whole for line in places_of(message, file)]
                 sums += message.sums
                 lengths += message.lengths
                 sizes.append(len(message.sums))
@@ -241,100 +230,6 @@ class CopiedBlock(AcrossRule):
                     hint = "move it to a partial below _shared/ and include it (templateFormat: jinja2)"
                     yield id, Hit(message, path, line or None, None, hint)
                 within = copied
-
-
-@dataclass(slots=True)
-class _Said:
-    """One message that stands in the prompt's own file, in UTF-8; a partial is shared already.
-
-    Attributes:
-        number: its place among the messages.
-        content, text: as it stands; whole: its lines.
-        rows: its lines without the blanks around them.
-        lengths, sums: of each of these that is not empty its bytes, and a checksum.
-        size, longest: the bytes of all of them, and of the longest.
-    """
-
-    number: int
-    content: str
-    text: bytes
-    whole: list[bytes]
-    rows: list[bytes]
-    lengths: list[int]
-    sums: list[int]
-    size: int
-    longest: int
-
-
-def _said(source: Source) -> list[_Said]:
-    return memo(source, "copies", _all_said)
-
-
-def _all_said(source: Source) -> Iterable[_Said]:
-    found = []
-    for number, item in enumerate(source.prompt.messages if source.prompt else ()):
-        if isinstance(item, Message):
-            text = item.content.encode("utf-8", "replace")
-            whole = text.split(b"\n")
-            rows = list(map(bytes.strip, whole))
-            lines = list(filter(None, rows))
-            lengths, sums = list(map(len, lines)), list(map(crc32, lines))
-            longest = max(lengths) if lengths else 0
-            found.append(_Said(number, item.content, text, whole, rows, lengths, sums, sum(lengths), longest))
-    return found
-
-
-def _sentences(said: Iterable[_Said]) -> set[int]:
-    """Checksums of the sentences of all messages; a line of up to three bytes is none."""
-    found: set[int] = set()
-    for message in said:
-        lengths, sums = message.lengths, message.sums
-        # With all blanks around lines none is longer than with its own.
-        blanks = len(message.text) - message.size - len(message.whole) + 1
-        if not lengths or (message.longest + blanks > LONG_LINE and max(map(len, message.whole)) > LONG_LINE):
-            for line, row in zip(message.whole, message.rows, strict=True):
-                if len(line) > LONG_LINE:
-                    found.update(map(crc32, row.split(b". ")))
-                elif len(row) > 3:
-                    found.add(crc32(row))
-        elif min(lengths) > 3:
-            found.update(sums)
-        else:
-            found.update([checksum for length, checksum in zip(lengths, sums, strict=True) if length > 3])
-    return found
-
-
-def _block_at(said: _Said, file: bytes, after: int) -> tuple[int, int]:
-    """The line of its file in which a message begins, and where it ends; line 0 where it was not found.
-
-    It is looked for as a literal block, as nearly all are: there its lines stand one after the other behind a line with
-    a bar, each but the empty ones behind the same indentation.
-
-    Args:
-        after: where the message before it ends.
-    """
-    body = b"\n" + said.text.lstrip(b"\n").rstrip(b"\n") + b"\n"
-    empty = said.text.find(body[1:2])
-    filled = len(said.whole) - said.whole.count(b"")
-    bar = after - 1
-    for _ in range(MOST_STARTS):
-        bar = file.find(b"|", bar + 1)
-        start = file.find(b"\n", bar) + empty
-        if bar < 0 or start < bar:
-            break
-        indented = file[start + 1 : start + MOST_INDENTED]
-        width = len(indented) - len(indented.lstrip(b" "))
-        end = start + len(body) + width * filled
-        if indented.startswith(body[1:9], width) and body == file[start:end].replace(b"\n" + b" " * width, b"\n"):
-            return file.count(b"\n", 0, start) + 2 - empty, end
-    return 0, after
-
-
-def _places(said: _Said, file: bytes) -> list[int]:
-    """In which lines of its file the lines of a message stand, wherever: of equal ones the first, 0 for none."""
-    rows = list(map(bytes.strip, file.split(b"\n")))
-    places = dict(zip(reversed(rows), range(len(rows), 0, -1), strict=True))
-    return [places.get(row, 0) for row in said.rows if row]
 
 
 def _each(numbers: array[int]) -> Iterator[tuple[array[int], array[int], array[int]]]:
