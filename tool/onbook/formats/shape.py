@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 DIGIT, CAPITAL = b"0", b"A"
 WORD = b"w"
 """A small letter, or one of the signs ``-_+/=~``, which keys and tokens are made of too."""
@@ -17,15 +19,18 @@ def shape_of(raw: bytes) -> bytes:
     return raw.translate(_SHAPE)
 
 
-def _kind(letter: str) -> bytes:
+def _table() -> bytes:
+    letters = b"abcdefghijklmnopqrstuvwxyz"
     # In UTF-8 the doubtful characters beyond ASCII begin with 0xC2 or 0xEF.
-    if letter in "\xc2\xef\x7f" or (letter < " " and letter not in "\t\n\r"):
-        return DOUBTFUL
-    if not letter.isascii():
-        return OTHER
-    if letter.isalnum():
-        return DIGIT if letter.isdigit() else CAPITAL if letter.isupper() else WORD
-    return WORD if letter in "-_+/=~" else GAP if letter in " ." else OTHER
+    doubtful = {*range(0x20), 0x7F, 0xC2, 0xEF} - {*b"\t\n\r"}
+    kinds: dict[bytes, Iterable[int]] = {
+        DIGIT: b"0123456789", CAPITAL: letters.upper(), WORD: letters + b"-_+/=~", GAP: b" .", DOUBTFUL: doubtful
+    }  # fmt: skip
+    table = bytearray(OTHER * 256)
+    for kind, members in kinds.items():
+        for byte in members:
+            table[byte] = kind[0]
+    return bytes(table)
 
 
-_SHAPE = b"".join(_kind(chr(byte)) for byte in range(256))
+_SHAPE = _table()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from onbook.formats.shape import CAPITAL, DIGIT, WORD, shape_of
+from onbook.patterns import later
 
 
 class Signs(NamedTuple):
@@ -47,7 +47,7 @@ shared_signs = lru_cache(maxsize=512)(signs)
 
 # In a shape, three digits and then four, with at most a blank, a dot or a hyphen between them; or two capitals and two
 # digits. It begins with plain characters, which ``re`` finds quickly.
-_NUMBERS = re.compile(b"00(?:0[ w]?0000|(?<=AA00))")
+_NUMBERS = later(b"00(?:0[ w]?0000|(?<=AA00))")
 
 
 # --- secrets
@@ -56,7 +56,7 @@ _NUMBERS = re.compile(b"00(?:0[ w]?0000|(?<=AA00))")
 # least. Of the two, which may be shorter or have other signs, one of these lists stands near every secret.
 _OTHERWISE = (("Q~",), ("@", "://"), ("@", r":\/\/"))
 _RUN = WORD * SHORTEST
-_WHOLE_RUN = re.compile(WORD + b"+")
+_WHOLE_RUN = later(WORD + b"+")
 # As long, and in most files that hold a schema.
 _KEYWORDS = (b"additionalProperties", b"unevaluatedProperties")
 
