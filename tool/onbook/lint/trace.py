@@ -6,7 +6,7 @@ One serves one prompt. Whoever asks for a file again gets the same bytes, so tha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -98,10 +98,9 @@ class Traced(Snapshot):
             self._seen[path] = "" if found is None else None
         return found
 
-    def standing(self, beginning: str, endings: Iterable[str]) -> list[str]:
-        endings = tuple(endings)
+    def standing(self, beginning: str, endings: Collection[str]) -> list[str]:
         found = self._inner.standing(beginning, endings)
-        absent = _without(endings, tuple(found))
+        absent = _without(tuple(endings), tuple(found))
         if beginning == self._own and not self._absent:
             self._absent = absent  # as one: they are the same for nearly all prompts
         else:

@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from onbook.errors import OnbookError, UsageError
@@ -62,8 +63,8 @@ class Snapshot(ABC):
     def entry(self, path: str) -> Entry | None:
         """One path, or None."""
 
-    def standing(self, beginning: str, endings: Iterable[str]) -> list[str]:
-        """Of paths that begin alike, how those end at which something stands."""
+    def standing(self, beginning: str, endings: Collection[str]) -> list[str]:
+        """Of paths that begin alike, how those end at which something stands. Every ending begins with a dot."""
         return [ending for ending in endings if self.entry(beginning + ending) is not None]
 
     @abstractmethod
@@ -172,6 +173,7 @@ class Listed(Snapshot):
         self.repo = repo
         self._trees: dict[str, dict[str, Entry]] = {}
         self._beginnings: list[tuple[str, dict[str, Entry]]] = []  # the same, by what the paths within begin with
+        self._sorted: dict[str, list[str]] = {}  # their paths
         self._single: dict[str, Entry | None] = {}
         self._algorithm = "sha1"
         self._begun: dict[str, Begun] = {}
@@ -221,10 +223,19 @@ class Listed(Snapshot):
     def identities(self, folder: str) -> dict[str, str | None]:
         return {path: f"{e.mode} {e.blob}" for path, e in self.entries(folder).items() if e.blob and e.is_regular}
 
-    def standing(self, beginning: str, endings: Iterable[str]) -> list[str]:
+    def standing(self, beginning: str, endings: Collection[str]) -> list[str]:
         for folder, tree in self._beginnings:
             if beginning.startswith(folder):
-                return [ending for ending in endings if beginning + ending in tree]
+                # What begins alike stands side by side: it is looked for once, and not each of many that are not there.
+                paths = self._sorted.get(folder)
+                if paths is None:
+                    paths = self._sorted[folder] = sorted(tree)
+                found: list[str] = []
+                at = bisect_left(paths, start := f"{beginning}.")
+                while at < len(paths) and paths[at].startswith(start):
+                    found.append(paths[at][len(beginning) :])
+                    at += 1
+                return [ending for ending in found if ending in endings]
         return super().standing(beginning, endings)
 
     def entry(self, path: str) -> Entry | None:
