@@ -131,6 +131,10 @@ def test_gpg_without_a_key_that_can_sign(repo: Repo, gnupg: Keyring) -> None:
     repo.git("config", "gpg.program", "no-such-program")
     with pytest.raises(OnbookError, match="'no-such-program' is not installed"):
         make(repo)
+    repo.write("program", "no program")
+    repo.git("config", "gpg.program", str(repo.path / "program"))
+    with pytest.raises(OnbookError, match="program' cannot be run: Permission denied"):
+        make(repo)
     assert repo.tags() == {}
     # Nothing of it stands in the way of a run without signatures.
     repo.git("config", "tag.gpgSign", "false")

@@ -71,6 +71,9 @@ def _run(command: list[str], cwd: Path, stdin: bytes) -> bytes:
         done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True)  # noqa: PLW1510
     except FileNotFoundError:
         raise OnbookError(f"git is to sign tags, and {command[0]!r} is not installed") from None
+    except OSError as error:
+        told = f"git is to sign tags, and {command[0]!r} cannot be run: {error.strerror}"
+        raise OnbookError(told, hint="see gpg.program and gpg.ssh.program in git's configuration") from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip() or f"{command[0]} ended with {done.returncode}"
         raise OnbookError(f"the tags could not be signed: {said}", hint="check user.signingKey and gpg.format")
