@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,17 @@ def test_what_cannot_be_withdrawn(maintainer: Person, args: tuple[str, ...], tol
     release(maintainer)
     assert told in maintainer.onbook("yank", *args, exits=2)
     assert tags(maintainer) == [f"{ID}/v0.1.0"]
+
+
+def test_whoever_releases_may_have_a_name_that_is_no_utf_8(maintainer: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As git has it, so does the tag."""
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "M\udcfcller")
+    release(maintainer)
+    raw = subprocess.run(
+        ["git", "cat-file", "tag", f"{ID}/v0.1.0"], cwd=maintainer.cwd, capture_output=True, check=True
+    ).stdout
+    assert b"\ntagger M\xfcller <" in raw
+    assert [row["version"] for row in maintainer.report("log", ID)["data"]["releases"]] == ["0.1.0"]
 
 
 def test_what_is_no_release_is_not_withdrawn(maintainer: Person) -> None:

@@ -145,7 +145,8 @@ class TagObject:
     def raw(self) -> bytes:
         """The object as git keeps it, unsigned."""
         head = f"object {self.target}\ntype {self.type}\ntag {self.name}\ntagger {self.tagger}\n\n"
-        return (head + self.message).encode()
+        # Whoever tags is named as git has it, which may be no UTF-8.
+        return head.encode("utf-8", "surrogateescape") + self.message.encode()
 
     @property
     def tagged(self) -> tuple[str, str]:
