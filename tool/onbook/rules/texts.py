@@ -25,6 +25,14 @@ LITERAL = frozenset({"spaced-placeholder", "jinja-in-simple", "unclosed-variable
 Item = TypeVar("Item")
 
 
+class _Analysed:
+    """As ``functools.cached_property``, without its lock: every text of every prompt is asked for this."""
+
+    def __get__(self, text: Text, owner: type[Text]) -> Template:
+        found = text.__dict__["template"] = analyse(text.text, text.template_format)
+        return found
+
+
 @dataclass(eq=False)
 class Text:
     """One text that is sent: of a message, or of a partial.
@@ -44,10 +52,8 @@ class Text:
     pointer: Pointer | None = None
     document: Document | None = None
 
-    @cached_property
-    def template(self) -> Template:
-        """What the text uses, and what is wrong with it."""
-        return analyse(self.text, self.template_format)
+    # What the text uses, and what is wrong with it.
+    template = _Analysed()
 
     def hit(
         self, line: int, column: int, message: str, *, hint: str | None = None, severity: Severity | None = None
