@@ -136,3 +136,29 @@ def test_made_of_pieces() -> None:
     pieces = (*PIECES, "a", "b: ", "c:\n", "\n  ", "\n    ")
     taken = sum(same("".join(dice.choices(pieces, k=dice.randint(1, 9))) + "\n") for _ in range(10_000))
     assert taken > 50
+
+
+KEYS = ("a: b\n", "c:\n", "- d: e\n", "k:\n- m: n\n", "# o: p\n")
+WORDS = (
+    "words after a key", "true  ", "null ", "~", "a | b", "a # comment", "a#b", "a: b", "a:b", "c:", "'q: r'", '"q: r"',
+    "{s: t}", "[u, v]", "|", "é", "1", "yes", "- w", "x:  y",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "start", ["a: ", "c: ", "- d: ", "- ", "k:\n  - m: ", "# o: ", "z: ", "'a: ", "- 'a: ", "- {a: "]
+)
+def test_words_after_a_key_that_was_seen_before(start: str) -> None:
+    for key in KEYS:
+        blocks.read(key)
+    taken = [words for words in WORDS if same(f"{start}{words}\n") | same(f"l:\n{start}{words}\n")]
+    assert taken or start in ("'a: ", "- 'a: ", "- {a: ", "# o: ")
+
+
+@pytest.mark.parametrize("indent", [1, 2, 7, 64, 65, 200])
+def test_literal_blocks_however_far_they_are_indented(indent: int) -> None:
+    within = " " * indent
+    lines = (f"{within}one|two", "", f"{within}  three", f"{within}four: five", "", "")
+    text = "\n".join(["a: x | y", "b: |", *lines, "c:", "  - d: |+", f"     {within}six", "", "e: 7", ""])
+    assert same(text) is (indent + 5 <= 64)
+    assert sound(text).data == compose(text).data

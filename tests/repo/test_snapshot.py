@@ -206,3 +206,15 @@ if not child:
 assert os.waitpid(child, 0)[1] == 0 and not wrong
 assert commit.read("prompts/1") == b"text 1"
 """
+
+
+def test_what_stands_beside_a_file_is_told_of_its_neighbours_apart(repo: Repo) -> None:
+    names = ("a.md", "a.x.md", "a-b.md", "a/c.md", "a.d/e.md", "a0.md", "ab.suite.yml", "b.md")
+    repo.commit({f"prompts/{name}": name for name in names})
+    endings = (".md", ".suite.yml", ".x.md")
+    for snapshot in three(repo):
+        for listed in (False, True):
+            if listed:
+                snapshot.entries("prompts")
+            told = {name: sorted(snapshot.standing(f"prompts/{name}", endings)) for name in ("a", "ab", "a.x", "z")}
+            assert told == {"a": [".md", ".x.md"], "ab": [".suite.yml"], "a.x": [".md"], "z": []}, snapshot.name
