@@ -136,6 +136,17 @@ def test_xfail_is_strict() -> None:
     assert run([recorded(files, "b", "b")]).status == "passed"
 
 
+def test_xfail_does_not_hide_what_nobody_can_say() -> None:
+    """An answer that is none fails as it is known to; an assertion that comes to no end says neither yes nor no."""
+    endless = {"regex": "(a+)+$"}
+    files = project(case("x", None, endless, xfail="known"), case("y", None, {"contains": "b"}, xfail="known"))
+    report = run([recorded(files, "a" * 40 + "!", "")])
+    assert (counts(report), report.status) == ({"errors": 1, "xfailed": 1}, "failed")
+    ((slug, message),) = told(report)
+    assert slug == "answer-unusable"
+    assert "did not come to an end" in message
+
+
 def test_xfail_does_not_hide_a_missing_recording() -> None:
     report = run([source(project(case("x", None, {"contains": "a"}, xfail="small")))])
     assert (counts(report), report.status) == ({"missing": 1}, "unchecked")

@@ -37,6 +37,7 @@ def grade(unit: Unit, attempt: Attempt) -> None:
         _decide(unit, attempt, Subject(text, unit.prompt, attempt.case, said, recording.response))
     except AssertionUseError as error:
         attempt.settle("error", error.message, error.hint)
+        attempt.undecided = True
 
 
 def _decide(unit: Unit, attempt: Attempt, subject: Subject) -> None:

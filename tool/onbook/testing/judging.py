@@ -70,11 +70,13 @@ def judge(result: UnitResult, *, detail: bool = False) -> tuple[Check, dict[str,
         return Check(name, Status.SKIPPED, result.prompt, (found,)), _row(result, None, Status.SKIPPED, detail=detail)
     bad = [case for case in seen.told if case.xfail is None and case.state in ("failed", "error") and not case.doubts]
     surprising = [case for case in seen.told if case.xfail is not None and case.state == "passed" and not case.doubts]
+    unsaid = [case for case in seen.told if case.xfail is not None and case.undecided]
     enough = seen.expected - len(bad) >= result.threshold * seen.expected - _ROUNDING
     missing = [case for case in seen.told if case.state == "missing"]
     findings = [*_proxy(result), *_nothing_asserted(result, seen), *_not_run(result, missing)]
     findings += [_missed(result, case) for case in missing if not _is_not_run(case)]
     findings += [_passed_unexpectedly(case) for case in surprising]
+    findings += [_failed(result, case, forgiven=False) for case in unsaid]
     findings += [_failed(result, case, forgiven=enough) for case in bad]
     findings += [_doubted(result, case) for case in seen.told if _is_doubted(case)]
     findings += [
@@ -86,7 +88,7 @@ def judge(result: UnitResult, *, detail: bool = False) -> tuple[Check, dict[str,
     below = [] if missing or seen.count < result.total else list(_below(result, measured))
     findings += below
     status = Status.PASSED
-    if surprising or not enough or below:
+    if surprising or unsaid or not enough or below:
         status = Status.FAILED  # whatever those that are missing will say
     elif missing:
         status = Status.UNCHECKED
@@ -123,6 +125,7 @@ def _see(result: UnitResult) -> _Seen:
         seen.count += 1
         state, known = case.state, case.xfail is not None
         seen.expected += not known
+        undecided = state == "error" and case.undecided
         moved = False
         for repeat in case.repeats:
             if repeat.drift or repeat.steps:
@@ -131,11 +134,12 @@ def _see(result: UnitResult) -> _Seen:
         if _is_doubted(case):
             seen.doubted += 1
         else:
-            seen.states[state, known] += 1
+            # Of what nobody can say it is not known that it fails.
+            seen.states[state, known and not undecided] += 1
         if case.bare:
             seen.bare.append(case.id)
         seen.faults += case.faults
-        if moved or state == "missing" or (state == "passed") == known:
+        if moved or state == "missing" or (state == "passed") == known or undecided:
             seen.told.append(case)
     return seen
 

@@ -28,7 +28,7 @@ def remember(repo: Repository, results: Iterable[UnitResult]) -> None:
         before = failed.get(result.prompt, set())
         for case in result.cases:
             known = case.xfail is not None
-            if (case.state == "passed") if known else case.state in ("failed", "error"):
+            if (case.state == "passed" or case.undecided) if known else case.state in ("failed", "error"):
                 bad.add(case.id)
             elif case.state != "missing":
                 before.discard(case.id)

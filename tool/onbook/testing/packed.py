@@ -79,7 +79,7 @@ class Packed(Sequence[CaseResult]):
             repeats.append(
                 RepeatResult(
                     repeat, key, like.state, score, like.reasons, like.hint, like.missed, like.drift, like.doubts,
-                    like.labels, like.steps,
+                    like.labels, like.steps, like.undecided,
                 )
             )  # fmt: skip
         return CaseResult(
@@ -107,6 +107,7 @@ def _shape(result: CaseResult) -> _Shape:
             (
                 repeat.state, repeat.reasons, repeat.hint, repeat.missed, repeat.drift, repeat.doubts,
                 _items(repeat.labels), _items(repeat.steps), "" if _is_hash(repeat.key) else repeat.key,
+                repeat.undecided,
             )
             for repeat in result.repeats
         ),

@@ -31,6 +31,7 @@ class RepeatResult:
         labels: what the answer says for each metric of the suite; None where it says nothing readable.
         drift: of a live run, how it compares with the recording: ``same``, ``text``, ``verdict`` or ``new``; steps: the
             same of each earlier step of a chain, which has no verdict.
+        undecided: of an error, whether an assertion could not say if it holds, of an answer that is one.
     """
 
     repeat: int
@@ -44,6 +45,7 @@ class RepeatResult:
     doubts: tuple[str, ...] = ()
     labels: Mapping[str, str | None] = field(default_factory=lambda: NOTHING)
     steps: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ class CaseResult:
         if state == "missing" or not all(repeat.doubts for repeat in deciding):
             return ()
         return tuple(sorted({judge for repeat in deciding for judge in repeat.doubts}))
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nobody can say if it fails, as what is known to fail must."""
+        return self.state == "error" and any(repeat.undecided for repeat in self.repeats) and not self.doubts
 
     @property
     def rate(self) -> float:

@@ -302,8 +302,9 @@ def _repeat(unit: Unit, attempt: Attempt) -> RepeatResult:
     if attempt.state == "missing":
         missed, reasons = _missed(unit, attempt)
     return RepeatResult(
-        repeat, key, attempt.state, attempt.score, reasons, attempt.hint, missed, doubts=attempt.doubts, labels=labels
-    )
+        repeat, key, attempt.state, attempt.score, reasons, attempt.hint, missed, doubts=attempt.doubts, labels=labels,
+        undecided=attempt.undecided,
+    )  # fmt: skip
 
 
 def _missed(unit: Unit, attempt: Attempt) -> tuple[str, tuple[str, ...]]:

@@ -41,6 +41,7 @@ class Attempt:
         key: of the request.
         state: ``passed``, ``failed``, ``error`` (no usable answer, or nobody can say), ``missing`` (no recording).
         reasons: why not, one line each; hint: what to do, where a reason brings it.
+        undecided: an assertion could not say whether it holds, of an answer that is one.
         in_vain: it is missing because asking brought nothing that could be recorded.
         score: the share of the weighted assertions that hold.
         doubts: the judges, none of which may gate, on whose word alone the state rests.
@@ -57,6 +58,7 @@ class Attempt:
     state: str = "missing"
     reasons: list[str] = field(default_factory=list)
     hint: str | None = None
+    undecided: bool = False
     in_vain: bool = False
     score: float = 0.0
     doubts: tuple[str, ...] = ()
