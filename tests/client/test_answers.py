@@ -97,6 +97,25 @@ def test_a_request_is_what_libraries_take(tmp_path: Path) -> None:
         loaded(tmp_path, PROMPT.replace("openai/gpt-4.1-2025-04-14", "anthropic/claude-x")).openai_request(ticket="x")
 
 
+def test_what_a_caller_changes_in_a_request_changes_no_other(tmp_path: Path) -> None:
+    """Libraries add to what they are given; the prompt is kept for as long as the process runs."""
+    prompt = loaded(tmp_path, PROMPT.replace("topP: 0.5", "stop: [END]"))
+    before = json.dumps(prompt.request(ticket="x"))
+
+    def spoil(value: object) -> None:
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            spoil(item)
+        if isinstance(value, dict):
+            value["added"] = True
+        elif isinstance(value, list):
+            value.append("added")
+
+    for request in (prompt.request, prompt.openai_request):
+        found = request(ticket="x")
+        spoil(found)
+        assert json.dumps(prompt.request(ticket="x")) == before != json.dumps(found)
+
+
 def test_what_a_prompt_does_not_say_is_left_out(tmp_path: Path) -> None:
     prompt = loaded(tmp_path, "messages: [{role: user, content: hello}]\n")
     assert prompt.request() == {"messages": [{"role": "user", "content": "hello"}]}

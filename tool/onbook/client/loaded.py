@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,20 +83,21 @@ class LoadedPrompt:
     def request(self, history: Sequence[Mapping[str, str]] = (), /, **inputs: object) -> dict[str, Any]:
         """Keyword arguments for ``litellm.completion``: model, messages, parameters, response_format, tools.
 
-        A model, a response format and tools that the prompt does not have are left out.
+        A model, a response format and tools that the prompt does not have are left out. All of it is the caller's own:
+        what is changed there, by a library that sends it for example, changes no other call.
 
         Raises:
             InputError: as :meth:`render`.
         """
         from onbook.call import parameters_of, response_format_of, tools_of
 
-        found: dict[str, Any] = {**parameters_of(self.definition), "messages": self.render(history, **inputs)}
+        found: dict[str, Any] = {**deepcopy(parameters_of(self.definition)), "messages": self.render(history, **inputs)}
         if self.definition.model is not None:
             found["model"] = self.definition.model
         if (wanted := response_format_of(self.definition)) is not None:
-            found["response_format"] = wanted
+            found["response_format"] = deepcopy(wanted)
         if tools := tools_of(self.definition):
-            found["tools"] = [dict(tool) for tool in tools]
+            found["tools"] = [deepcopy(dict(tool)) for tool in tools]
         return found
 
     def openai_request(self, history: Sequence[Mapping[str, str]] = (), /, **inputs: object) -> dict[str, Any]:
