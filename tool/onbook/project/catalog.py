@@ -18,6 +18,14 @@ from onbook.repo import Entry, Snapshot
 from onbook.report import Problem
 
 
+class _Beside:
+    """As ``functools.cached_property``, without its lock: the tests of every prompt are asked for."""
+
+    def __get__(self, source: Source, owner: type[Source]) -> Tests:
+        found = source.__dict__["tests"] = load_tests(source.snapshot, source.loaded)
+        return found
+
+
 class Source:
     """One prompt with all that belongs to it.
 
@@ -31,7 +39,10 @@ class Source:
         loaded: all this, as it came of reading the file.
         snapshot: where it was read; its cases are read from there when asked for.
         memo: what one rule works out of the prompt's files and others ask for too, by its name.
+        tests: the gold set and suite beside the prompt.
     """
+
+    tests = _Beside()
 
     def __init__(self, loaded: Loaded, snapshot: Snapshot) -> None:
         self.loaded = loaded
@@ -57,11 +68,6 @@ class Source:
     def digest(self) -> str:
         """The digest of the closure: ``sha256:<hex>``."""
         return digest(self.closure)
-
-    @cached_property
-    def tests(self) -> Tests:
-        """The gold set and suite beside the prompt."""
-        return load_tests(self.snapshot, self.loaded)
 
     @property
     def cases(self) -> Sequence[Case]:
