@@ -190,9 +190,9 @@ _VALUE = (
     r"|\{\{[^{}\n]{1,60}\}\}|[^\s\"'`{}<>]{4,60})"
 )
 # In lower case, as what is searched: without the flag that ignores case, re skips quickly to a first character.
-_NOUN = rf"pass(?:word|phrase|code|{_S}phrase)|code{_S}?word|code|key|pin|token|word|secret"
+_NOUN = rf"pass(?:word|phrase|code|{_S}phrase)|code(?:{_S})?word|code|key|pin|token|word|secret"
 _SECRET = later(
-    rf"(?:{_NOUN})\b(?:{_S}(?:for|to|of){_S}[\w ,'-]{{1,60}}?)?(?:{_S}(?:is|are|equals)|{_S}?[:=]){_S}?"
+    rf"(?:{_NOUN})\b(?:{_S}(?:for|to|of){_S}[\w ,'-]{{1,60}}?)?(?:{_S}(?:is|are|equals)|(?:{_S})?[:=])(?:{_S})?"
     rf"(?:now{_S}|always{_S})?{_VALUE}"
 )
 # How they end, and what follows: a blank, a colon or an equals sign. Each by itself, which ``re`` finds quickly.
@@ -277,7 +277,7 @@ _ORDER = later(
     rf"|\b(?:enable|enter|activate){_S}(?:developer|DAN|jailbreak|god){_S}mode\b"
     rf"|\b(?:reveal|print|repeat|output|show|display|leak){_S}(?:me{_S})?(?:your|the){_S}(?:\w{{1,20}}{_S})?"
     rf"(?:system{_S}prompt|hidden{_S}instructions|initial{_S}instructions|system{_S}message)\b"
-    rf"|\bnew{_S}(?:system{_S})?instructions?{_S}?:{_S}?(?:you|ignore|from)\b)"
+    rf"|\bnew{_S}(?:system{_S})?instructions?(?:{_S})?:(?:{_S})?(?:you|ignore|from)\b)"
 )
 # One of these stands in every order: most texts are passed over by looking for them.
 _NEEDED = (
