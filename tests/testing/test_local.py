@@ -262,5 +262,5 @@ class TestAnswers:
     def test_an_unknown_local_model_stops_everything_before_anything_is_asked(self) -> None:
         ask.need_local_model()
         (outcome,) = ask.run([{"requests": [_short(), {**_short(), "model": "local/other"}]}], fresh=True)
-        known = "The only one is local/smollm2-135m."
+        known = "local/smollm2-135m answers, and local/wordllama-256 gives embeddings."
         assert outcome == [{"raised": "there is no local model 'local/other'", "hint": known}]
