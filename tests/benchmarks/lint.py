@@ -3,7 +3,9 @@
     python tests/benchmarks/lint.py [--count 10000] [--repeat 3] [--folder KEEP]
 
 Prints a table in Markdown: medians of wall time and of processor time (of all processes, in user and system mode), and
-ratios, which say more than seconds do. On a machine that has other work to do, believe the processor time.
+ratios, which say more than seconds do. Everything is run once before anything is run again, and a ratio is the median
+of those of each round: a shared machine is faster in one minute than in the next. Where it has other work to do,
+believe the processor time.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ import os
 import platform
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -62,26 +65,20 @@ class Bench:
     """Runs commands in one folder and remembers how long each takes.
 
     Attributes:
-        seconds, cpu: medians by name, of the wall and of the processor.
+        seconds, cpu: by name, of each round, of the wall and of the processor.
     """
 
-    def __init__(self, folder: Path, repeat: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.repeat = repeat
-        self.seconds: dict[str, float] = {}
-        self.cpu: dict[str, float] = {}
+        self.seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self.cpu: defaultdict[str, list[float]] = defaultdict(list)
 
-    def time(self, name: str, command: Sequence[str], before: Callable[[], None] = lambda: None) -> None:
-        """The median wall time of a command; ``before`` is run before each and not counted."""
-        taken, worked = [], []
-        for _ in range(self.repeat):
-            before()
-            start, used = time.perf_counter(), _used()
-            self.run(command)
-            taken.append(time.perf_counter() - start)
-            worked.append(_used() - used)
-        self.seconds[name], self.cpu[name] = statistics.median(taken), statistics.median(worked)
-        sys.stderr.write(f"{name}: {', '.join(f'{second:.3f}' for second in taken)}\n")
+    def time(self, name: str, command: Sequence[str]) -> None:
+        """Run a command once more."""
+        start, used = time.perf_counter(), _used()
+        self.run(command)
+        self.seconds[name].append(time.perf_counter() - start)
+        self.cpu[name].append(_used() - used)
 
     def run(self, command: Sequence[str]) -> str:
         """What a command prints as errors; what it prints else goes through a pipe, as into a log."""
@@ -134,7 +131,7 @@ def _tree(pid: int) -> list[int]:
 
 def measure(folder: Path, count: int, repeat: int) -> None:
     """Measure everything and print the table."""
-    clean, full = Bench(folder / "clean", repeat), Bench(folder / "findings", repeat)
+    clean, full = Bench(folder / "clean"), Bench(folder / "findings")
     for bench, findings in ((clean, 0), (full, FINDINGS)):
         if not (bench.folder / ".git").exists():
             bench.folder.mkdir(parents=True)
@@ -147,17 +144,22 @@ def measure(folder: Path, count: int, repeat: int) -> None:
     staged = [*lint, "--staged", id]
     modules = clean.run([sys.executable, "-c", MODULES, *staged[1:]]).strip().splitlines()[-1].split()
 
-    clean.time("pass", [sys.executable, "-c", "pass"])
-    clean.time("version", [ONBOOK, "--version"])
-    clean.time("floor", [sys.executable, "-c", FLOOR])
-    clean.time("import", [sys.executable, "-c", IMPORT, *modules])
-    clean.time("staged", staged)
-    clean.time("one core", [*lint, "--no-cache", "--jobs", "1"])
-    clean.time("all cores", lint, clean.forget)
-    clean.time("warm", lint)
-    clean.run([*lint, "--staged"])
-    clean.time("staged all", [*lint, "--staged"])
-    full.time("findings", lint, full.forget)
+    for _ in range(repeat):
+        clean.time("pass", [sys.executable, "-c", "pass"])
+        clean.time("version", [ONBOOK, "--version"])
+        clean.time("import", [sys.executable, "-c", IMPORT, *modules])
+        clean.time("staged", staged)
+        clean.time("floor", [sys.executable, "-c", FLOOR])
+        clean.time("one core", [*lint, "--no-cache", "--jobs", "1"])
+        clean.forget()
+        clean.time("all cores", lint)
+        clean.time("warm", lint)
+        clean.run([*lint, "--staged"])
+        clean.time("staged all", [*lint, "--staged"])
+        full.forget()
+        full.time("findings", lint)
+    for name, taken in (clean.seconds | full.seconds).items():
+        sys.stderr.write(f"{name}: {', '.join(f'{second:.3f}' for second in taken)}\n")
     clean.forget()
     memory = peak(clean, lint)
     rows = [
@@ -176,17 +178,21 @@ def measure(folder: Path, count: int, repeat: int) -> None:
     for what, name, base, most in rows:
         cells = [_cells(taken[name], taken[base] if base else None) for taken in (clean.seconds, clean.cpu)]
         told.append(f"| {what} | {' | '.join(cells)} | {most} |")
-    cells = [
-        f"{full_taken['findings']:.2f} | +{full_taken['findings'] - taken['all cores']:.1f} s"
-        for taken, full_taken in ((clean.seconds, full.seconds), (clean.cpu, full.cpu))
-    ]
+    cells = []
+    for plain, more in (
+        (clean.seconds["all cores"], full.seconds["findings"]),
+        (clean.cpu["all cores"], full.cpu["findings"]),
+    ):
+        added = median(one - other for one, other in zip(more, plain, strict=True))
+        cells.append(f"{median(more):.2f} | +{added:.1f} s")
     told.append(f"| cold, {FINDINGS} findings in every prompt | {' | '.join(cells)} | +3 s |")
     told.append(f"| peak memory, all processes | {'?' if memory is None else f'{memory:.0f} MB'} | | | | 300 MB |")
     sys.stdout.write("\n".join([*told, ""]))
 
 
-def _cells(taken: float, base: float | None) -> str:
-    return f"{taken:.2f} | {'' if base is None else f'{taken / base:.1f}'}"
+def _cells(taken: Sequence[float], base: Sequence[float] | None) -> str:
+    ratio = f"{median(one / other for one, other in zip(taken, base, strict=True)):.1f}" if base else ""
+    return f"{median(taken):.2f} | {ratio}"
 
 
 def _machine() -> str:
