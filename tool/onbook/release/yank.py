@@ -8,7 +8,7 @@ from onbook.prompt import require_id
 from onbook.repo import Repository, journal
 from onbook.repo.remote import remote_tags
 from onbook.repo.signing import sign, wanted
-from onbook.repo.tags import list_tags, release_of, tagger, write_objects
+from onbook.repo.tags import list_tags, read_tag, release_of, tagger, write_objects
 from onbook.versions import Tag, Version
 
 
@@ -40,7 +40,8 @@ def yank(repo: Repository, prefix: str, id: str, version: str, reason: str, *, r
     released = release_of(refs, id, wanted_version)
     if not released.annotated:
         raise IntegrityError(f"{released.tag.name} is a lightweight tag, and no release", hint=_DELETE)
-    if not released.commit:
+    # The object's own word: from git 2.45 on, the ref of a tag of a tag is told with the commit behind both.
+    if read_tag(repo, released).type != "commit":
         raise IntegrityError(f"{released.tag.name} does not point at a commit, and is no release", hint=_DELETE)
     tag = Tag(id, wanted_version, prefix, yanked=True)
     with journal.locked(repo):
